@@ -1,0 +1,65 @@
+# Shared by the tests: repositories to start from, cages made from them, and what a test asks of one.
+# shellcheck shell=bash
+# The suite (setup_suite.bash) gives TRUSTY_CAGE_HOME, a base image and 'tc' on PATH.
+
+bats_require_minimum_version 1.5.0
+
+# A small repository with an executable, a link and an ignore rule, as $1.
+make_repo() {
+    git init --quiet --initial-branch trunk "$1"
+    git -C "$1" config user.name Tester
+    git -C "$1" config user.email tester@localhost
+    mkdir "$1/lib"
+    echo 'hello' >"$1/README"
+    echo 'library' >"$1/lib/code.txt"
+    printf '#!/bin/sh\necho run\n' >"$1/run.sh"
+    chmod 755 "$1/run.sh"
+    ln -s README "$1/link"
+    printf '%s\n' '*.log' '.env' >"$1/.gitignore"
+    git -C "$1" add --all
+    git -C "$1" commit --quiet --message 'First'
+}
+
+# The cage of this test file, made once: its name is $CAGE, its folder $ENV, its clone $CLONE.
+make_cage() {
+    export CAGE=$1
+    export ENV=$TRUSTY_CAGE_HOME/envs/$CAGE CLONE=$TRUSTY_CAGE_HOME/envs/$CAGE/repo
+    make_repo "$BATS_FILE_TMPDIR/$CAGE"
+    tc create "$BATS_FILE_TMPDIR/$CAGE" --no-attach >"$BATS_FILE_TMPDIR/create.out" 2>&1 ||
+        { cat "$BATS_FILE_TMPDIR/create.out"; return 1; }
+}
+
+# Remove a cage, whatever state it is in, by its labels alone.
+remove_cage() {
+    local home
+    home=$(cat "$TRUSTY_CAGE_HOME/id")
+    docker ps --all --quiet --filter "label=trusty-cage.env=$1" --filter "label=trusty-cage.home=$home" |
+        xargs -r docker rm --force >/dev/null
+    docker volume ls --quiet --filter "label=trusty-cage.env=$1" --filter "label=trusty-cage.home=$home" |
+        xargs -r docker volume rm >/dev/null
+    rm -rf "$TRUSTY_CAGE_HOME/envs/$1"
+}
+
+# Run the script on standard input in the cage, as the agent would.
+inside() {
+    docker exec --interactive "isolated-dev-$CAGE" bash -eu
+}
+
+# The same as root: the agent may become it.
+inside_as_root() {
+    docker exec --interactive --user 0 "isolated-dev-$CAGE" bash -eu
+}
+
+# A digest over every byte, name and mode below $1.
+fingerprint() {
+    (cd "$1" && find . -type f -exec sha256sum {} + -o -type l -printf '%p -> %l\n' -o -printf '%p %m\n' | sort | sha256sum)
+}
+
+# The combined output of the last run holds $1.
+says() {
+    [[ $output == *"$1"* ]] || { echo "no '$1' in:"; echo "$output"; return 1; }
+}
+
+says_not() {
+    [[ $output != *"$1"* ]] || { echo "'$1' in:"; echo "$output"; return 1; }
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env bats
+# What create takes, what it leaves behind, and what a second run does.
+
+load cages
+
+teardown() {
+    remove_cage "${NAME:-none}"
+}
+
+setup() {
+    NAME=create-$BATS_TEST_NUMBER
+    export CAGE=$NAME
+    SOURCE=$BATS_TEST_TMPDIR/$NAME
+    CLONE=$TRUSTY_CAGE_HOME/envs/$NAME/repo
+}
+
+@test "create: the host has the clone with history and remotes, the cage one commit and no remote" {
+    make_repo "$SOURCE"
+    git -C "$SOURCE" remote add origin https://example.com/upstream.git
+    echo dirty >>"$SOURCE/README"
+    run -0 tc create "$SOURCE" --no-attach
+    says "1 uncommitted files of $SOURCE are not taken"
+    says "Created cage '$NAME'."
+    [ "$(git -C "$CLONE" remote get-url origin)" = https://example.com/upstream.git ]
+    [ "$(git -C "$CLONE" log --format=%s)" = First ]
+    [ "$(cat "$CLONE/README")" = hello ]
+    run -0 inside <<'SH'
+git log --format='%s by %an'
+git branch --show-current
+git remote | wc -l
+git status --porcelain | wc -l
+readlink link
+[ -x run.sh ] && echo executable
+SH
+    [ "$output" = $'Initial commit (trusty-cage import) by trusty-cage\nmain\n0\n0\nREADME\nexecutable' ]
+}
+
+@test "create: nothing of the host enters but the repository's own files" {
+    make_repo "$SOURCE"
+    echo 'PRIVATE KEY' >"$BATS_TEST_TMPDIR/id_ed25519"
+    ln -s "$BATS_TEST_TMPDIR/id_ed25519" "$SOURCE/key"
+    ln -s ../../id_ed25519 "$SOURCE/lib/key"
+    git -C "$SOURCE" add --all && git -C "$SOURCE" commit --quiet --message 'Links out'
+    echo 'TOKEN=secret' >"$SOURCE/.env"
+    echo 'noise' >"$SOURCE/debug.log"
+    run -0 tc create "$SOURCE" --no-attach
+    run -0 inside <<<'ls -A; readlink key lib/key; grep -r "PRIVATE KEY" . /home/trustycage --exclude-dir=.git 2>/dev/null || echo none'
+    says_not .env
+    says_not debug.log
+    says "$BATS_TEST_TMPDIR/id_ed25519"
+    says none
+    # The escaping links are the repository's own: unchanged, they stop no export.
+    run -0 tc export "$NAME" -y
+    says 'Nothing new'
+}
+
+@test "create: the container has no mount of the host, no capability to spare, and limits" {
+    make_repo "$SOURCE"
+    run -0 tc create "$SOURCE" --no-attach --memory 512m --pids 200
+    run -0 docker inspect -f '{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}}{{"\n"}}{{end}}{{.HostConfig.Privileged}} {{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}} {{.HostConfig.PidsLimit}} {{.HostConfig.Memory}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.PidMode}}' "isolated-dev-$NAME"
+    says "volume isolated-dev-$NAME /home/trustycage/project"
+    says "volume isolated-dev-$NAME.home /home/trustycage"
+    says_not bind
+    says 'false [ALL] ['
+    says '] 200 536870912 no '
+    for capability in CHOWN DAC_OVERRIDE FOWNER SETUID SETGID; do says "$capability"; done
+    [ "$(docker inspect -f '{{len .HostConfig.CapAdd}}' "isolated-dev-$NAME")" = 5 ]
+}
+
+@test "create: hardened has no capability at all, and no sudo" {
+    make_repo "$SOURCE"
+    run -0 tc create "$SOURCE" --no-attach --hardened
+    run ! tc exec "$NAME" -- sudo -n true
+    run -0 tc exec "$NAME" -- grep CapBnd /proc/self/status
+    says 0000000000000000
+}
+
+@test "create: a repository without a commit, with an unborn HEAD, makes an empty cage" {
+    git init --quiet "$SOURCE"
+    run -0 tc create "$SOURCE" --no-attach
+    run -0 tc exec "$NAME" -- bash -c 'git log --oneline | wc -l; ls -A'
+    says 1
+    run -0 tc exec "$NAME" -- bash -c 'echo first >file'
+    run -0 tc export "$NAME" -y
+    [ "$(cat "$CLONE/file")" = first ]
+}
+
+@test "create: a branch, a submodule, export-ignore and names with newlines" {
+    make_repo "$SOURCE"
+    git -C "$SOURCE" checkout --quiet -b topic
+    echo 'secret.txt export-ignore' >"$SOURCE/.gitattributes"
+    echo 'kept' >"$SOURCE/secret.txt"
+    echo 'odd' >"$SOURCE/$(printf 'two\nlines')"
+    git -C "$SOURCE" add --all && git -C "$SOURCE" commit --quiet --message Topic
+    git -C "$SOURCE" checkout --quiet trunk
+    run -0 tc create "$SOURCE" --no-attach --branch topic
+    run -0 tc exec "$NAME" -- bash -c 'cat secret.txt two*; echo edited >two*'
+    says kept
+    says odd
+    run -0 tc export "$NAME" -y
+    [ "$(cat "$CLONE/$(printf 'two\nlines')")" = edited ]
+}
+
+@test "create: an existing cage is an error that leaves it alone" {
+    make_repo "$SOURCE"
+    tc create "$SOURCE" --no-attach
+    run -1 tc create "$SOURCE" --no-attach
+    says "cage '$NAME' already exists"
+    says "tc attach $NAME"
+}
+
+@test "create: killed in the middle, the same command finishes it" {
+    make_repo "$SOURCE"
+    tc create "$SOURCE" --no-attach >/dev/null 2>&1 3>&- &
+    sleep 0.5
+    kill -9 $! || true
+    sleep 1
+    run tc create "$SOURCE" --no-attach
+    [ "$status" = 0 ] || says 'already exists'
+    run -0 tc exec "$NAME" -- git status --porcelain
+    [ "$output" = '' ]
+}
+
+@test "create: a half-made cage of another repository is named, and nothing is changed" {
+    make_repo "$SOURCE"
+    make_repo "$BATS_TEST_TMPDIR/other"
+    tc create "$SOURCE" --render-only
+    run -1 tc create "$BATS_TEST_TMPDIR/other" --name "$NAME" --no-attach
+    says "$SOURCE"
+    says "$BATS_TEST_TMPDIR/other"
+}
+
+@test "create: a container that is somebody else's is not touched" {
+    make_repo "$SOURCE"
+    docker create --name "isolated-dev-$NAME" "$TRUSTY_CAGE_BASE_IMAGE" true >/dev/null
+    run -1 tc create "$SOURCE" --no-attach
+    says "container 'isolated-dev-$NAME' exists and is not this cage's"
+    docker inspect "isolated-dev-$NAME" >/dev/null
+    docker rm "isolated-dev-$NAME" >/dev/null
+}
+
+@test "create: dotfiles arrive without credentials, and a failing install script stops nothing" {
+    make_repo "$SOURCE"
+    dots=$BATS_TEST_TMPDIR/dots
+    make_repo "$dots"
+    mkdir -p "$dots/common/.config/gh" "$dots/common/.ssh"
+    echo 'set number' >"$dots/common/.vimrc"
+    echo 'token' >"$dots/common/.config/gh/hosts.yml"
+    echo 'key' >"$dots/common/.ssh/id_rsa"
+    printf '[user]\n\tname = Me\n[credential]\n\thelper = store\n' >"$dots/common/.gitconfig"
+    printf '#!/bin/sh\necho installing; exit 4\n' >"$dots/install.sh"
+    git -C "$dots" add --all && git -C "$dots" commit --quiet --message Dots
+    run -0 tc create "$SOURCE" --no-attach --dotfiles "$dots"
+    says 'left out of the dotfiles: common/.ssh'
+    says 'left out of the dotfiles: common/.config/gh'
+    says "warning: the dotfiles' install script failed"
+    says installing
+    run -0 tc exec "$NAME" -- bash -c 'cat ~/.vimrc; ls -A ~ ~/.dotfiles; cat ~/.gitconfig'
+    says 'set number'
+    says 'name = Me'
+    says_not .ssh
+    says_not credential
+}
+
+@test "create: a base image that can't be had names the command that makes one" {
+    make_repo "$SOURCE"
+    run -1 tc create "$SOURCE" --no-attach --base-image registry.invalid/none:1
+    says "the base image 'registry.invalid/none:1' can't be pulled"
+    says "tc make $NAME base-image"
+}

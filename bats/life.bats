@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# A cage from day to day: in a real terminal, by tc, and by make alone.
+
+load cages
+
+setup_file() { make_cage life; }
+teardown_file() {
+    tmux -L life kill-server 2>/dev/null || true
+    remove_cage life
+}
+
+# What the terminal shows holds $1, within half a minute.
+screen_shows() {
+    for _ in $(seq 60); do
+        tmux -L life capture-pane -p | grep -qF -- "$1" && return
+        sleep 0.5
+    done
+    tmux -L life capture-pane -p
+    return 1
+}
+
+@test "attach: three panes, the agent at its prompt and focused, detach says how to return" {
+    TC=$(command -v tc)
+    tmux -L life new-session -d -x 160 -y 48 -s outer
+    tmux -L life send-keys "ANTHROPIC_API_KEY=sk-ant-test $TC attach life; echo code=\$?" Enter
+    screen_shows 'bypass permissions'
+    run -0 docker exec isolated-dev-life tmux list-panes -t dev -F '#{pane_left} #{pane_top} #{pane_active} #{pane_width} #{pane_current_command}'
+    [ "${#lines[@]}" = 3 ]
+    [[ ${lines[0]} == '0 0 0 '*nvim* ]]
+    [[ ${lines[1]} == *' 0 1 '* ]]
+    [[ ${lines[2]} == *' 0 '*zsh* ]]
+    tmux -L life send-keys C-a d
+    screen_shows 'code=0'
+    screen_shows 'Return: tc attach life'
+}
+
+@test "attach: a second one joins the same session" {
+    TC=$(command -v tc)
+    docker exec isolated-dev-life tmux set-environment -t dev MARK kept
+    tmux -L life send-keys "clear; $TC attach life; echo code=\$?" Enter
+    screen_shows 'bypass permissions'
+    run -0 docker exec isolated-dev-life tmux show-environment -t dev MARK
+    says MARK=kept
+    tmux -L life send-keys C-a d
+    screen_shows 'code=0'
+}
+
+@test "attach: without a terminal it says what to do instead" {
+    run -1 tc attach life </dev/null
+    says 'attach needs a terminal'
+    says 'tc exec life -- COMMAND'
+}
+
+@test "exec: relays the exit code and hands over strings as they are" {
+    run -42 tc exec life -- bash -c 'exit 42'
+    run -0 tc exec life -- printf '%s\n' 'a b' '$(id)' '`id`' "quo'te" '"' '\' '{{7*7}}' '#x' '$$' '%'
+    [ "$output" = $'a b\n$(id)\n`id`\nquo\'te\n"\n\\\n{{7*7}}\n#x\n$$\n%' ]
+}
+
+@test "exec: pip, npm and apt-get work as one types them" {
+    run -0 tc exec life -- pip install six
+    run -0 tc exec life -- npm install -g is-number
+    run -0 tc exec life -- sudo apt-get install -y hello
+    run -0 tc exec life -- hello
+    says 'Hello, world!'
+}
+
+@test "secrets: the key reaches the session and nothing else" {
+    export ANTHROPIC_API_KEY=sk-ant-canary-0123456789
+    run -0 tc exec life -- printenv ANTHROPIC_API_KEY
+    says sk-ant-canary-0123456789
+    tc exec life -- sleep 5 3>&- &
+    sleep 1
+    run ps -eo args
+    says_not canary
+    wait
+    run -0 docker inspect isolated-dev-life isolated-dev-life.guard
+    says_not canary
+    run grep -r canary "$ENV"
+    says_not canary
+    run make -C "$ENV" -pn attach
+    says_not canary
+}
+
+@test "make -n: every verb shows its commands, changes nothing and shows no secret" {
+    export ANTHROPIC_API_KEY=sk-ant-canary-0123456789
+    containers=$(docker ps --all --no-trunc)
+    volumes=$(docker volume ls)
+    before=$(fingerprint "$ENV")
+    for verb in attach start stop status shell exec export destroy rebuild-image recreate auth base-image create; do
+        run -0 make -C "$ENV" -n "$verb" CAGE_CMD=true
+        says '"$CAGE_ENGINE"'
+        says_not canary
+    done
+    [ "$before" = "$(fingerprint "$ENV")" ]
+    [ "${containers//Up*isolated/}" = "$(docker ps --all --no-trunc | sed 's/Up.*isolated//')" ] ||
+        [ "$(docker ps --all --quiet | wc -l)" = "$(printf '%s\n' "$containers" | tail -n +2 | wc -l)" ]
+    [ "$volumes" = "$(docker volume ls)" ]
+}
+
+@test "status: one cage in full, as text and as JSON" {
+    docker exec isolated-dev-life sh -c 'echo more >>README'
+    run -0 tc status life
+    says 'un-exported   0 added, 1 changed, 0 deleted'
+    run -0 --separate-stderr tc status life --json
+    printf '%s' "$output" | python3 -c 'import json, sys; s = json.load(sys.stdin); assert s["status"] == "running" and s["network"] == "open", s'
+}
+
+@test "list: shows the cage, its repository and its state" {
+    run -0 tc list
+    says life
+    says running
+}
+
+@test "stop, start: the work is kept" {
+    docker exec isolated-dev-life sh -c 'echo kept >kept.txt'
+    run -0 tc stop life
+    run -0 tc list
+    says stopped
+    run -0 tc start life
+    run -0 tc exec life -- cat kept.txt
+    says kept
+}
+
+@test "recreate: new containers, the same volumes" {
+    before=$(docker inspect -f '{{.Id}}' isolated-dev-life)
+    run -0 make -C "$ENV" recreate CAGE_YES=1
+    [ "$before" != "$(docker inspect -f '{{.Id}}' isolated-dev-life)" ]
+    run -0 tc exec life -- cat kept.txt
+    says kept
+}
+
+@test "destroy: counts what is not exported, keeps the clone, puts the recipes into the trash" {
+    run -3 tc destroy life </dev/null
+    says '1 added, 1 changed'
+    run -0 tc destroy life -y
+    says "Host clone: $CLONE"
+    [ -d "$CLONE/.git" ]
+    trash=$(ls -d "$TRUSTY_CAGE_HOME"/trash/life-*)
+    [ -f "$trash/Makefile" ] && [ -f "$trash/meta.json" ]
+    [ -z "$(docker ps --all --quiet --filter label=trusty-cage.env=life)" ]
+    [ -z "$(docker volume ls --quiet --filter label=trusty-cage.env=life)" ]
+    run -3 tc create "$BATS_FILE_TMPDIR/life" --no-attach </dev/null
+    says --reuse-clone
+    run -0 tc create "$BATS_FILE_TMPDIR/life" --no-attach --reuse-clone
+    run -0 tc destroy life -y
+}
+
+@test "by make alone, without Python: create, attach's way up, change, export, destroy" {
+    make_repo "$BATS_TEST_TMPDIR/solo"
+    export CAGE=solo
+    tc create "$BATS_TEST_TMPDIR/solo" --render-only
+    # Everything of the PATH but Python.
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    for folder in /bin /usr/bin /usr/local/bin /usr/sbin; do
+        for program in "$folder"/*; do
+            case ${program##*/} in python* | pip* | tc | trusty-cage) ;; *) ln -sf "$program" "$BATS_TEST_TMPDIR/bin/" ;; esac
+        done
+    done
+    solo() { env PATH="$BATS_TEST_TMPDIR/bin" /bin/bash -c '! command -v python3 && "$@"' - "$@"; }
+    cage=$TRUSTY_CAGE_HOME/envs/solo
+    run -0 solo make -C "$cage" create
+    says "Created cage 'solo'."
+    says "make -C $cage attach"
+    run -0 solo make -C "$cage" exec CAGE_CMD='echo by make >made.txt'
+    run -0 solo make -C "$cage" status
+    says '1 added'
+    run -0 solo make -C "$cage" stop
+    run -0 solo make -C "$cage" start
+    run -2 solo make -C "$cage" export </dev/null
+    says 'Answer yes with: CAGE_YES=1'
+    run -0 solo make -C "$cage" export CAGE_YES=1
+    [ "$(cat "$cage/repo/made.txt")" = 'by make' ]
+    run -0 solo make -C "$cage" destroy CAGE_YES=1
+    [ -d "$cage/repo" ]
+    rm -rf "$cage"
+}
