@@ -1,0 +1,65 @@
+# Developing trusty-cage. 'make help' shows the targets, CONTRIBUTING.md what lies where.
+# git, make and Python are enough to begin with: each target first installs what it lacks, after saying so.
+
+SHELL := /bin/bash
+.SUFFIXES:
+
+# The index that 'publish' uploads to, a name from ~/.pypirc; 'publish-test' has the rehearsal's.
+INDEX := pypi
+
+# Which bats files 'make bats' runs.
+BATS := bats
+
+##@ Everyday
+
+demo: ## Do the main job on a real repository (DEMO_REPO=URL for another than this one)
+	@bash dev/setup demo
+	@bash dev/run dev/demo
+
+test: ## Run lint, pytest and bats, against a real engine
+	@bash dev/setup test
+	@$(MAKE) --no-print-directory lint pytest bats
+
+lint: .venv/dev ## Check the Python, the shell and what macOS couldn't run
+	dev/run ruff check .
+	dev/run ruff format --check .
+	dev/run dev/lint-shell
+	dev/lint-portable
+
+pytest: .venv/dev ## Run the Python tests
+	dev/run pytest
+
+bats: .venv/dev ## Run the tests of what a user types (BATS=bats/life.bats for one file)
+	dev/run bats --timing --print-output-on-failure $(BATS)
+
+format: .venv/dev ## Rewrite the Python in the house's form
+	dev/run ruff check --fix .
+	dev/run ruff format .
+
+##@ Release
+
+build: .venv/dev ## Make the wheel and the sdist in dist/
+	rm -rf dist
+	dev/run python -m build
+	dev/run twine check --strict dist/*
+
+publish: build ## Upload dist/ to PyPI
+	dev/run twine upload --repository $(INDEX) dist/*
+
+publish-test: ## Upload dist/ to TestPyPI
+	@$(MAKE) --no-print-directory publish INDEX=testpypi
+
+##@ Maintenance
+
+clean: ## Remove what these targets made; cages, images and the engine stay
+	rm -rf .venv dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+help: ## Show this
+	@awk -f templates/lib/help.awk Makefile
+
+.venv/dev: pyproject.toml
+	@bash dev/setup lint
+
+.DEFAULT_GOAL := help
+.PHONY: bats build clean demo format help lint publish publish-test pytest test

@@ -1,0 +1,45 @@
+# Once for all bats files: a TRUSTY_CAGE_HOME of their own, a base image from this machine's package mirror, and
+# the images that every cage here shares. What was made goes by its labels, at the end.
+# shellcheck shell=bash
+
+setup_suite() {
+    bats_require_minimum_version 1.7.0
+    own_surroundings
+    tc create "$BATS_SUITE_TMPDIR/empty" --name suite --render-only >&2
+    if ! docker image inspect "$TRUSTY_CAGE_BASE_IMAGE" >/dev/null 2>&1; then
+        note "making the base image $TRUSTY_CAGE_BASE_IMAGE"
+        make -C "$TRUSTY_CAGE_HOME/envs/suite" base-image >&2
+    fi
+    note 'building the images'
+    CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/suite" image guard-image >&2
+    rm -r "$TRUSTY_CAGE_HOME/envs/suite"
+}
+
+teardown_suite() {
+    local label
+    label=trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id") || return 0
+    docker ps --all --quiet --filter "label=$label" | xargs -r docker rm --force >/dev/null
+    docker volume ls --quiet --filter "label=$label" | xargs -r docker volume rm >/dev/null
+}
+
+# Nothing of the person who runs the tests decides how they end: no settings, no git configuration, no key.
+own_surroundings() {
+    local name
+    for name in "${!TRUSTY_CAGE_@}" "${!CAGE_@}" "${!ANTHROPIC_@}" "${!GIT_@}"; do
+        [ "$name" = TRUSTY_CAGE_CA_BUNDLE ] || unset "$name"
+    done
+    export DOCKER_CONFIG=${DOCKER_CONFIG:-$HOME/.docker}
+    export HOME=$BATS_SUITE_TMPDIR/user TRUSTY_CAGE_HOME=$BATS_SUITE_TMPDIR/cages
+    export PATH=$BATS_TEST_DIRNAME/../.venv/bin:$PATH
+    # shellcheck source=/dev/null
+    TRUSTY_CAGE_BASE_IMAGE=trusty-cage-base:$(. /etc/os-release && echo "$ID-$VERSION_ID")
+    export TRUSTY_CAGE_BASE_IMAGE
+    mkdir "$HOME"
+    git config --global user.name Tester
+    git config --global user.email tester@localhost
+    git init --quiet "$BATS_SUITE_TMPDIR/empty"
+}
+
+note() {
+    echo "# $1" >&3
+}

@@ -1,0 +1,3 @@
+"""trusty-cage: isolated development environments for AI coding agents."""
+
+__version__ = "1.0.0"

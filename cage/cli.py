@@ -1,0 +1,178 @@
+"""The command line: what is asked for, and how a failure ends."""
+
+import os
+import sys
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from importlib import import_module
+
+from cage import __version__
+from cage.errors import FAILED, INTERRUPTED, USAGE, CageError
+from cage.settings import SETTINGS
+from cage.text import fail
+
+DESCRIPTION = "Isolated, persistent development environments for AI coding agents."
+
+EXAMPLES = """\
+examples:
+  tc create https://github.com/octocat/Hello-World
+  tc create . --name web          the repository that you stand in
+  tc attach web                   Neovim, the agent and a shell in tmux
+  tc export web                   bring the work to the host clone
+  make -C ~/.trusty-cage/envs/web help
+
+'tc VERB --help' says more. Recipes are yours to edit: see the Makefile in a cage's folder.
+"""
+
+SET_NOTE = "settings:\n" + "".join(f"  {row.key:<16}{row.help}\n" for row in SETTINGS)
+
+
+class Parser(ArgumentParser):
+    """argparse with the voice of the house."""
+
+    def __init__(self, **options: object) -> None:
+        options.setdefault("formatter_class", RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> None:
+        """End with 2 and the way to the help."""
+        fail(message, f"See: {self.prog} --help")
+        sys.exit(USAGE)
+
+
+def parser() -> Parser:
+    """The whole command line; each verb's `run` names the function that does it."""
+    top = Parser(prog="tc", description=DESCRIPTION, epilog=EXAMPLES)
+    top.add_argument("--version", action="version", version=f"trusty-cage {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    def verb(name: str, run: str, text: str, epilog: str = "") -> Parser:
+        added = verbs.add_parser(name, help=text, description=f"{text}.", epilog=epilog)
+        added.set_defaults(run=run)
+        return added
+
+    def on_cage(name: str, run: str, text: str, *switches: tuple[str, ...]) -> Parser:
+        added = verb(name, run, text)
+        added.add_argument("name", help="name of the cage")
+        for *flags, said in switches:
+            added.add_argument(*flags, action="store_true", help=said)
+        return added
+
+    yes = ("-y", "--yes", "don't ask")
+    as_json = ("--json", "as JSON")
+    as_plan = ("--json", "only show the plan, as JSON")
+
+    init = verb("init", "init:init", "Make the config folder and a commented .env")
+    init.add_argument("--force", action="store_true", help="replace .env, keeping the old one")
+    _create(verb("create", "create:create", "Make a cage from a git URL or a local repository"))
+    on_cage("attach", "verbs:plain", "Open the tmux session, starting the cage if it is stopped")
+    on_cage("start", "verbs:plain", "Start the cage")
+    on_cage("stop", "verbs:plain", "Stop the cage; work is kept")
+    listing = verb("list", "listing:listing", "Show all cages")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    on_cage("status", "verbs:status", "Show one cage in full", as_json)
+    on_cage("shell", "verbs:plain", "Open a login shell inside")
+    run = on_cage("exec", "verbs:execute", "Run a command inside, and relay its exit code")
+    run.add_argument("command", nargs="*", help="the command and its arguments, after --")
+    export = on_cage(
+        "export",
+        "verbs:export",
+        "Bring the work back to the host clone",
+        yes,
+        ("--dry-run", "only show what would come"),
+        ("--diff", "show the change itself too"),
+        as_plan,
+        ("--skip-refused", "export the rest where entries are refused"),
+        ("--include-ignored", "take new files that ignore rules match, too"),
+        ("--force", "go on although a large part would be deleted"),
+        ("--undo", "put the host clone back to what it was before the last export"),
+        ("--branch", "make the work a commit on a branch instead"),
+        ("--commits", "bring the agent's own commits on a branch instead"),
+    )
+    export.add_argument("--take", choices=("cage", "host"), help="whose version, where both sides changed")
+    export.add_argument("--as", dest="branch_name", metavar="NAME", help="the branch's name; else cage/<name>")
+    sync = on_cage(
+        "sync", "verbs:sync", "Take the host's changes into the cage", yes, ("--dry-run", "only show"), as_plan
+    )
+    sync.add_argument("paths", nargs="*", help="only these files and folders")
+    sync.add_argument("--take", choices=("cage", "host"), help="whose version, where both sides changed")
+    on_cage("destroy", "verbs:destroy", "Remove the cage; the host clone is kept", yes)
+    rebuild = verb("rebuild-image", "verbs:rebuild_image", "Build the image again")
+    rebuild.add_argument("name", nargs="?", help="name of the cage; all if none is given")
+    rebuild.add_argument(*yes[:2], action="store_true", help=yes[2])
+    auth = on_cage("auth", "recipes:auth", "Renew or change the agent's credentials")
+    auth.add_argument("--auth-mode", metavar="MODE", help="api_key or subscription")
+    auth.add_argument("--api-key-env", metavar="NAME", help="name of the key's variable")
+    render = verb("render", "recipes:render", "Bring recipes up to date, keeping your edits")
+    render.add_argument("name", nargs="?", help="name of the cage")
+    render.add_argument("--all", action="store_true", help="all cages")
+    render.add_argument("--check", action="store_true", help="only show what would change")
+    render.add_argument("--take", choices=("mine", "template"), help="whose lines win a conflict")
+    change = on_cage("set", "recipes:set_", "Change settings")
+    change.epilog = SET_NOTE
+    change.add_argument("values", nargs="+", metavar="key=value", help="see below")
+    on_cage("diff-recipes", "recipes:diff_recipes", "Show what you changed in the recipes")
+    make = on_cage("make", "verbs:targets", "Make any target of a cage's Makefile")
+    make.add_argument("targets", nargs="+", metavar="target", help="for example: help")
+    return top
+
+
+def _create(create: Parser) -> None:
+    create.epilog = "example:\n  tc create git@github.com:octocat/Hello-World.git --memory 4g\n"
+    create.add_argument("repository", help="git URL, local repository or bundle")
+    create.add_argument("--name", help="name of the cage; else from the repository's")
+    create.add_argument("--branch", metavar="B", help="branch to check out; else the default one")
+    create.add_argument("--no-attach", action="store_true", help="don't open it afterwards")
+    create.add_argument("--render-only", action="store_true", help="write the recipes, run none")
+    clone = create.add_mutually_exclusive_group()
+    said = "use the host clone that a destroyed cage left"
+    clone.add_argument("--reuse-clone", dest="clone", action="store_const", const="reuse", help=said)
+    said = "move that clone aside, and clone anew"
+    clone.add_argument("--fresh-clone", dest="clone", action="store_const", const="fresh", help=said)
+    group = create.add_argument_group("settings")
+    for setting in SETTINGS:
+        said = setting.help + (f" (default: {setting.default})" if setting.default else "")
+        options = {"dest": setting.key, "help": said.replace("%", "%%")}
+        if setting.key == "hardened":
+            group.add_argument(setting.flag, action="store_const", const="yes", **options)
+        else:
+            group.add_argument(setting.flag, metavar="X", **options)
+    group.add_argument("--no-hardened", dest="hardened", action="store_const", const="no", help=SUPPRESS)
+
+
+def parse(words: list[str]) -> Namespace:
+    """The arguments. For exec, what follows `--` is the command, whatever it looks like."""
+    command = []
+    if words[:1] == ["exec"] and "--" in words:
+        at = words.index("--")
+        words, command = words[:at], words[at + 1 :]
+    args = parser().parse_args(words)
+    if command:
+        args.command += command
+    return args
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; returns its exit code. Every expected failure ends here, in words."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        args = parse(sys.argv[1:] if words is None else words)
+        module, _, function = args.run.partition(":")
+        code = getattr(import_module(f"cage.{module}"), function)(args)
+        print(end="", flush=True)
+        return code
+    except CageError as error:
+        fail(error.problem, error.remedy)
+        return error.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        where = f": '{error.filename}'" if error.filename else ""
+        fail(
+            f"{(error.strerror or str(error)).lower()}{where}",
+            "Mend that, or set TRUSTY_CAGE_HOME to a folder that you may write.",
+        )
+        return FAILED

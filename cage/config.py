@@ -1,0 +1,61 @@
+"""What a new cage is configured with: flags, environment, .env and defaults, in this order."""
+
+from collections import namedtuple
+from collections.abc import Mapping
+
+from dotenv import dotenv_values
+
+from cage import home
+from cage.errors import CageError
+from cage.settings import SETTINGS, check
+from cage.text import quote, warn
+
+# values: every setting by key. origins: where those come from that are no default.
+Config = namedtuple("Config", "values origins")
+
+
+def resolve(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Config:
+    """Read the settings of a new cage; flags are by key, None where not given.
+
+    Raises CageError for a value that no released part understands.
+    """
+    file = read_dotenv()
+    values, origins = {}, {}
+    for setting in SETTINGS:
+        key, variable = setting.key, setting.variable
+        found = (
+            (flags.get(key), setting.flag),
+            (environ.get(variable) or None, variable),
+            (file.get(variable) or None, f"{variable} in .env"),
+        )
+        value, origin = next((row for row in found if row[0] is not None), (None, ""))
+        if origin:
+            origins[key] = origin
+        values[key] = check(key, setting.default if value is None else value, origin)
+    _warn_of_keys(file, values["api_key_env"])
+    return Config(values, origins)
+
+
+def read_dotenv() -> dict[str, str | None]:
+    """The variables of the home's .env, which never enter the process's environment.
+
+    `$` means nothing there: a value is what is written.
+    """
+    path = home.root() / ".env"
+    if not path.exists():
+        return {}
+    try:
+        return dict(dotenv_values(path, interpolate=False))
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise CageError(f"can't read {quote(path)}: {why}", "Mend it, or move it away.") from None
+
+
+def _warn_of_keys(file: Mapping[str, str | None], api_key_env: str) -> None:
+    for name, value in file.items():
+        if value and (name in (api_key_env, "ANTHROPIC_API_KEY") or value.startswith("sk-ant-")):
+            warn(
+                f"the value of {quote(name)} stands in .env and is not used",
+                "A key in a file ends up in backups and in other programs. Take it out, and set\n"
+                f"it in your shell: export {name}=…",
+            )

@@ -1,0 +1,17 @@
+"""Failures that are said in words, and the exit codes they end with."""
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+DECIDE = 3
+INTERRUPTED = 130
+
+
+class CageError(Exception):
+    """An expected failure: the problem, the remedy as a command, and the exit code."""
+
+    def __init__(self, problem: str, remedy: str = "", code: int = FAILED) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+        self.code = code

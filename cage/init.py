@@ -1,0 +1,35 @@
+"""tc init: the folder for cages, and a .env to write one's defaults in."""
+
+from argparse import Namespace
+
+from cage import home, terminal
+from cage.settings import SETTINGS
+from cage.text import printable
+
+HEADER = """\
+# Defaults of new cages. A flag of 'tc create' and a variable of your shell come first.
+# Take the '#' away from a line to set it. '$' means nothing here: what is written, holds.
+# No key belongs in this file: it is read from your shell's environment only.
+"""
+
+
+def init(args: Namespace) -> int:
+    """Make the folder and a commented .env; an old .env is kept beside a new one."""
+    path = home.make_folder(home.root()) / ".env"
+    if path.exists():
+        question = f"'{printable(path)}' exists: replace it?"
+        if not args.force and terminal.ask(question, ("no", "yes"), "--force") == "no":
+            return 0
+        kept = path.with_name(home.aside(".", ".env").name)
+        path.rename(kept)
+        print(f"Moved the old one to {printable(kept)}")
+    home.write(path, _template().encode())
+    home.make_home_id()
+    print(f"Wrote {printable(path)}")
+    print("Make a cage:  tc create <git-url>")
+    return 0
+
+
+def _template() -> str:
+    lines = [f"\n# {setting.help}\n#{setting.variable}={setting.default}\n" for setting in SETTINGS if setting.variable]
+    return HEADER + "".join(lines)

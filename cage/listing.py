@@ -1,0 +1,104 @@
+"""tc list: all cages in one table, with one call of the engine."""
+
+import json
+import subprocess
+from argparse import Namespace
+from pathlib import Path
+
+from cage import home, meta, names, pristine
+from cage.errors import DONE, FAILED, CageError
+from cage.text import fail, printable, warn
+
+FIELDS = ("name", "status", "created_at", "auth_mode", "edited", "repo_url")
+HEADS = ("NAME", "STATUS", "CREATED", "AUTH", "EDITED", "REPOSITORY")
+PATIENCE = 10
+
+# The engine's word for a container's state, and the one that is shown.
+SHOWN = {"exited": "stopped", "created": "stopped", "dead": "stopped"}
+
+
+def listing(args: Namespace) -> int:
+    """Print every cage; a folder that can't be read is shown as bad, and the end is 1."""
+    folders = _folders()
+    states = _states() if folders else {}
+    rows, problems = [], []
+    for folder in folders:
+        try:
+            rows.append(_row(folder, states))
+        except (CageError, OSError) as error:
+            problems.append(error if isinstance(error, CageError) else _unreadable(error))
+            rows.append({**dict.fromkeys(FIELDS, ""), "name": folder.name, "status": "bad"})
+    if states is None:
+        warn("the engine does not answer, so no status is known", "Start it, or: docker info")
+    print(json.dumps(rows, indent=2) if args.json else _table(rows))
+    for problem in problems:
+        fail(problem.problem, problem.remedy)
+    return FAILED if problems else DONE
+
+
+def _folders() -> list[Path]:
+    try:
+        found = sorted((home.root() / "envs").iterdir())
+    except FileNotFoundError:
+        return []
+    return [path for path in found if path.is_dir() and not path.name.startswith(".new-")]
+
+
+def _row(folder: Path, states: dict[str, str] | None) -> dict[str, object]:
+    names.check(folder.name)
+    try:
+        fields = meta.read(folder)
+    except FileNotFoundError:
+        if not (folder / "repo").is_dir():
+            raise CageError(f"'{printable(folder)}' holds no cage", "Move it away.") from None
+        return {**dict.fromkeys(FIELDS, ""), "name": folder.name, "status": "clone only"}
+    shown = {key: fields[key] for key in ("name", "created_at", "auth_mode", "repo_url")}
+    return {
+        **dict.fromkeys(FIELDS),
+        **{key: printable(value) for key, value in shown.items()},
+        "status": _status(folder, states),
+        "edited": pristine.edited(folder),
+    }
+
+
+def _status(folder: Path, states: dict[str, str] | None) -> str:
+    if states is None:
+        return "unknown"
+    if not (folder / ".history" / "created").exists():
+        return "half made"
+    state = states.get(folder.name, "removed")
+    return SHOWN.get(state, state)
+
+
+def _states() -> dict[str, str] | None:
+    """Each cage's container's state, by the cage's name; None if the engine does not answer."""
+    if not (home_id := home.home_id()):
+        return {}
+    row = '{{.Label "trusty-cage.env"}}\t{{.Names}}\t{{.State}}'
+    command = ["docker", "ps", "--all", "--no-trunc"]
+    command += ["--filter", f"label=trusty-cage.home={home_id}", "--format", row]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode:
+        return None
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == f"isolated-dev-{row[0]}"}
+
+
+def _table(rows: list[dict[str, object]]) -> str:
+    if not rows:
+        return "No cages yet. Make one: tc create <git-url>"
+    cells = [HEADS, *(tuple(_cell(row[key]) for key in FIELDS) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+
+
+def _cell(value: object) -> str:
+    text = ", ".join(value) if isinstance(value, list) else str(value)
+    return printable(text) or "-"
+
+
+def _unreadable(error: OSError) -> CageError:
+    return CageError(f"'{printable(error.filename)}': {error.strerror}", "Mend its permissions.")

@@ -1,0 +1,114 @@
+"""meta.json: what a cage is made from, and its settings."""
+
+import json
+import shlex
+import time
+from pathlib import Path
+
+from cage import home
+from cage.errors import CageError
+from cage.settings import SETTINGS
+from cage.text import quote
+
+SCHEMA = 1
+LARGEST = 1 << 20
+# These settings had their place at the top level before there were others.
+AT_TOP = ("auth_mode", "api_key_env")
+TEXTS = ("name", "repo_url", "created_at", *AT_TOP)
+
+Fields = dict[str, object]
+
+
+def new(name: str, repo_url: str, branch: str, settings: dict[str, str]) -> Fields:
+    """The fields of a cage that is created now."""
+    fields = {
+        "schema": SCHEMA,
+        "name": name,
+        "repo_url": repo_url,
+        "branch": branch,
+        "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "volume_name": f"isolated-dev-{name}",
+        "container_name": f"isolated-dev-{name}",
+        "host_clone_path": str(home.folder_of(name) / "repo"),
+    }
+    return change(fields, settings)
+
+
+def change(fields: Fields, values: dict[str, str]) -> Fields:
+    """A copy of fields with the settings of values; whatever else is in it stays."""
+    top = {key: value for key, value in values.items() if key in AT_TOP}
+    inner = {key: value for key, value in values.items() if key not in AT_TOP}
+    return {**fields, **top, "settings": {**fields.get("settings", {}), **inner}}
+
+
+def settings(fields: Fields) -> dict[str, str]:
+    """All settings by key; one that an older release did not know has its default."""
+    known = {**fields["settings"], **{key: fields[key] for key in AT_TOP}}
+    return {setting.key: known.get(setting.key, setting.default) for setting in SETTINGS}
+
+
+def read(folder: Path) -> Fields:
+    """The fields of the cage in folder, checked against its name rather than believed.
+
+    Raises CageError that names the file, and FileNotFoundError where there is none.
+    """
+    path = folder / "meta.json"
+    fields = _load(path)
+    if "schema" not in fields:
+        raise _bad(path, "has no schema: another trusty-cage made it")
+    if type(fields["schema"]) is not int or fields["schema"] < 1:
+        raise _bad(path, "has a schema that is no number")
+    if fields["schema"] > SCHEMA:
+        raise CageError(
+            f"{quote(path)} was written by a newer trusty-cage", "Upgrade this one: pip install --upgrade trusty-cage"
+        )
+    for key in TEXTS:
+        if not isinstance(fields.get(key), str):
+            raise _bad(path, f"has no '{key}'")
+    inner = fields.setdefault("settings", {})
+    if not isinstance(inner, dict) or not isinstance(fields.setdefault("branch", ""), str):
+        raise _bad(path, "has 'settings' or a 'branch' of another kind")
+    for key, value in inner.items():
+        if not isinstance(value, str):
+            raise _bad(path, f"has a setting {quote(key)} that is not a string")
+    _check_names(path, fields, folder.name)
+    return fields
+
+
+def write(folder: Path, fields: Fields) -> None:
+    """Put fields into the folder's meta.json, atomically."""
+    text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+    home.write(folder / "meta.json", text.encode(errors="surrogateescape"))
+
+
+def _load(path: Path) -> Fields:
+    if path.exists() and not path.is_file():
+        raise _bad(path, "is not a file")
+    try:
+        with path.open("rb") as file:
+            fields = json.loads(file.read(LARGEST).decode(errors="surrogateescape"))
+    except PermissionError:
+        raise _bad(path, "can't be read: permission denied") from None
+    except (ValueError, RecursionError):
+        raise _bad(path, "is empty, cut short or damaged") from None
+    if not isinstance(fields, dict):
+        raise _bad(path, "is not what trusty-cage writes")
+    return fields
+
+
+def _check_names(path: Path, fields: Fields, name: str) -> None:
+    object_name = f"isolated-dev-{name}"
+    expected = {"name": name, "volume_name": object_name, "container_name": object_name}
+    for key, value in expected.items():
+        if fields.get(key) != value:
+            raise _bad(path, f"has {quote(fields.get(key))} as '{key}', not '{value}'")
+    # The home may have been moved since; nothing is ever opened by this field.
+    clone = fields.get("host_clone_path")
+    own = isinstance(clone, str) and ".." not in Path(clone).parts
+    if not own or Path(clone).parts[-3:] != ("envs", name, "repo"):
+        raise _bad(path, f"has {quote(clone)} as 'host_clone_path', not its own clone")
+
+
+def _bad(path: Path, why: str) -> CageError:
+    by_hand = f"make -C {shlex.quote(str(path.parent))} help"
+    return CageError(f"{quote(path)} {why}", f"Mend it or put a backup back; the recipes work without it: {by_hand}")

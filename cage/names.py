@@ -1,0 +1,90 @@
+"""Names of cages, and the repositories that they are made from."""
+
+import re
+from pathlib import Path
+
+from cage.errors import USAGE, CageError
+from cage.text import CONTROL, LONGEST, SECRET, quote
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+RULE = "A name is 1 to 63 of a-z, 0-9, '-' and '_', and starts with a letter or a digit."
+URL = re.compile(r"(?i)(?:https?|ssh|git|file)://.+|(?:[^/:@]+@)?[^/:@]+:(?!//).+", re.DOTALL)
+OPTION = re.compile(r"(?:[^/@]*://)?(?:[^/@]*@)?-")
+HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
+KINDS = "Give an https://, ssh:// or git@host:path URL, or the path of a repository."
+
+
+def check(name: str) -> str:
+    """Return name if a cage may be called so, else raise CageError.
+
+    The rule keeps a name inside its folder, its engine objects and a host name.
+    """
+    if not NAME.fullmatch(name):
+        raise CageError(f"{quote(name)} is not a name for a cage", RULE, USAGE)
+    return name
+
+
+def derive(source: str) -> str:
+    """The name of a cage made from source: its last path part, in lower case."""
+    path = source.rstrip("/").removesuffix("/.git")
+    last = re.split(r"[/:]", path.rstrip("/"))[-1]
+    name = last.removesuffix(".git").removesuffix(".bundle").lower()
+    if NAME.fullmatch(name):
+        return name
+    proposed = re.sub(r"[^a-z0-9_-]+", "-", name).strip("-_")[:63] or "work"
+    raise CageError(
+        f"{quote(name)}, from {quote(source)}, is not a name for a cage",
+        f"{RULE}\nChoose one, for example: --name {proposed}",
+        USAGE,
+    )
+
+
+def repository(source: str, what: str = "repository") -> str:
+    """A git URL as it is, a local repository or bundle as an absolute path.
+
+    Raises CageError for what git would take for an option or a program, for control
+    characters, and for a URL with a password: that would land in files and in a cage.
+    """
+    if not source or OPTION.match(source):
+        raise CageError(f"{quote(source)} is not a {what}", KINDS, USAGE)
+    if len(source) > LONGEST or re.search(f"[{CONTROL}]", source):
+        raise CageError(
+            f"the {what} {quote(source)} is too long or holds control characters", "Give it without them.", USAGE
+        )
+    if SECRET.search(source):
+        raise CageError(
+            f"the URL of the {what} holds a password or a token",
+            "It would be kept in files. Leave it out, and let a git credential helper or an SSH\n"
+            "key answer for it: git help credentials",
+            USAGE,
+        )
+    if HELPER.match(source):
+        raise CageError(f"{quote(source)} has git run a program of its choice", KINDS, USAGE)
+    if path := _existing(source):
+        return _local(path, what)
+    if URL.fullmatch(source):
+        return source
+    raise CageError(f"{quote(source)} is neither a git URL nor a local {what}", KINDS, USAGE)
+
+
+def _existing(source: str) -> Path | None:
+    try:
+        path = Path(source).expanduser()
+        return path.resolve() if path.exists() else None
+    except (OSError, RuntimeError):
+        return None
+
+
+def _local(path: Path, what: str) -> str:
+    if re.search(f"[{CONTROL}]", str(path)):
+        raise CageError(f"the path {quote(path)} holds control characters", "Move it.", USAGE)
+    if path.is_file():
+        with path.open("rb") as file:
+            known = re.match(rb"# v\d+ git bundle\n", file.read(32))
+    else:
+        known = (path / ".git").exists() or (path / "objects").is_dir()
+    if not known:
+        raise CageError(
+            f"{quote(path)} is not a git {what}", "Give the folder that holds .git, or make one there: git init", USAGE
+        )
+    return str(path)

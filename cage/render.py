@@ -1,0 +1,72 @@
+"""From templates and meta.json to the files of a cage's folder."""
+
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+import cage
+from cage import meta
+from cage.errors import USAGE, CageError
+from cage.text import quote
+
+BLANKS = (" ", "\t", "\v", "\f")
+
+
+def make(value: str) -> str:
+    """Write value so that make reads it back unchanged: `export X := {{ value | make }}`.
+
+    `empty` and `pound` are defined in Makefile.cage. Raises CageError for what no line of
+    a Makefile can hold. Shown on GNU make 3.81 and 4.3.
+    """
+    if re.search(r"[\n\r\0]", value):
+        raise CageError(f"{quote(value)} holds a line break", "Give it without.", USAGE)
+    text = value.replace("$", "$$").replace("#", "$(pound)")
+    if value.startswith(BLANKS):
+        text = "$(empty)" + text
+    if value.endswith((*BLANKS, "\\")):
+        text += "$(empty)"
+    return text
+
+
+def source() -> Path:
+    """The folder that holds templates/ and Makefile.cage: in the package or one level up."""
+    package = Path(__file__).parent
+    return package if (package / "templates").is_dir() else package.parent
+
+
+def files(fields: meta.Fields, home_id: str, origin: Path | None = None) -> dict[str, bytes]:
+    """All files of the cage with these fields, by path.
+
+    What ends in .j2 goes through Jinja and loses the ending; the rest is taken as it is.
+    """
+    origin = origin or source()
+    templates = origin / "templates"
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["make"] = make
+    values = {
+        "name": fields["name"],
+        "repo_url": fields["repo_url"],
+        "branch": fields["branch"],
+        "created_at": fields["created_at"],
+        "home_id": home_id,
+        "version": cage.__version__,
+        "settings": meta.settings(fields),
+    }
+    rendered = {"Makefile.cage": (origin / "Makefile.cage").read_bytes()}
+    for file in sorted(templates.rglob("*")):
+        path = file.relative_to(templates).as_posix()
+        if not file.is_file() or "__pycache__" in path:
+            continue
+        if path.endswith(".j2"):
+            text = environment.get_template(path).render(values)
+            rendered[path.removesuffix(".j2")] = text.encode(errors="surrogateescape")
+        else:
+            rendered[path] = file.read_bytes()
+    return rendered

@@ -1,0 +1,147 @@
+"""The settings of a cage: one row each of the table in the README."""
+
+import re
+from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
+
+from cage import names
+from cage.errors import USAGE, CageError
+from cage.text import quote
+
+# When a changed value counts, for `tc set`.
+WHEN = {
+    "create": "only when a cage is created",
+    "image": "after: tc rebuild-image {name}",
+    "auth": "after: tc auth {name}",
+    "attach": "at the next attach",
+    "session": "in the next tmux session",
+    "live": "after: tc make {name} recreate",
+    "container": "after: tc make {name} recreate",
+    "never": "never: it belongs to the cage",
+}
+
+Setting = namedtuple("Setting", "key flag variable default applies check help")
+
+
+def one_of(*known: str, later: tuple[str, ...] = ()) -> Callable[[str], str]:
+    """A check that takes the values known; those of later have a release to come."""
+
+    def check(value: str) -> str:
+        if value in known:
+            return value
+        why = "is not released yet" if value in later else "is not a value of it"
+        raise ValueError(why, f"Known: {', '.join(known)}")
+
+    return check
+
+
+def like(pattern: str, example: str) -> Callable[[str], str]:
+    """A check that takes what matches pattern whole."""
+
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value):
+            return value
+        raise ValueError("is not a value of it", f"For example: {example}")
+
+    return check
+
+
+def yes_or_no(value: str) -> str:
+    """yes or no, whichever way it is said."""
+    if value.lower() in ("yes", "true", "on", "1"):
+        return "yes"
+    if value.lower() in ("no", "false", "off", "0", ""):
+        return "no"
+    raise ValueError("is not a value of it", "Known: yes, no")
+
+
+def readable_file(value: str) -> str:
+    """The absolute path of a file that can be read; empty stays empty."""
+    if not value:
+        return value
+    path = Path(value).expanduser().absolute()
+    if not path.is_file():
+        raise ValueError("is not a file", "Give the path of a file with PEM certificates.")
+    return str(path)
+
+
+def dotfiles(value: str) -> str:
+    """A repository as `tc create` takes it; empty stays empty."""
+    return names.repository(value, "dotfiles repository") if value else value
+
+
+SETTINGS = [
+    Setting(
+        "dotfiles_repo", "--dotfiles", "TRUSTY_CAGE_DOTFILES_REPO", "", "create",
+        dotfiles, "git URL or path of your dotfiles",
+    ),
+    Setting(
+        "python_version", "--python-version", "TRUSTY_CAGE_PYTHON_VERSION", "3.12", "image",
+        like(r"3\.\d+(\.\d+)?", "3.12"), "Python inside",
+    ),
+    Setting(
+        "shell", "--shell", "TRUSTY_CAGE_DEFAULT_SHELL", "zsh", "image",
+        one_of("zsh", "bash"), "login shell inside: zsh or bash",
+    ),
+    Setting(
+        "auth_mode", "--auth-mode", "TRUSTY_CAGE_DEFAULT_AUTH_MODE", "api_key", "auth",
+        one_of("api_key", "subscription"), "api_key or subscription",
+    ),
+    Setting(
+        "api_key_env", "--api-key-env", "", "ANTHROPIC_API_KEY", "attach",
+        like(r"[A-Za-z_][A-Za-z0-9_]*", "ANTHROPIC_API_KEY"), "name of the key's variable",
+    ),
+    Setting(
+        "tmux_prefix", "--tmux-prefix", "TRUSTY_CAGE_TMUX_PREFIX", "C-a", "session",
+        like(r"(?:[CMS]-)+(?:[!-~]|[A-Z][A-Za-z0-9]+)|F\d\d?", "C-b"), "prefix key of tmux",
+    ),
+    Setting(
+        "image", "--image", "TRUSTY_CAGE_IMAGE", "slim", "image",
+        one_of("slim", later=("full",)), "flavour of the image: slim (full is not released yet)",
+    ),
+    Setting(
+        "base_image", "--base-image", "TRUSTY_CAGE_BASE_IMAGE", "ubuntu:24.04", "image",
+        like(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "debian:12"), "image to build on",
+    ),
+    Setting(
+        "ca_bundle", "--ca-bundle", "TRUSTY_CAGE_CA_BUNDLE", "", "image",
+        readable_file, "file of certificates to trust, behind a proxy that inspects TLS",
+    ),
+    Setting(
+        "network", "--network", "TRUSTY_CAGE_NETWORK", "open", "live",
+        one_of("open", later=("allowlist", "offline")), "policy: open",
+    ),
+    Setting(
+        "memory", "--memory", "TRUSTY_CAGE_MEMORY", "", "live",
+        like(r"(?:[1-9]\d*[bkmgBKMG]?)?", "4g"), "limit, such as 4g; empty: half of the engine's",
+    ),
+    Setting(
+        "cpus", "--cpus", "TRUSTY_CAGE_CPUS", "", "live",
+        like(r"(?:(?=.*[1-9])\d+(?:\.\d+)?)?", "1.5"), "limit, such as 1.5; empty: none",
+    ),
+    Setting(
+        "pids", "--pids", "TRUSTY_CAGE_PIDS", "4096", "live",
+        like(r"[1-9]\d*", "4096"), "limit of processes",
+    ),
+    Setting(
+        "hardened", "--hardened", "TRUSTY_CAGE_HARDENED", "no", "container",
+        yes_or_no, "no sudo and no capability inside",
+    ),
+    Setting(
+        "engine", "--engine", "TRUSTY_CAGE_ENGINE", "docker", "never",
+        one_of("docker", later=("podman",)), "container engine: docker",
+    ),
+]  # fmt: skip
+
+BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+
+def check(key: str, value: str, origin: str = "") -> str:
+    """The value of key as it is kept; raises CageError, naming origin, where it can't be."""
+    try:
+        return BY_KEY[key].check(value)
+    except ValueError as error:
+        why, remedy = error.args
+    said = f" (from {origin})" if origin else ""
+    raise CageError(f"{quote(value)} for '{key}'{said} {why}", remedy, USAGE)

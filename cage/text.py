@@ -1,0 +1,43 @@
+"""What is printed: nothing that steers a terminal, and no password of a URL."""
+
+import re
+import sys
+
+CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+INVISIBLE = "\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
+UNPRINTABLE = re.compile(f"[{CONTROL}{INVISIBLE}]")
+
+# A password or a known kind of token before the host of a URL. 'host:8080/' is a port.
+SECRET = re.compile(
+    r"(?i)://(?:[^/?#\s]*(?::(?!\d*(?:/|$))|%3a)[^?#\s]*"
+    r"|(?:gh[a-z]_|github_pat_|glpat-)[^/?#\s]*)@"
+)
+
+LONGEST = 4096
+BEARABLE = 160
+
+
+def printable(text: object) -> str:
+    """Anything as one line that is safe to print: no control character, no password."""
+    return UNPRINTABLE.sub("?", SECRET.sub("://***@", str(text)[:LONGEST]))
+
+
+def quote(text: object) -> str:
+    """The subject of a message, in quotes and of bearable length."""
+    shown = printable(text)
+    return f"'{shown}'" if len(shown) <= BEARABLE else f"'{shown[:BEARABLE]}…'"
+
+
+def fail(problem: str, remedy: str = "") -> None:
+    """Print an error in the voice of the house: what is wrong, then what to do."""
+    _complain("error", problem, remedy)
+
+
+def warn(problem: str, remedy: str = "") -> None:
+    """Print what is not right but stops nothing."""
+    _complain("warning", problem, remedy)
+
+
+def _complain(kind: str, problem: str, remedy: str) -> None:
+    lines = [f"{kind}: {problem}", *remedy.splitlines()]
+    print("\n".join(printable(line) for line in lines), file=sys.stderr)

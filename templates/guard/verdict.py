@@ -1,0 +1,348 @@
+"""Three sides, path by path: the base, the cage, the host. What goes where, what may not, what a person decides."""
+
+import os
+import re
+import stat
+from typing import NamedTuple
+
+from tree import (
+    FILE_BYTES,
+    ROOT,
+    TOTAL_BYTES,
+    Spellings,
+    describe,
+    ended,
+    ignore_files,
+    ignored,
+    kind,
+    link_reason,
+    manifest,
+    name_reason,
+    parents,
+    scan,
+    show,
+)  # fmt: skip
+
+LINES = 200  # of each list in the report: a person reads no more
+
+# Files that a program of the host runs later, unasked, and what runs them.
+RUNS_LATER = [
+    (rb"(^|/)(\.husky|\.githooks)/", "git, as hooks"),
+    (rb"(^|/)(\.pre-commit-config\.yaml|lefthook\.ya?ml)$", "git, as hooks"),
+    (rb"(^|/)\.git(attributes|modules)$", "git"),
+    (rb"(^|/)\.envrc$", "direnv"),
+    (rb"(^|/)\.(vscode|idea|devcontainer|zed)/", "the editor"),
+    (rb"(^|/)\.(devcontainer\.json|nvim\.lua|exrc|vimrc)$", "the editor"),
+    (rb"(^|/)(\.claude/|\.cursor/|\.mcp\.json$|CLAUDE\.md$|AGENTS\.md$)", "agents on the host"),
+    (rb"^(\.github/workflows/|\.gitlab-ci\.yml$|\.circleci/|Jenkinsfile$)", "CI"),
+    (
+        rb"(^|/)(GNUmakefile|[Mm]akefile|[^/]*\.mk|[Jj]ustfile|Rakefile|CMakeLists\.txt)$",
+        "make and its like",
+    ),
+    (
+        rb"(^|/)(package\.json|\.npmrc|setup\.py|conftest\.py|build\.rs|pyproject\.toml)$",
+        "a package manager",
+    ),
+    (rb"(^|/)(Dockerfile|(docker-)?compose\.ya?ml)$", "the engine"),
+]
+
+
+class Host(NamedTuple):
+    """The host clone, as its inventory tells."""
+
+    entries: dict  # path -> Entry of files and links
+    folders: set
+    ignore_files: dict  # path -> content
+    tracked: set  # paths that git has in its index there
+
+
+class Choices(NamedTuple):
+    """What the person asked for."""
+
+    take: str = ""  # 'cage' or 'host', where both sides changed
+    force: bool = False
+    include_ignored: bool = False
+    compare_host: bool = True  # no for a branch, whose parent is the seeded commit
+    paths: tuple = ()  # what a sync is restricted to; empty for everything
+
+
+class Verdict:
+    """What the cage's state means for the host."""
+
+    def __init__(self, base, host, choices):
+        self.base, self.host, self.choices = base, host, choices
+        self.found = scan()
+        self.folders = {p for p, f in self.found.items() if stat.S_ISDIR(f.mode)}
+        self.changed = {}  # path -> Entry, to be written
+        self.deleted = []  # to be deleted
+        self.settled = {}  # path -> Entry (None: gone) where nothing is written and the base moves on
+        self.conflicts = {}  # path -> what both sides did
+        self.refused = {}  # path -> reason
+        self.held = 0  # new paths that ignore rules match
+        self.sort_present()
+        self.sort_missing()
+        self.fit_to_host()
+
+    # -- what the cage has -------------------------------------------------
+
+    def sort_present(self):
+        """Sort every path of the cage into unchanged, held back, refused and what decide() says."""
+        leaves = {p: f for p, f in self.found.items() if not stat.S_ISDIR(f.mode) or f.reason}
+        new = [p for p in leaves if p not in self.base and p != b".git"]
+        held = set() if self.choices.include_ignored else self.ignored(new)
+        self.held, total = len(held), 0
+        known = Spellings(self.base.keys() | self.host.entries.keys())
+        for path in sorted(leaves.keys() - held):
+            found, before = leaves[path], self.base.get(path)
+            large = found.size > FILE_BYTES and not (before and before.size == found.size)
+            now = None if large else describe(path, found)
+            if now and now.same(before):
+                continue
+            reason = found.reason or self.reason(path, found, now, large)
+            if not before:
+                reason = reason or name_reason(path) or known.collision(path)
+            total += found.size if now and not reason else 0
+            if total > TOTAL_BYTES:
+                reason = reason or f"brings the export over {TOTAL_BYTES >> 20} MiB in all"
+            if reason:
+                self.refused[path] = reason
+            else:
+                self.decide(path, before, now)
+
+    def ignored(self, new):
+        """Those of the NEW paths that the ignore rules of either side match."""
+        return ignored(new, ignore_files(self.found), "cage") | ignored(new, self.host.ignore_files, "host")
+
+    def reason(self, path, found, now, large):
+        """Why this new or changed entry may not leave; empty if it may."""
+        if large:
+            return f"is larger than {FILE_BYTES >> 20} MiB"
+        if not now:
+            return f"is {kind(found.mode)}, neither a file nor a link"
+        if stat.S_ISLNK(found.mode):
+            return link_reason(path, os.readlink(os.path.join(ROOT, path)), self.found)
+        return ""
+
+    def sort_missing(self):
+        """Paths of base that the cage no longer has, unless something refused stands in their place."""
+        for path in sorted((self.base.keys() - self.found.keys()) | (self.folders & self.base.keys())):
+            if path not in self.refused and not any(parent in self.refused for parent in parents(path)):
+                self.decide(path, self.base[path], None)
+
+    # -- what the host has -------------------------------------------------
+
+    def decide(self, path, before, now):
+        """One path that the cage changed from BEFORE to NOW (None: not there), against the host's."""
+        on_host = self.host.entries.get(path)
+        untouched = on_host.same(before) if on_host else before is None
+        agreed = on_host.same(now) if on_host else now is None
+        if not self.choices.compare_host or (untouched and not agreed) or (self.choices.take == "cage" and not agreed):
+            self.put(path, now)
+        elif agreed or self.choices.take == "host":
+            self.settled[path] = now
+        else:
+            both = "deleted" if now is None else "new" if before is None else "changed"
+            self.conflicts[path] = f"{both} in the cage, {'deleted' if on_host is None else 'other'} on the host"
+
+    def put(self, path, now):
+        """PATH is to be NOW on the host."""
+        if now is None:
+            self.deleted.append(path)
+        else:
+            self.changed[path] = now
+
+    def fit_to_host(self):
+        """Turn what would go through a link of the host's owner, or replace a folder of theirs, into a conflict."""
+        gone = set(self.deleted)
+        for path in [*self.changed, *self.deleted]:
+            why = ""
+            for parent in parents(path):
+                if parent in self.host.entries and parent not in gone:
+                    why = f"lies below {show(parent)}, which is no folder on the host"
+            if path in self.host.folders and (path in gone or self.occupied(path, gone)):
+                why = "is a folder on the host"
+            if why and self.choices.take == "host":
+                self.settled[path] = self.changed.pop(path, None)
+            elif why:
+                self.conflicts[path] = why
+                self.changed.pop(path, None)
+        self.deleted = [p for p in self.deleted if p not in self.conflicts and p not in self.settled]
+
+    def occupied(self, folder, gone):
+        """Whether the host's FOLDER holds anything that is not deleted by this export."""
+        inside = folder + b"/"
+        return any(p.startswith(inside) and p not in gone for p in self.host.entries)
+
+    def too_much_gone(self):
+        """Why so many deletions need --force; empty if they don't."""
+        if self.choices.force or not self.deleted:
+            return ""
+        if not self.found:
+            return "the cage's project is empty"
+        if len(self.deleted) > 20 and 4 * len(self.deleted) > len(self.base):
+            return f"{len(self.deleted)} of {len(self.base)} files would be deleted"
+        return ""
+
+    # -- what is said ------------------------------------------------------
+
+    def lists(self):
+        """What the host acts on: name -> content."""
+        touched = [p for p in [*self.changed, *self.deleted] if p in self.host.entries]
+        emptied = {q for p in self.deleted for q in parents(p) if q not in self.folders}
+        replaced = {d for d in self.host.folders if any(p in self.changed for p in [*parents(d), d])}
+        return {
+            "base": manifest(self.next_base()),
+            "write": ended(self.changed),
+            "added": ended(p for p in self.changed if p not in self.host.entries),
+            "delete": ended(p for p in self.deleted if p in self.host.entries),
+            "rmdir": ended(sorted((emptied | replaced) & self.host.folders, key=lambda p: -p.count(b"/"))),
+            "backup": ended(touched),
+            "expect": manifest({p: self.host.entries[p] for p in touched}),
+            "conflicts": ended(self.conflicts),
+            "refused": ended(self.refused),
+            "force": self.too_much_gone().encode(),
+            "report": self.report().encode(),
+            "summary": f"{self.summary()}\n".encode(),
+        }
+
+    def next_base(self):
+        """What both sides agree on once this is applied."""
+        moved = dict.fromkeys(self.deleted) | self.changed | self.settled
+        return {p: e for p, e in (self.base | moved).items() if e}
+
+    def marks(self):
+        """Every path that changes on the host, with the letter git would show."""
+        letters = {p: "M" if p in self.base or p in self.host.entries else "A" for p in self.changed}
+        return letters | dict.fromkeys(self.deleted, "D")
+
+    def runs_later(self):
+        """Changed paths that the host runs later, with what runs them."""
+        return {p: by for p in sorted(self.changed) if (by := runner(p, self.changed[p], self.base.get(p)))}
+
+    def summary(self):
+        """The line that counts."""
+        marks = list(self.marks().values())
+        conflicts = f"{len(self.conflicts)} conflicts, " if self.conflicts else ""
+        return (
+            f"{marks.count('A')} added, {marks.count('M')} changed, {marks.count('D')} deleted, "
+            f"{conflicts}{len(self.refused)} refused, {self.held} held back"
+        )
+
+    def report(self):
+        """What a person reads before they agree; safe to print."""
+        marks = self.marks()
+        lines = bounded([f"  {marks[p]}  {show(p)}" for p in sorted(marks)])
+        for title, entries in [
+            ("Read these first, the host runs them later:", self.runs_later()),
+            ("Conflicts:", self.conflicts),
+            ("Refused:", self.refused),
+        ]:
+            if entries:
+                lines += [
+                    title,
+                    *bounded([f"  {show(p)}: {why}" for p, why in sorted(entries.items())]),
+                ]
+        return "".join(line + "\n" for line in lines)
+
+    def plan(self):
+        """The plan as plain data, for --json."""
+        marks = self.marks()
+        return {
+            "added": [show(p) for p in sorted(marks) if marks[p] == "A"],
+            "changed": [show(p) for p in sorted(marks) if marks[p] == "M"],
+            "deleted": [show(p) for p in sorted(marks) if marks[p] == "D"],
+            "runs_later": {show(p): by for p, by in self.runs_later().items()},
+            "conflicts": {show(p): why for p, why in sorted(self.conflicts.items())},
+            "refused": {show(p): why for p, why in sorted(self.refused.items())},
+            "held_back": self.held,
+            "needs_force": self.too_much_gone(),
+        }
+
+
+class Arrival:
+    """What the host's state means for the cage: the same three sides, the other way round."""
+
+    def __init__(self, base, host, choices):
+        self.base, self.host, self.choices = base, host, choices
+        self.found = scan()
+        self.sent = {}  # path -> Entry of the host (None: deleted there)
+        self.expected = {}  # path -> Entry that the cage has there now (None: nothing)
+        self.settled = {}  # path -> Entry, nothing is sent and the base moves on
+        self.conflicts = {}
+        for path in sorted(base.keys() | host.tracked):
+            if self.wanted(path):
+                self.decide(path, base.get(path), host.entries.get(path))
+
+    def wanted(self, path):
+        """Whether the person asked for PATH, by itself or by a folder above it."""
+        return not self.choices.paths or any(p in self.choices.paths for p in [*parents(path), path])
+
+    def decide(self, path, before, on_host):
+        """One path that was BEFORE and is ON_HOST now (None: not there)."""
+        if on_host.same(before) if on_host else before is None:
+            return
+        found = self.found.get(path)
+        inside = describe(path, found) if found else None
+        odd = (found and inside is None) or any(not self.open_to(p) for p in parents(path))
+        agreed = not odd and (on_host.same(inside) if on_host else inside is None)
+        untouched = not odd and (inside.same(before) if inside else before is None)
+        if agreed:
+            self.settled[path] = inside
+        elif untouched or (self.choices.take == "host" and not odd):
+            self.sent[path], self.expected[path] = on_host, inside
+        elif self.choices.take == "cage":
+            self.settled[path] = on_host
+        else:
+            self.conflicts[path] = "stands in the way" if odd else "changed in the cage too"
+
+    def open_to(self, parent):
+        """Whether PARENT is, or can become, a folder in the cage."""
+        return parent not in self.found or stat.S_ISDIR(self.found[parent].mode)
+
+    def lists(self):
+        """What the host and the receiving helper act on: name -> content."""
+        moved = {p: e for p, e in (self.base | self.sent | self.settled).items() if e}
+        return {
+            "base": manifest(moved),
+            "write": ended(p for p, e in self.sent.items() if e),
+            "delete": ended(p for p, e in self.sent.items() if not e),
+            "expect": manifest({p: e for p, e in self.expected.items() if e}),
+            "conflicts": ended(self.conflicts),
+            "refused": b"",
+            "force": b"",
+            "report": self.report().encode(),
+            "summary": f"{self.summary()}\n".encode(),
+        }
+
+    def summary(self):
+        """The line that counts."""
+        gone = sum(e is None for e in self.sent.values())
+        return f"{len(self.sent) - gone} to the cage, {gone} deleted there, {len(self.conflicts)} conflicts"
+
+    def report(self):
+        """What a person reads before they agree; safe to print."""
+        lines = bounded([f"  {'>' if e else 'D'}  {show(p)}" for p, e in sorted(self.sent.items())])
+        if self.conflicts:
+            lines += ["Conflicts:", *bounded([f"  {show(p)}: {why}" for p, why in sorted(self.conflicts.items())])]
+        return "".join(line + "\n" for line in lines)
+
+    def plan(self):
+        """The plan as plain data, for --json."""
+        return {
+            "sent": [show(p) for p, e in sorted(self.sent.items()) if e],
+            "deleted": [show(p) for p, e in sorted(self.sent.items()) if not e],
+            "conflicts": {show(p): why for p, why in sorted(self.conflicts.items())},
+        }
+
+
+def runner(path, now, before):
+    """What on the host would run PATH later; empty for nothing known."""
+    for pattern, by in RUNS_LATER:
+        if re.search(pattern, path):
+            return by
+    return "a new executable" if now.mode == "100755" and (not before or before.mode != now.mode) else ""
+
+
+def bounded(lines):
+    """LINES, cut where nobody would read on."""
+    return lines if len(lines) <= LINES else [*lines[:LINES], f"  and {len(lines) - LINES} more"]

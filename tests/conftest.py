@@ -1,0 +1,126 @@
+"""What the tests stand on: a home of their own, toy templates, and tc as it is typed."""
+
+import fcntl
+import os
+import pty
+import subprocess
+import sys
+import termios
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from cage import cli, render
+
+Result = namedtuple("Result", "code out err")
+
+TOY = Path(__file__).parent / "toy"
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption("--golden", action="store_true", help="write tests/rendered/ anew")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A TRUSTY_CAGE_HOME of the test's own, with nothing of the caller's settings."""
+    for name in list(os.environ):
+        if name.startswith(("TRUSTY_CAGE_", "CAGE_", "ANTHROPIC_", "MAKE", "MFLAGS", "GIT_")):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "a home ü"
+    monkeypatch.setenv("TRUSTY_CAGE_HOME", str(folder))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Render from the toy templates: their verbs print what reached them."""
+    monkeypatch.setattr(render, "source", lambda: TOY)
+    return TOY
+
+
+@pytest.fixture
+def tc(capfd):
+    """Run tc in this process, without a terminal."""
+
+    def run(*words):
+        capfd.readouterr()
+        try:
+            code = cli.main([str(word) for word in words])
+        except SystemExit as ended:
+            code = ended.code
+        return Result(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def repo(tmp_path):
+    """A local repository called web."""
+    folder = tmp_path / "web"
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    return folder
+
+
+@pytest.fixture
+def web(toy, tc, repo, home):
+    """The folder of a created cage called web."""
+    assert tc("create", repo).code == 0
+    return home / "envs" / "web"
+
+
+@pytest.fixture
+def engine(tmp_path, monkeypatch):
+    """A stand-in for docker: prints the file `answer`, logs its argv to `asked`."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "docker").write_text(
+        f"#!{sys.executable}\n"
+        "import pathlib, sys\n"
+        "here = pathlib.Path(__file__).parent\n"
+        "with (here / 'asked').open('a') as file:\n"
+        "    file.write(repr(sys.argv[1:]) + '\\n')\n"
+        "answer = here / 'answer'\n"
+        "sys.exit(1) if not answer.exists() else sys.stdout.write(answer.read_text())\n"
+    )
+    (folder / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+def in_terminal(*words, typed=""):
+    """Run tc on the toy templates in a terminal; returns its exit code and what was shown."""
+    ours, theirs = pty.openpty()
+    script = (
+        "import sys, pathlib; from cage import cli, render;"
+        f"render.source = lambda: pathlib.Path({str(TOY)!r});"
+        "sys.exit(cli.main(sys.argv[1:]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, words)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(theirs)
+    shown = b""
+    while data := _read(ours):
+        shown += data
+        if typed and shown.endswith(b"] "):
+            os.write(ours, typed.encode())
+            typed = ""
+    os.close(ours)
+    return process.wait(timeout=20), shown.decode().replace("\r\n", "\n")
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""

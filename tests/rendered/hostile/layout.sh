@@ -1,0 +1,58 @@
+#!/bin/sh
+# Cage 'hostile': the screen that 'tc attach hostile' opens. It runs inside the cage.
+# Rendered by trusty-cage 0.0.0. This file is yours: edit it freely, the next session uses it. A re-render
+# merges into your edits and never overwrites them; 'tc diff-recipes hostile' shows them.
+#
+# Environment: CAGE_TMUX_PREFIX, CAGE_SHELL, CAGE_API_KEY_ENV (the name of the key's variable), TERM, COLORTERM.
+set -eu
+
+session=dev
+editor='nvim .'
+agent='claude --dangerously-skip-permissions'
+
+# shellcheck disable=SC2016 # for the shell of the pane
+# A pane's program is started by a login shell; suspended, it goes on at once; ended, the pane becomes a shell.
+pane='set -m; "$SHELL" -lc "exec $1"; while fg >/dev/null 2>&1; do :; done; exec "$SHELL" -l'
+
+# tmux ends a command at a word's last semicolon.
+prefix=${CAGE_TMUX_PREFIX:-C-a}
+[ "${prefix%;}" = "$prefix" ] || prefix="${prefix%;}\\;"
+
+SHELL=$(command -v "${CAGE_SHELL:-sh}") || SHELL=/bin/sh
+export SHELL
+
+# The image may not know the terminal, or the terminal may not be able to clear its screen.
+infocmp "${TERM:-dumb}" 2>/dev/null | grep -q ' clear=' || export TERM=xterm-256color
+
+# Left 60 % the editor, top right the agent, bottom right a shell. No pane is called by its number: a tmux.conf
+# may count from anywhere. The prefix comes last: a key that tmux does not know leaves the rest in place.
+open_session() {
+    lines=${size% *} columns=${size#* }
+    tmux -u start-server \; set-option -g "update-environment[40]" "${CAGE_API_KEY_ENV:-ANTHROPIC_API_KEY}" \; \
+        new-session -d -s "$session" -x "$columns" -y "$lines" /bin/sh -c "$pane" sh "$editor" \; \
+        split-window -h -l 40% /bin/sh -c "$pane" sh "$agent" \; \
+        split-window -v -l 30% \; \
+        select-pane -t '{top-right}' \; \
+        bind-key "$prefix" send-prefix \; \
+        set-option prefix "$prefix"
+}
+
+# The engine tells the terminal's size a moment after the start.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    size=$(stty size 2>/dev/null) || size='0 0'
+    [ "$size" = '0 0' ] || break
+    sleep 0.05
+done
+[ "$size" != '0 0' ] || size='24 80'
+
+# Whoever comes second joins the session. What a second attach brings along (a new key) holds for new panes.
+if tmux has-session -t "=$session" 2>/dev/null; then
+    tmux set-option -g "update-environment[40]" "${CAGE_API_KEY_ENV:-ANTHROPIC_API_KEY}"
+else
+    open_session || tmux has-session -t "=$session"
+fi
+
+case ${COLORTERM:-} in
+truecolor | 24bit) exec tmux -u -T RGB attach-session -t "=$session" ;;
+*) exec tmux -u attach-session -t "=$session" ;;
+esac

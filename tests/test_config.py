@@ -1,0 +1,139 @@
+"""Settings: flags over environment over .env over defaults, and what is refused."""
+
+import os
+
+import pytest
+
+from cage import config, settings
+from cage.errors import CageError
+
+
+@pytest.fixture
+def dotenv(home):
+    home.mkdir(parents=True)
+
+    def write(text):
+        (home / ".env").write_text(text)
+
+    return write
+
+
+def memory(flag=None, **environ):
+    return config.resolve({"memory": flag}, environ).values["memory"]
+
+
+def test_defaults_are_those_of_the_table():
+    assert config.resolve({}, {}).values == {
+        "dotfiles_repo": "",
+        "python_version": "3.12",
+        "shell": "zsh",
+        "auth_mode": "api_key",
+        "api_key_env": "ANTHROPIC_API_KEY",
+        "tmux_prefix": "C-a",
+        "image": "slim",
+        "base_image": "ubuntu:24.04",
+        "ca_bundle": "",
+        "network": "open",
+        "memory": "",
+        "cpus": "",
+        "pids": "4096",
+        "hardened": "no",
+        "engine": "docker",
+    }
+
+
+def test_flag_beats_environment_beats_dotenv(dotenv):
+    dotenv("TRUSTY_CAGE_MEMORY=1g\n")
+    assert memory() == "1g"
+    assert memory(TRUSTY_CAGE_MEMORY="2g") == "2g"
+    assert memory("3g", TRUSTY_CAGE_MEMORY="2g") == "3g"
+    assert memory("", TRUSTY_CAGE_MEMORY="2g") == ""
+    assert memory(TRUSTY_CAGE_MEMORY="") == "1g"
+
+
+def test_dotenv_is_taken_literally_and_stays_out_of_the_environment(dotenv, tmp_path):
+    (tmp_path / "$HOME").mkdir()
+    (tmp_path / "$HOME" / "ca").touch()
+    dotenv("TRUSTY_CAGE_CA_BUNDLE='$HOME/ca'\n")
+    assert config.resolve({}, {}).values["ca_bundle"] == f"{tmp_path}/$HOME/ca"
+    assert "TRUSTY_CAGE_CA_BUNDLE" not in os.environ
+
+
+@pytest.mark.parametrize("line", ["ANTHROPIC_API_KEY=secret", "MY_KEY=secret", "OTHER=sk-ant-secret"])
+def test_key_in_dotenv_is_warned_of_and_not_shown(line, dotenv, capsys):
+    dotenv(line + "\n")
+    config.resolve({"api_key_env": "MY_KEY"}, {})
+    name = line.partition("=")[0]
+    assert capsys.readouterr().err == (
+        f"warning: the value of '{name}' stands in .env and is not used\n"
+        "A key in a file ends up in backups and in other programs. Take it out, and set\n"
+        f"it in your shell: export {name}=…\n"
+    )
+
+
+def test_dotenv_that_is_no_text_is_an_error(home, dotenv):
+    dotenv("")
+    (home / ".env").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CageError) as refused:
+        config.resolve({}, {})
+    assert refused.value.problem == f"can't read '{home}/.env': it is not UTF-8"
+
+
+REFUSED = [
+    ("image", "full", "'full' for 'image' is not released yet", "Known: slim"),
+    ("network", "offline", "'offline' for 'network' is not released yet", "Known: open"),
+    ("engine", "podman", "'podman' for 'engine' is not released yet", "Known: docker"),
+    ("shell", "fish", "'fish' for 'shell' is not a value of it", "Known: zsh, bash"),
+    ("auth_mode", "", "'' for 'auth_mode' is not a value of it", "Known: api_key, subscription"),
+    ("api_key_env", "A B", "'A B' for 'api_key_env' is not a value of it", "For example: ANTHROPIC_API_KEY"),
+    ("api_key_env", "-e", "'-e' for 'api_key_env' is not a value of it", "For example: ANTHROPIC_API_KEY"),
+    ("memory", "lots", "'lots' for 'memory' is not a value of it", "For example: 4g"),
+    ("cpus", "0", "'0' for 'cpus' is not a value of it", "For example: 1.5"),
+    ("pids", "-1", "'-1' for 'pids' is not a value of it", "For example: 4096"),
+    ("base_image", "-v", "'-v' for 'base_image' is not a value of it", "For example: debian:12"),
+    ("base_image", "a\n", "'a?' for 'base_image' is not a value of it", "For example: debian:12"),
+    ("hardened", "maybe", "'maybe' for 'hardened' is not a value of it", "Known: yes, no"),
+    ("tmux_prefix", "C-\x1b", "'C-?' for 'tmux_prefix' is not a value of it", "For example: C-b"),
+    ("ca_bundle", "none", "'none' for 'ca_bundle' is not a file", "Give the path of a file with PEM certificates."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "problem", "remedy"), REFUSED)
+def test_value_that_nothing_understands_is_refused_by_name(key, value, problem, remedy):
+    with pytest.raises(CageError) as refused:
+        settings.check(key, value)
+    assert (refused.value.problem, refused.value.remedy) == (problem, remedy)
+    assert refused.value.code == 2
+
+
+def test_refusal_names_where_the_value_comes_from(dotenv):
+    dotenv("TRUSTY_CAGE_IMAGE=full\n")
+    with pytest.raises(CageError) as refused:
+        config.resolve({}, {})
+    assert refused.value.problem == ("'full' for 'image' (from TRUSTY_CAGE_IMAGE in .env) is not released yet")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("memory", "512m"),
+        ("cpus", "0.5"),
+        ("tmux_prefix", "C-Space"),
+        ("tmux_prefix", "M-x"),
+        ("base_image", "registry:5000/a/b@sha256:0a"),
+        ("python_version", "3.13"),
+    ],
+)
+def test_value_is_taken(key, value):
+    assert settings.check(key, value) == value
+
+
+def test_hardened_may_be_said_in_other_words():
+    assert settings.check("hardened", "true") == "yes"
+    assert settings.check("hardened", "0") == "no"
+
+
+def test_value_of_64_kilobytes_is_refused_in_a_line():
+    with pytest.raises(CageError) as refused:
+        settings.check("base_image", "x" * 65536)
+    assert len(refused.value.problem) < 250

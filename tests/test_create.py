@@ -1,0 +1,220 @@
+"""tc create: the folder it makes, and what it does where one is there already."""
+
+import json
+import os
+import stat
+
+import pytest
+from conftest import in_terminal
+
+CLONE_LEFT = "the host clone of a destroyed cage 'web' is left: use it, or move it aside?"
+
+
+def test_create_makes_the_folder_and_runs_the_target(toy, tc, repo, home):
+    assert tc("create", repo) == (0, "created web no_attach=1\n", "")
+    web = home / "envs" / "web"
+    assert sorted(path.name for path in home.iterdir()) == ["envs", "id"]
+    assert [path.name for path in (home / "envs").iterdir()] == ["web"]
+    assert sorted(str(path.relative_to(web)) for path in web.rglob("*") if path.is_file()) == [
+        ".history/created",
+        ".rendered/.version",
+        ".rendered/Dockerfile",
+        ".rendered/Makefile",
+        ".rendered/guard/Dockerfile",
+        ".rendered/image/profile.sh",
+        ".rendered/layout.sh",
+        "Dockerfile",
+        "Makefile",
+        "Makefile.cage",
+        "guard/Dockerfile",
+        "guard/policy",
+        "image/profile.sh",
+        "layout.sh",
+        "lib/die",
+        "local.mk",
+        "meta.json",
+    ]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
+def test_modes_hold_whatever_the_umask(umask, toy, tc, repo, home):
+    before = os.umask(umask)
+    try:
+        assert tc("create", repo, "--render-only").code == 0
+    finally:
+        os.umask(before)
+    for path in [home, *home.rglob("*")]:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        built = "/web/image/" in str(path) or "/web/guard/" in str(path)
+        assert mode == (0o700 if path.is_dir() else 0o644 if built else 0o600), path
+
+
+def test_render_only_runs_nothing_and_prints_the_command(toy, tc, repo, home):
+    done = tc("create", repo, "--render-only")
+    assert done == (0, f"Rendered cage 'web'.\nCreate it:  make -C '{home}/envs/web' create\n", "")
+    assert not (home / "envs/web/.history").exists()
+    assert tc("create", repo) == (0, "created web no_attach=1\n", "")
+
+
+def test_settings_reach_meta_and_makefile(toy, tc, repo, home, monkeypatch):
+    monkeypatch.setenv("TRUSTY_CAGE_PIDS", "99")
+    words = ("--branch", "topic", "--memory", "2g", "--hardened", "--auth-mode", "subscription")
+    assert tc("create", repo, "--render-only", "--name", "x", *words).code == 0
+    fields = json.loads((home / "envs/x/meta.json").read_text())
+    assert (fields["branch"], fields["auth_mode"]) == ("topic", "subscription")
+    assert (fields["settings"]["pids"], fields["settings"]["hardened"]) == ("99", "yes")
+    makefile = (home / "envs/x/Makefile").read_text()
+    for line in ("BRANCH := topic", "MEMORY := 2g", "PIDS := 99", "AUTH_MODE := subscription"):
+        assert f"export CAGE_{line}\n" in makefile
+    assert f"export CAGE_HOME_ID := {(home / 'id').read_text()}" in makefile
+
+
+def test_cage_that_exists_is_an_error(web, tc, repo):
+    before = (web / "meta.json").read_bytes()
+    assert tc("create", repo) == (
+        1,
+        "",
+        "error: cage 'web' already exists\nAttach with 'tc attach web', or remove it with 'tc destroy web'.\n",
+    )
+    assert (web / "meta.json").read_bytes() == before
+
+
+def test_taken_name_shows_whose_it_is_and_proposes_another(web, tc, repo):
+    assert tc("create", "https://host/other/web.git") == (
+        1,
+        "",
+        f"error: cage 'web' already exists, made from '{repo}'\n"
+        "Choose another name: tc create https://host/other/web.git --name web-2\n",
+    )
+
+
+def half_made(tc, repo, home):
+    assert tc("create", repo, "--memory", "2g", "--render-only").code == 0
+    return home / "envs" / "web"
+
+
+def test_half_made_cage_goes_on_with_the_same(toy, tc, repo, home):
+    web = half_made(tc, repo, home)
+    (web / "Makefile").write_text((web / "Makefile").read_text() + "# mine\n")
+    assert tc("create", repo, "--memory", "2g") == (0, "created web no_attach=1\n", "")
+    assert (web / "Makefile").read_text().endswith("# mine\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["{repo}", "--memory", "4g"], "its memory is '2g', not '4g'"),
+        (["{repo}", "--branch", "x"], "its branch is '', not 'x'"),
+        (["https://host/web"], "its repository is '{repo}', not 'https://host/web'"),
+    ],
+)
+def test_half_made_cage_refuses_another(words, said, toy, tc, repo, home):
+    web = half_made(tc, repo, home)
+    assert tc("create", *[word.format(repo=repo) for word in words]) == (
+        1,
+        "",
+        f"error: cage 'web' is half made: {said.format(repo=repo)}\n"
+        f"Finish it as it is:  make -C '{web}' create\n"
+        "Or remove it:        tc destroy web\n",
+    )
+
+
+@pytest.fixture
+def clone_left(home):
+    clone = home / "envs" / "web" / "repo"
+    clone.mkdir(parents=True)
+    (clone / "work").write_text("kept")
+    return clone
+
+
+def test_clone_left_without_terminal_names_the_flags(toy, tc, repo, clone_left):
+    assert tc("create", repo) == (3, "", f"error: {CLONE_LEFT}\nAnswer with --reuse-clone or --fresh-clone.\n")
+    assert list(clone_left.parent.iterdir()) == [clone_left]
+
+
+def test_clone_left_is_used(toy, tc, repo, clone_left):
+    assert tc("create", repo, "--reuse-clone").code == 0
+    assert (clone_left / "work").read_text() == "kept"
+    assert (clone_left.parent / "meta.json").exists()
+
+
+def test_clone_left_is_moved_aside(toy, tc, repo, clone_left, home):
+    done = tc("create", repo, "--fresh-clone")
+    (kept,) = (home / "clones").iterdir()
+    assert kept.name.startswith("web-")
+    assert (kept / "work").read_text() == "kept"
+    assert done == (0, "created web no_attach=1\n", f"Moved the old host clone to {kept}\n")
+    assert not clone_left.exists()
+
+
+def test_rest_of_a_crashed_reuse_is_moved_to_trash(toy, tc, repo, clone_left, home):
+    (clone_left.parent / "Makefile").write_text("half")
+    assert tc("create", repo, "--reuse-clone").code == 0
+    assert [path.read_text() for path in home.glob("trash/web-*/Makefile")] == ["half"]
+
+
+def test_clone_left_is_asked_about_in_a_terminal(repo, clone_left):
+    code, shown = in_terminal("create", repo, "--auth-mode", "api_key", typed="reuse\n")
+    assert code == 0
+    assert f"{CLONE_LEFT} [reuse/fresh] " in shown
+    assert shown.endswith("created web no_attach=\n")
+    assert (clone_left / "work").exists()
+
+
+def test_auth_is_asked_in_a_terminal_and_only_if_nothing_sets_it(repo, home, monkeypatch):
+    question = "Does the agent log in with an API key or with your subscription?"
+    code, shown = in_terminal("create", repo, typed="sub\n")
+    assert (code, question in shown) == (0, True)
+    assert json.loads((home / "envs/web/meta.json").read_text())["auth_mode"] == "subscription"
+    (home / ".env").write_text("TRUSTY_CAGE_DEFAULT_AUTH_MODE=subscription\n")
+    code, shown = in_terminal("create", repo, "--name", "other")
+    assert (code, shown) == (0, "created other no_attach=\n")
+
+
+def test_no_attach_is_heard_in_a_terminal(repo):
+    code, shown = in_terminal("create", repo, "--auth-mode", "api_key", "--no-attach")
+    assert (code, shown) == (0, "created web no_attach=1\n")
+
+
+def test_ctrl_c_at_a_question_ends_with_130(repo, home):
+    code, _ = in_terminal("create", repo, typed="\x03")
+    assert code == 130
+    assert not (home / "envs").exists()
+
+
+def test_folder_in_the_way_is_left_alone(toy, tc, repo, home):
+    (home / "envs" / "web").mkdir(parents=True)
+    (home / "envs" / "web" / "notes").write_text("mine")
+    done = tc("create", repo)
+    assert done.code == 1
+    assert done.err == (
+        f"error: '{home}/envs/web' is in the way: it holds neither a cage nor a host clone\n"
+        f"Move it away: mv '{home}/envs/web' …\n"
+    )
+    assert [path.name for path in (home / "envs" / "web").iterdir()] == ["notes"]
+
+
+def test_draft_of_a_killed_create_is_removed(toy, tc, repo, home):
+    old, young = home / "envs" / ".new-web-00000000", home / "envs" / ".new-web-11111111"
+    old.mkdir(parents=True)
+    young.mkdir()
+    os.utime(old, (0, 0))
+    assert tc("create", repo).code == 0
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_failed_render_leaves_nothing(toy, tc, repo, home, monkeypatch):
+    (home / "envs").mkdir(parents=True)
+    monkeypatch.setattr("cage.meta.write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
+    assert tc("create", repo).code == 1
+    assert list((home / "envs").iterdir()) == []
+
+
+def test_home_that_cannot_be_written_is_said_in_words(toy, tc, repo, monkeypatch):
+    monkeypatch.setenv("TRUSTY_CAGE_HOME", "/proc/nowhere")
+    done = tc("create", repo)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "error: no such file or directory: '/proc/nowhere'\n"
+        "Mend that, or set TRUSTY_CAGE_HOME to a folder that you may write.\n"
+    )

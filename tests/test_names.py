@@ -1,0 +1,139 @@
+"""Names of cages and the repositories they come from."""
+
+import pytest
+
+from cage import names
+from cage.errors import CageError
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("https://github.com/octocat/Hello-World", "hello-world"),
+        ("https://github.com/octocat/Hello-World.git", "hello-world"),
+        ("https://github.com/octocat/Hello-World.git/", "hello-world"),
+        ("git@github.com:octocat/spoon_knife.git", "spoon_knife"),
+        ("host:web", "web"),
+        ("/srv/rbenv.bundle", "rbenv"),
+        ("/srv/web/.git", "web"),
+    ],
+)
+def test_name_is_derived_from_last_path_part(source, name):
+    assert names.derive(source) == name
+
+
+@pytest.mark.parametrize("name", ["a", "0", "a-b_c", "x" * 63])
+def test_name_is_taken(name):
+    assert names.check(name) == name
+
+
+HOSTILE = ["", ".", "..", "../..", "/etc", "-x", "_x", "Web", "a.b", "a b", "a\n", "x" * 64, "é", "\x1b[2J"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_name_is_refused(name):
+    with pytest.raises(CageError) as refused:
+        names.check(name)
+    assert refused.value.code == 2
+    assert refused.value.problem.endswith("is not a name for a cage")
+
+
+def test_underivable_name_proposes_one():
+    with pytest.raises(CageError) as refused:
+        names.derive("https://h/My.Project v2")
+    assert refused.value.remedy.endswith("--name my-project-v2")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://github.com/octocat/Hello-World.git",
+        "HTTPS://host:8443/x@y/z",
+        "https://me@dev.azure.com/org/repo",
+        "ssh://git@host:2222/x.git",
+        "git://host/x",
+        "file:///srv/x.git",
+        "git@host:x.git",
+        "host:x",
+    ],
+)
+def test_url_stays_as_it_is(url):
+    assert names.repository(url) == url
+
+
+PASSWORDS = [
+    "https://me:hunter2@host/x",
+    "https://:hunter2@host/x",
+    "https://me:@host/x",
+    "https://me:hun/ter2@host/x",
+    "https://me:hun@ter2@host/x",
+    "https://me%3Ahunter2@host/x",
+    "https://ghp_hunter2@github.com/x",
+    "ssh://me:hunter2@host/x",
+]
+
+
+@pytest.mark.parametrize("url", PASSWORDS)
+def test_password_in_url_is_refused_and_not_echoed(url, tc):
+    done = tc("create", url)
+    assert done.code == 2
+    assert done.out == ""
+    assert done.err == (
+        "error: the URL of the repository holds a password or a token\n"
+        "It would be kept in files. Leave it out, and let a git credential helper or an SSH\n"
+        "key answer for it: git help credentials\n"
+    )
+
+
+@pytest.mark.parametrize("url", PASSWORDS)
+def test_password_is_not_echoed_by_a_wrong_call(url, tc):
+    done = tc("create", "https://host/x", url)
+    assert done.code == 2
+    assert "ter2" not in done.err
+    assert "me:@" not in done.err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "--upload-pack=touch x",
+        "-x",
+        "ssh://-oProxyCommand=x/y",
+        "git@-oProxyCommand=x:y",
+        "ext::sh -c touch% x",
+        "fd::17",
+        "::x",
+        "foo://host/x",
+        "https://host/a\nb",
+        "https://host/a\x1bb",
+        "https://host/" + "x" * 5000,
+        "no-such-folder",
+        "https://",
+    ],
+)
+def test_url_is_refused_in_words(url, tc, home):
+    done = tc("create", "--name", "x", "--", url)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: ")
+    assert "\x1b" not in done.err
+    assert not home.exists()
+
+
+def test_local_repository_becomes_absolute(repo, monkeypatch):
+    monkeypatch.chdir(repo)
+    assert names.repository(".") == str(repo)
+    assert names.derive(names.repository(".")) == "web"
+
+
+def test_bundle_becomes_absolute(tmp_path):
+    bundle = tmp_path / "x.bundle"
+    bundle.write_bytes(b"# v2 git bundle\n")
+    assert names.repository("x.bundle") == str(bundle)
+
+
+def test_folder_that_is_no_repository_is_refused(tmp_path):
+    (tmp_path / "plain").mkdir()
+    with pytest.raises(CageError) as refused:
+        names.repository("plain")
+    assert refused.value.problem == f"'{tmp_path}/plain' is not a git repository"

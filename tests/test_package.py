@@ -1,0 +1,93 @@
+"""The wheel and the sdist, used where there is nothing else."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cage import __version__
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, check=True, **options)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The wheel, built from the sdist, and the sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
+    (wheel,) = folder.glob("*.whl")
+    (sdist,) = folder.glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory):
+    """The bin folder of an empty environment with the wheel in it."""
+    folder = tmp_path_factory.mktemp("venv")
+    run(sys.executable, "-m", "venv", folder)
+    run(folder / "bin" / "pip", "install", "--quiet", built[0])
+    return folder / "bin"
+
+
+def carried():
+    """What both must carry, seen from the root of the project."""
+    templates = (ROOT / "templates").rglob("*")
+    files = [*templates, ROOT / "Makefile.cage", *(ROOT / "cage").glob("*.py")]
+    return {path.relative_to(ROOT).as_posix() for path in files if path.is_file()}
+
+
+def test_sdist_carries_templates(built):
+    with tarfile.open(built[1]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert carried() <= names
+
+
+def test_wheel_carries_templates_inside_the_package(built):
+    names = set(zipfile.ZipFile(built[0]).namelist())
+    inside = {path if path.startswith("cage/") else f"cage/{path}" for path in carried()}
+    assert {name for name in names if ".dist-info/" not in name} == inside
+
+
+def test_wheel_has_three_dependencies_and_two_programs(built):
+    archive = zipfile.ZipFile(built[0])
+    info = f"trusty_cage-{__version__}.dist-info"
+    metadata = archive.read(f"{info}/METADATA").decode()
+    needed = [row for row in metadata.splitlines() if row.startswith("Requires-Dist")]
+    assert [row for row in needed if "extra ==" not in row] == [
+        "Requires-Dist: jinja2>=3.1",
+        "Requires-Dist: python-dotenv>=1.0",
+        "Requires-Dist: sh>=2.1",
+    ]
+    assert archive.read(f"{info}/entry_points.txt").decode() == (
+        "[console_scripts]\ntc = cage.cli:main\ntrusty-cage = cage.cli:main\n"
+    )
+
+
+@pytest.mark.parametrize("program", ["tc", "trusty-cage", "python -m cage"])
+def test_installed_programs_say_their_version(program, installed, tmp_path):
+    first, *rest = program.split()
+    done = run(installed / first, *rest, "--version", cwd=tmp_path)
+    assert (done.stdout, done.stderr) == (f"trusty-cage {__version__}\n", "")
+
+
+def test_installed_wheel_renders_a_cage_that_make_can_read(installed, tmp_path, repo, home):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    web = home / "envs" / "web"
+    done = run(installed / "tc", "create", repo, "--render-only", cwd=empty)
+    assert (done.stdout, done.stderr) == (f"Rendered cage 'web'.\nCreate it:  make -C '{web}' create\n", "")
+    assert list(empty.iterdir()) == []
+    before = {path: path.read_bytes() for path in web.rglob("*") if path.is_file()}
+    without_python = {**os.environ, "PATH": "/usr/bin:/bin"}
+    shown = run("make", "-n", "-C", web, "create", cwd=empty, env=without_python)
+    assert '"$CAGE_ENGINE"' in shown.stdout
+    assert shown.stderr == ""
+    assert {path: path.read_bytes() for path in web.rglob("*") if path.is_file()} == before

@@ -1,0 +1,229 @@
+"""The verbs: what reaches make, what comes back, and what stops before it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def line(verb, **variables):
+    keys = ("via", "yes", "dry", "skip", "json", "mode", "new")
+    given = {"via": "tc", "mode": "api_key", **variables}
+    return f"{verb} web " + " ".join(f"{key}={given.get(key, '')}" for key in keys) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["attach", "web"], line("attach")),
+        (["start", "web"], line("start")),
+        (["stop", "web"], line("stop")),
+        (["shell", "web"], line("shell")),
+        (["status", "web"], line("status")),
+        (["status", "web", "--json"], line("status", json="1")),
+        (["export", "web"], line("export")),
+        (["export", "web", "-y", "--dry-run"], line("export", yes="1", dry="1")),
+        (["export", "web", "--skip-refused"], line("export", skip="1")),
+        (["destroy", "web", "--yes"], line("destroy", yes="1")),
+        (["rebuild-image", "web", "-y"], line("rebuild-image", yes="1")),
+        (["rebuild-image"], line("rebuild-image")),
+        (["auth", "web"], line("auth")),
+        (["auth", "web", "--auth-mode", "subscription"], line("auth", mode="subscription", new="subscription")),
+        (["make", "web", "stop", "start"], line("stop") + line("start")),
+        (["exec", "web", "--", "echo", "$HOME", "a  b", "--", "-y"], "$HOME a  b -- -y\n"),
+        (["exec", "web", "echo", "x"], "x\n"),
+    ],
+)
+def test_verb_makes_its_target(words, shown, web, tc):
+    assert tc(*words) == (0, shown, "")
+
+
+def test_exec_relays_the_exit_code(web, tc):
+    done = tc("exec", "web", "--", "sh", "-c", "exit 42")
+    assert done.code == 42
+
+
+def test_recipe_without_a_code_of_its_own_ends_with_1(web, tc):
+    assert tc("make", "web", "fails").code == 1
+
+
+def test_hostile_environment_does_not_reach_make(web, tc, monkeypatch):
+    hostile = {
+        "MAKEFLAGS": "-n",
+        "GNUMAKEFLAGS": "-n",
+        "MFLAGS": "-n",
+        "MAKEFILES": "/nonexistent",
+        "MAKELEVEL": "7",
+        "MAKEOVERRIDES": "X=1",
+        "GIT_DIR": "/evil",
+        "GIT_TEMPLATE_DIR": "/evil",
+        "BASH_ENV": "/evil",
+        "ENV": "/evil",
+        "CDPATH": "/evil",
+        "CAGE_YES": "1",
+        "CAGE_CMD": "evil",
+    }
+    for name, value in hostile.items():
+        monkeypatch.setenv(name, value)
+    done = tc("make", "web", "environment")
+    shown = dict(row.split("=", 1) for row in done.out.splitlines() if "=" in row)
+    assert done.code == 0
+    assert set(hostile) & set(shown) == {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
+    assert (shown["MAKEFLAGS"].strip(), shown["MAKELEVEL"]) == ("", "1") or shown["MAKELEVEL"] == "1"
+    assert "n" not in shown["MAKEFLAGS"].split()[:1]
+    assert "/evil" not in done.out
+
+
+@pytest.mark.parametrize("name", ["", "..", "../..", "/etc", "Web", "a.b", "x" * 64, "\x1b[2Jx"])
+def test_every_verb_refuses_a_bad_name_before_anything(name, tc, home):
+    verbs = "attach start stop status shell export destroy rebuild-image auth diff-recipes render"
+    for verb in [[verb, name] for verb in verbs.split()] + [
+        ["exec", name, "--", "ls"],
+        ["make", name, "help"],
+        ["set", name, "memory=1g"],
+    ]:
+        if verb == ["rebuild-image", ""] or verb == ["render", ""]:
+            continue
+        done = tc(*verb)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.endswith(
+            "is not a name for a cage\n"
+            "A name is 1 to 63 of a-z, 0-9, '-' and '_', and starts with a letter or a digit.\n"
+        )
+        assert "\x1b" not in done.err
+    assert not home.exists()
+
+
+def test_cage_that_is_not_there_is_an_error(tc):
+    assert tc("attach", "web") == (1, "", "error: there is no cage 'web'\nSee which there are: tc list\n")
+
+
+def test_destroyed_cage_says_how_to_make_it_anew(tc, home):
+    (home / "envs" / "web" / "repo").mkdir(parents=True)
+    assert tc("attach", "web") == (
+        1,
+        "",
+        "error: of cage 'web' only the host clone is left\n"
+        "Make it anew: tc create <git-url> --name web --reuse-clone\n",
+    )
+
+
+@pytest.mark.parametrize("gone", ["Makefile", "Makefile.cage", "local.mk", "lib"])
+def test_missing_recipes_name_the_command_that_mends_it(gone, web, tc):
+    path = web / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert tc("stop", "web") == (1, "", f"error: '{path}' is missing\nRender it again: tc render web\n")
+    assert tc("render", "web").code == 0
+    assert tc("stop", "web").code == 0
+
+
+def test_makefile_that_cannot_be_read_is_reported_with_file_and_line(web, tc):
+    with (web / "Makefile").open("a") as file:
+        file.write("what is this\n")
+    number = len((web / "Makefile").read_text().splitlines())
+    done = tc("stop", "web")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"Makefile:{number}: *** missing separator.  Stop.\n"
+        "error: make can't read the Makefile of cage 'web'\n"
+        "See what was changed in it: tc diff-recipes web\n"
+    )
+
+
+def test_missing_make_is_said_in_words(web, tc, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert tc("stop", "web") == (
+        1,
+        "",
+        "error: 'make' is not installed\nInstall it: sudo apt-get install make, or on macOS: xcode-select --install\n",
+    )
+
+
+@pytest.mark.parametrize("word", ["-n", "--eval=x", "V=1"])
+def test_make_takes_targets_only(word, web, tc):
+    done = tc("make", "web", "--", word)
+    assert done == (
+        2,
+        "",
+        f"error: '{word}' is not a target\nOptions and variables go to make itself: make -C '{web}' …\n",
+    )
+
+
+def test_exec_without_a_command_is_wrong_usage(web, tc):
+    assert tc("exec", "web") == (2, "", "error: no command is given\nFor example: tc exec web -- ls\n")
+
+
+def test_ctrl_c_waits_for_the_recipe_and_ends_with_130(web):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cage", "make", "web", "waits"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert process.stdout.readline() == b"waiting\n"
+    time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=10) == 130
+    process.stdout.close()
+
+
+def test_closed_streams_are_no_trouble(web):
+    done = subprocess.run(f"exec {sys.executable} -m cage stop web <&- >&-", shell=True, capture_output=True)
+    assert done.returncode in (0, 1)
+    assert b"Traceback" not in done.stderr
+
+
+def test_reader_that_leaves_is_no_trouble(web):
+    done = subprocess.run(
+        f"set -o pipefail; {sys.executable} -m cage --help | true",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+    )
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "the following arguments are required: VERB"),
+        (["attach"], "the following arguments are required: name"),
+        (["attach", "web", "--jso"], "unrecognized arguments: --jso"),
+    ],
+)
+def test_wrong_usage_ends_with_2(words, said, tc):
+    done = tc(*words)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"error: {said}\nSee: tc --help\n" or done.err == (f"error: {said}\nSee: tc attach --help\n")
+
+
+def test_version_stands_in_one_place(tc):
+    from cage import __version__
+
+    assert tc("--version") == (0, f"trusty-cage {__version__}\n", "")
+
+
+def test_older_recipes_are_named_in_a_line_and_go_on_working(web, tc, monkeypatch):
+    from cage import __version__
+
+    monkeypatch.setattr("cage.__version__", "99.0")
+    assert tc("stop", "web") == (
+        0,
+        line("stop"),
+        f"warning: cage 'web' has the recipes of trusty-cage {__version__}, not 99.0; "
+        "see what is new: tc render web --check\n",
+    )
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["--version"]])
+def test_start_imports_nothing_heavy(words, web, engine):
+    command = [sys.executable, "-X", "importtime", "-m", "cage", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = {row.rsplit("|", 1)[-1].strip() for row in done.stderr.splitlines()}
+    assert "cage.cli" in loaded
+    heavy = {"jinja2", "sh", "dotenv", "inspect", "asyncio", "logging", "typing", "dataclasses"}
+    assert loaded & heavy == set()
