@@ -165,6 +165,6 @@ SH
 @test "create: a base image that can't be had names the command that makes one" {
     make_repo "$SOURCE"
     run -1 tc create "$SOURCE" --no-attach --base-image registry.invalid/none:1
-    says "the base image 'registry.invalid/none:1' can't be pulled"
+    says "base image 'registry.invalid/none:1' can't be pulled"
     says "tc make $NAME base-image"
 }

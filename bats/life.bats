@@ -45,6 +45,19 @@ screen_shows() {
     screen_shows 'code=0'
 }
 
+@test "exec, shell: a terminal inside where there is one outside" {
+    TC=$(command -v tc)
+    tmux -L life send-keys "clear; $TC exec life -- tty" Enter
+    screen_shows /dev/pts/
+    tmux -L life send-keys "clear; $TC shell life" Enter
+    sleep 2
+    tmux -L life send-keys 'test -t 1 && echo in-a-"terminal"' Enter
+    screen_shows in-a-terminal
+    tmux -L life send-keys exit Enter
+    run -0 bash -c 'echo "cat piped" | tc exec life -- cat'
+    [ "$output" = 'cat piped' ]
+}
+
 @test "attach: without a terminal it says what to do instead" {
     run -1 tc attach life </dev/null
     says 'attach needs a terminal'

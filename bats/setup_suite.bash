@@ -16,10 +16,7 @@ setup_suite() {
 }
 
 teardown_suite() {
-    local label
-    label=trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id") || return 0
-    docker ps --all --quiet --filter "label=$label" | xargs -r docker rm --force >/dev/null
-    docker volume ls --quiet --filter "label=$label" | xargs -r docker volume rm >/dev/null
+    "$BATS_TEST_DIRNAME/../dev/sweep"
 }
 
 # Nothing of the person who runs the tests decides how they end: no settings, no git configuration, no key.

@@ -16,7 +16,7 @@ teardown() {
     inside_as_root <<<'find . -mindepth 1 -maxdepth 1 ! -name .git -exec rm -rf {} +'
     inside <<<'git update-ref --no-deref HEAD "$(git rev-list --max-parents=0 HEAD)"; git reset -q --hard
         git checkout -q -B main'
-    git -C "$CLONE" checkout --quiet --force trunk && git -C "$CLONE" reset --quiet --hard && git -C "$CLONE" clean -qffdx
+    git -C "$CLONE" checkout --quiet --force trunk && git -C "$CLONE" reset --quiet --hard "$(cat "$ENV/.history/seeded")" && git -C "$CLONE" clean -qffdx
     git -C "$CLONE" for-each-ref --format='%(refname:short)' refs/heads | grep -v '^trunk$' | xargs -r git -C "$CLONE" branch -qD
     cp "$ENV/.history/base.seeded" "$ENV/.history/base"
     rm -rf "$ENV/.history/applying" "$ENV/.history/last"

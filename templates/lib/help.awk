@@ -1,10 +1,17 @@
-# Prints a Makefile's '##@ Section' lines and its 'target: ## sentence' lines.
-/^##@/ { section = substr($0, 5) }
+# Prints the '##@ Section' lines of makefiles and their 'target: ## sentence' lines, section by section.
+FNR == 1 && FILENAME == "local.mk" { order[++sections] = section = "Yours" }
+/^##@/ {
+    section = substr($0, 5)
+    sub(/ *\(.*/, "", section)
+    if (!(section in text)) order[++sections] = section
+}
 /^[a-z][a-z-]*:.*## / {
-    if (section != shown) { printf "\n%s\n", section; shown = section }
-    target = $0
+    target = sentence = $0
     sub(/:.*/, "", target)
-    sentence = $0
     sub(/^.*## /, "", sentence)
-    printf "  %-14s %s\n", target, sentence
+    text[section] = text[section] sprintf("  %-14s %s\n", target, sentence)
+}
+END {
+    for (i = 1; i <= sections; i++)
+        if (text[order[i]] != "") printf "%s%s\n%s", (shown++ ? "\n" : ""), order[i], text[order[i]]
 }

@@ -1,0 +1,208 @@
+"""tc doctor: what is good, and for what is not the command that mends it."""
+
+import ast
+import json
+import os
+import ssl
+import subprocess
+import sys
+import urllib.error
+
+import pytest
+
+from cage import doctor
+
+SERVER = {"Version": "28.0.1", "Os": "linux", "Arch": "amd64", "Components": [{"Name": "runc", "Version": "1.2.5"}]}
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch):
+    """A stand-in for docker that answers each verb with a file, and fails where there is none."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "docker").write_text(
+        f"#!{sys.executable}\n"
+        "import pathlib, sys\n"
+        "here = pathlib.Path(__file__).parent\n"
+        "(here / 'asked').open('a').write(repr(sys.argv[1:]) + '\\n')\n"
+        "answer = here / sys.argv[1]\n"
+        "sys.exit('no answer') if not answer.exists() else sys.stdout.write(answer.read_text())\n"
+    )
+    (folder / "docker").chmod(0o755)
+    for verb, answer in {"version": json.dumps(SERVER), "image": "sha256:1", "ps": "", "volume": ""}.items():
+        (folder / verb).write_text(answer)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(doctor, "REGISTRIES", ())
+    return folder
+
+
+def findings(tc):
+    done = tc("doctor", "--json")
+    return done.code, {row["check"]: row for row in json.loads(done.out)}
+
+
+def remedies(tc):
+    return {row["said"]: row["remedy"] for row in findings(tc)[1].values() if row["state"] == "bad"}
+
+
+def test_all_is_good(said, tc):
+    done = tc("doctor")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(
+        "good  engine      docker 28.0.1, linux/amd64\ngood  runtime     runc 1.2.5\ngood  make        "
+    )
+    assert "good  base image  'ubuntu:24.04' is here\n" in done.out
+    assert done.out.endswith("good  cages       0, and nothing is left over\n")
+    assert "bad" not in done.out
+
+
+def test_it_only_reads(said, tc, web, home):
+    before = sorted((path, path.stat().st_mtime_ns) for path in home.rglob("*"))
+    tc("doctor")
+    assert sorted((path, path.stat().st_mtime_ns) for path in home.rglob("*")) == before
+    verbs = {tuple(ast.literal_eval(line)[:2]) for line in (said / "asked").read_text().splitlines()}
+    assert verbs <= {("version", "--format"), ("image", "inspect"), ("ps", "--all"), ("volume", "ls")}
+
+
+@pytest.mark.parametrize(
+    ("why", "remedy"),
+    [
+        ("Got permission denied while trying to connect", "sudo usermod -aG docker me\nThen log in again."),
+        ("Cannot connect to the Docker daemon", "sudo "),
+    ],
+)
+def test_engine_that_does_not_answer_ends_with_4(said, tc, monkeypatch, why, remedy):
+    monkeypatch.setenv("USER", "me")
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    (said / "docker").write_text(f"#!/bin/sh\necho '{why}' >&2\nexit 1\n")
+    code, found = findings(tc)
+    assert code == 4
+    assert found["engine"]["said"] == why
+    assert found["engine"]["remedy"].startswith(remedy)
+    assert "base image" not in found
+
+
+def test_no_engine_at_all(said, tc, monkeypatch):
+    (said / "docker").unlink()
+    monkeypatch.setenv("PATH", str(said))
+    code, found = findings(tc)
+    assert code == 4
+    assert found["engine"]["said"] == "'docker' is not installed"
+    assert {found[tool]["said"] for tool in ("make", "git", "rsync")} == {"is not installed"}
+
+
+@pytest.mark.parametrize(
+    ("server", "check", "text"),
+    [
+        ({"Version": "19.03.15"}, "version", "docker 19.03.15, linux/amd64 is older than 20.10"),
+        ({"Components": [{"Name": "runc", "Version": "1.1.11"}]}, "runtime", "CVE-2024-21626"),
+        ({"Platform": {"Name": "Docker Desktop 4.30.0 (149282)"}}, "runtime", "CVE-2025-9074"),
+    ],
+)
+def test_engine_that_is_known_bad(said, tc, server, check, text):
+    (said / "version").write_text(json.dumps(SERVER | server))
+    code, found = findings(tc)
+    assert code == 1
+    assert found[check]["state"] == "bad"
+    assert text in found[check]["said"]
+
+
+def test_build_of_a_distribution_is_not_judged_by_its_number(said, tc):
+    (said / "version").write_text(json.dumps(SERVER | {"Components": [{"Name": "runc", "Version": "1.1.5+ds1"}]}))
+    assert findings(tc)[0] == 0
+
+
+def test_base_image_that_can_not_be_had(said, tc):
+    (said / "image").unlink()
+    assert remedies(tc) == {
+        "'ubuntu:24.04' is not here and can't be pulled: no answer": (
+            "Make one from this machine's package mirror:\n"
+            "tc create REPOSITORY --name NAME --render-only && tc make NAME base-image"
+        )
+    }
+    (said / "manifest").write_text("{}")
+    assert findings(tc)[1]["base image"]["said"] == "'ubuntu:24.04' can be pulled"
+
+
+def test_setting_that_is_none(said, tc, monkeypatch):
+    monkeypatch.setenv("TRUSTY_CAGE_PIDS", "many")
+    assert remedies(tc) == {"'many' for 'pids' (from TRUSTY_CAGE_PIDS) is not a value of it": "For example: 4096"}
+
+
+def test_certificate_that_is_not_trusted(said, tc, monkeypatch):
+    def refuse(url, **_):
+        error = ssl.SSLCertVerificationError()
+        error.verify_message = "self-signed certificate in certificate chain"
+        raise urllib.error.URLError(error)
+
+    monkeypatch.setattr(doctor, "REGISTRIES", ("https://registry.example/x",))
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    ((text, remedy),) = remedies(tc).items()
+    assert text == (
+        "registry.example shows a certificate that is not trusted: self-signed certificate in certificate chain"
+    )
+    assert remedy.endswith("export TRUSTY_CAGE_CA_BUNDLE=FILE")
+
+
+def test_bundle_without_certificates(said, tc, monkeypatch, tmp_path):
+    (tmp_path / "none.pem").write_text("nothing")
+    monkeypatch.setenv("TRUSTY_CAGE_CA_BUNDLE", str(tmp_path / "none.pem"))
+    assert findings(tc)[1]["registries"]["said"] == f"'{tmp_path}/none.pem' holds no certificates"
+
+
+def test_cage_that_is_half_made(said, tc, web):
+    (web / ".history" / "created").unlink()
+    assert remedies(tc) == {"'web' is half made": f"make -C '{web}' create"}
+
+
+@pytest.mark.parametrize(
+    ("containers", "volumes", "found"),
+    [
+        ("", "", {"volume 'isolated-dev-web' is gone, and the work in it": "tc destroy web"}),
+        ("", "w", {"container 'isolated-dev-web.guard' is gone; the files are kept": "tc make web recreate"}),
+        ("g", "w", {"container 'isolated-dev-web' is gone; the files are kept": "tc make web recreate"}),
+        ("gp", "w", {"'web' is paused: what read it was interrupted": "tc start web"}),
+        ("gr", "w", {}),
+    ],
+)
+def test_stamps_are_compared_with_objects(said, tc, web, containers, volumes, found):
+    lines = {
+        "g": "isolated-dev-web.guard\tweb\trunning\n",
+        "p": "isolated-dev-web\tweb\tpaused\n",
+        "r": "isolated-dev-web\tweb\trunning\n",
+        "w": "isolated-dev-web\tweb\n",
+    }
+    (said / "ps").write_text("".join(lines[letter] for letter in containers))
+    (said / "volume").write_text("".join(lines[letter] for letter in volumes))
+    assert remedies(tc) == found
+
+
+def test_what_is_left_over_of_a_cage_without_a_folder(said, tc, home):
+    tc("init")
+    (said / "volume").write_text("isolated-dev-old\told\n")
+    assert remedies(tc) == {
+        "volume 'isolated-dev-old': its cage has no folder; there may be work in it": (
+            "If you want nothing of it: docker volume rm isolated-dev-old"
+        )
+    }
+    kept = home / "trash" / "old-20300101T000000Z"
+    kept.mkdir(parents=True)
+    (kept / "meta.json").touch()
+    ((_, remedy),) = remedies(tc).items()
+    assert remedy.startswith(f"Bring the recipes back: cp -a '{kept}'/. '{home}/envs/old'/\n")
+    (said / "volume").write_text("")
+    (said / "ps").write_text("isolated-dev-old\told\texited\n")
+    assert remedies(tc) == {
+        "container 'isolated-dev-old': its cage has no folder": "docker rm --force isolated-dev-old"
+    }
+
+
+def test_damaged_folder_is_told(said, tc, web):
+    (web / "meta.json").write_text("[]")
+    assert list(remedies(tc)) == [f"'{web}/meta.json' is not what trusty-cage writes"]
+
+
+def test_it_needs_none_of_the_heavy_imports(tmp_path):
+    heavy = "import sys; import cage.doctor; print({'jinja2', 'sh'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "set()\n"
