@@ -111,6 +111,8 @@ def parser() -> Parser:
     change.epilog = SET_NOTE
     change.add_argument("values", nargs="+", metavar="key=value", help="see below")
     on_cage("diff-recipes", "recipes:diff_recipes", "Show what you changed in the recipes")
+    doctor = verb("doctor", "doctor:doctor", "Show what is missing on this machine, and what mends it")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
     make = on_cage("make", "verbs:targets", "Make any target of a cage's Makefile")
     make.add_argument("targets", nargs="+", metavar="target", help="for example: help")
     return top

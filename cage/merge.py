@@ -5,11 +5,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from cage import pristine, runner
+import cage
+from cage import pristine
+from cage.surroundings import clean_environment
 
 KEPT, RECORDED, REPLACED, MERGED, CONFLICT = "kept", "recorded", "replaced", "merged", "conflict"
+REMOVED, LEFT = "removed", "left"
 
 TAKE = {"mine": "--ours", "template": "--theirs"}
+# How deep in a file the line stands that names the release it was rendered by.
+HEADER = 5
 
 
 @dataclass
@@ -17,36 +22,62 @@ class Change:
     """What a render does with one file: data goes live, beside lies next to it under suffix."""
 
     path: str
-    new: bytes
+    new: bytes | None
     action: str
     data: bytes | None = None
     beside: bytes | None = None
     suffix: str = ""
+    why: str = ""
+    mine: bytes | None = None
+    base: bytes | None = None
 
     @property
     def is_one(self) -> bool:
         """Whether the live file changes or would have to."""
         return self.action not in (KEPT, RECORDED)
 
+    @property
+    def drops_an_edit(self) -> bool:
+        """Whether lines of the user may go: then what is live is kept elsewhere."""
+        return self.data not in (None, self.mine) and self.mine not in (None, self.base)
+
 
 def plan(folder: Path, files: dict[str, bytes], take: str = "") -> list[Change]:
-    """What a render of files into folder does, the tool's own files first, Makefile last."""
+    """What a render of files into folder does, the tool's own files first."""
+    was = pristine.version(folder)
     changes = []
     for path, new in files.items():
-        mine = pristine.live(folder, path)
-        if pristine.is_yours(path):
-            changes.append(decide(path, mine, pristine.base(folder, path), new, take))
-        elif mine == new or (path == pristine.ONCE and mine is not None):
-            changes.append(Change(path, new, KEPT))
-        else:
-            changes.append(Change(path, new, REPLACED, new))
-    order = {False: 0, True: 1}
-    return sorted(changes, key=lambda c: (order[pristine.is_yours(c.path)], c.path == "Makefile"))
+        mine, base = pristine.live(folder, path), pristine.base(folder, path)
+        change = _of_file(path, mine, base, new, take, was)
+        change.mine, change.base = mine, base
+        changes.append(change)
+    for path in pristine.copied(folder):
+        if path not in files:
+            changes.append(_dropped(path, pristine.live(folder, path), pristine.base(folder, path)))
+    return sorted(changes, key=lambda change: (pristine.is_yours(change.path), change.path == "Makefile"))
 
 
-def decide(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: str) -> Change:
+def _of_file(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: str, was: str) -> Change:
+    if path == pristine.ONCE and mine is not None:
+        return Change(path, base, KEPT)
+    if pristine.is_yours(path):
+        return decide(path, mine, base, new, take, was)
+    if mine == new:
+        return Change(path, new, KEPT if base == new else RECORDED)
+    return Change(path, new, REPLACED, new)
+
+
+def _dropped(path: str, mine: bytes | None, base: bytes | None) -> Change:
+    """A file that the templates no longer have goes, unless its user edited it."""
+    if path == pristine.ONCE:
+        return Change(path, base, KEPT, mine=mine, base=base)
+    action = RECORDED if mine is None else REMOVED if mine == base else LEFT
+    return Change(path, None, action, mine=mine, base=base)
+
+
+def decide(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: str, was: str = "") -> Change:
     """What becomes of one file of the user's. An edit is never overwritten unasked."""
-    if mine is None and base is not None and path not in pristine.RECIPES:
+    if mine is None and base is not None and not pristine.is_restored(path):
         return Change(path, new, RECORDED)
     if mine is None:
         return Change(path, new, REPLACED, new)
@@ -58,7 +89,15 @@ def decide(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: 
         return Change(path, new, REPLACED, new)
     if base is None:
         return _without_base(path, new, take)
-    return _merge(path, mine, base, new, take)
+    return _merge(path, mine, base, new, take, was)
+
+
+def _restamp(text: bytes, was: str) -> bytes:
+    """text as this release would have headed it: that line alone is no conflict with an edit beside it."""
+    lines = text.split(b"\n", HEADER)
+    stamp, now = (f"trusty-cage {version}. ".encode() for version in (was, cage.__version__))
+    heads = [line.replace(stamp, now) if was and line.startswith(b"#") else line for line in lines[:HEADER]]
+    return b"\n".join(heads + lines[HEADER:])
 
 
 def _without_base(path: str, new: bytes, take: str) -> Change:
@@ -69,11 +108,12 @@ def _without_base(path: str, new: bytes, take: str) -> Change:
     return Change(path, new, CONFLICT, beside=new, suffix=".new")
 
 
-def _merge(path: str, mine: bytes, base: bytes, new: bytes, take: str) -> Change:
+def _merge(path: str, mine: bytes, base: bytes, new: bytes, take: str, was: str) -> Change:
     """Merge what both sides changed. A file in CRLF is merged in LF and stays one in CRLF."""
-    crlf = b"\r\n" in mine and b"\r\n" not in base + new
+    crlf = b"\r\n" in mine and b"\r\n" not in base + new and b"\n" not in mine.replace(b"\r\n", b"")
     text = mine.replace(b"\r\n", b"\n") if crlf else mine
-    conflicts, merged = merge_file(text, base, new, TAKE.get(take, "--diff3"))
+    sides = _restamp(text, was), _restamp(base, was), new
+    conflicts, merged = merge_file(*sides, TAKE.get(take, "--diff3"))
     if crlf:
         merged = merged.replace(b"\n", b"\r\n")
     if conflicts < 0:
@@ -90,5 +130,5 @@ def merge_file(mine: bytes, base: bytes, new: bytes, option: str) -> tuple[int, 
         for name, data in zip(names, (mine, base, new), strict=True):
             (Path(folder) / name).write_bytes(data)
         command = ["git", "merge-file", "--stdout", option, *names]
-        done = subprocess.run(command, cwd=folder, env=runner.clean_environment(), capture_output=True)
+        done = subprocess.run(command, cwd=folder, env=clean_environment(), capture_output=True)
     return (done.returncode if done.returncode < 128 else -1), done.stdout

@@ -75,10 +75,15 @@ def read(folder: Path) -> Fields:
     return fields
 
 
+def dump(fields: Fields) -> bytes:
+    """What meta.json holds for fields."""
+    text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+    return text.encode(errors="surrogateescape")
+
+
 def write(folder: Path, fields: Fields) -> None:
     """Put fields into the folder's meta.json, atomically."""
-    text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
-    home.write(folder / "meta.json", text.encode(errors="surrogateescape"))
+    home.write(folder / "meta.json", dump(fields))
 
 
 def _load(path: Path) -> Fields:

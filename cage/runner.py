@@ -1,6 +1,5 @@
 """make, run in the foreground on a cage's Makefile."""
 
-import os
 import signal
 import subprocess
 import tempfile
@@ -11,21 +10,7 @@ from pathlib import Path
 import sh
 
 from cage.errors import FAILED, INTERRUPTED, CageError
-
-# What would change how make, git or a recipe's shell behave, whoever set it.
-UNWANTED = (
-    "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES",
-    "BASH_ENV", "ENV", "CDPATH",
-)  # fmt: skip
-UNWANTED_PREFIXES = ("GIT_", "CAGE_")
-
-
-def clean_environment() -> dict[str, str]:
-    """The caller's environment without what could steer make, git or a recipe."""
-    return {
-        key: value for key, value in os.environ.items() if key not in UNWANTED and not key.startswith(UNWANTED_PREFIXES)
-    }
-
+from cage.surroundings import clean_environment
 
 def make(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> int:
     """Make targets of the Makefile in folder; returns the exit code that was meant.
@@ -34,10 +19,8 @@ def make(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> i
     The variables travel by environment: make would expand what stands in its arguments.
     """
     with tempfile.NamedTemporaryFile(prefix="tc-", mode="r") as said:
-        environment = clean_environment() | variables
-        environment |= {"CAGE_VIA": "tc", "CAGE_EXIT_FILE": said.name}
         with _left_to_the_recipe():
-            code = _run(folder, targets, environment)
+            code = _run(folder, targets, _environment(variables, said.name))
         if code == 0:
             return 0
         if code in (-signal.SIGINT, INTERRUPTED):
@@ -46,19 +29,25 @@ def make(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> i
     return int(meant) if meant.isdecimal() else FAILED
 
 
-def parse_error(folder: Path) -> str:
-    """What make finds wrong with the Makefile in folder, empty if it can be read."""
-    command = ["make", "-f", "Makefile", "-f", "-", "-n", "--no-print-directory", ".parsed"]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=clean_environment(),
-        input=".parsed: ;\n",
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
-    return done.stderr.strip() if done.returncode else ""
+def make_unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | None, str]:
+    """Make target without a terminal; the code that was meant, None where none was, and what was said."""
+    with tempfile.NamedTemporaryFile(prefix="tc-", mode="r") as said:
+        done = subprocess.run(
+            ["make", "-f", "Makefile", "--no-print-directory", "-C", str(folder), target],
+            env=_environment(variables, said.name),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        meant = said.read().strip()
+    code = int(meant) if meant.isdecimal() else None
+    return 0 if not done.returncode else code, done.stdout.strip()
+
+
+def _environment(variables: dict[str, str], said: str) -> dict[str, str]:
+    return clean_environment() | variables | {"CAGE_VIA": "tc", "CAGE_EXIT_FILE": said}
 
 
 def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) -> int:
