@@ -60,7 +60,7 @@ def merged(base: dict, cage: dict, host: dict, take: str) -> tuple[dict, set]:
     result, conflicts = dict(host), set()
     for path in base.keys() | cage.keys() | host.keys():
         before, inside, outside = base.get(path), cage.get(path), host.get(path)
-        if inside == before or inside == outside:
+        if inside in (before, outside):
             continue
         if outside == before or take == "cage":
             result[path] = inside
