@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import cage
-from cage import home, meta, names, pristine, runner
+from cage import home, landing, lock, meta, names, parse, pristine, runner
 from cage.errors import FAILED, CageError
 from cage.text import fail, printable, quote, warn
 
 NEEDED = ("Makefile", "Makefile.cage", "local.mk", "lib")
-# There while a render or a set changes several files; survives what may be deleted.
-PENDING = Path(".history", "render")
 
 
 def names_of_all() -> list[str]:
@@ -30,9 +28,13 @@ class Cage:
 
     @classmethod
     def find(cls, name: str) -> "Cage":
-        """The cage called name; raises CageError where there is none that can be read."""
+        """The cage called name; raises CageError where there is none that can be read.
+
+        What a killed render or set left half moved is finished first.
+        """
         folder = home.folder_of(names.check(name))
         try:
+            _finish(folder)
             return cls(name, folder, meta.read(folder))
         except (FileNotFoundError, NotADirectoryError):
             pass
@@ -47,24 +49,41 @@ class Cage:
 
     def make(self, *targets: str, **variables: str) -> int:
         """Make targets of this cage's Makefile; returns the exit code to end with."""
+        self.check_whole()
+        self._tell_of_release()
+        self._tell_unread_scripts(targets)
+        code = runner.make(self.folder, targets, variables)
+        if code == FAILED and (problem := parse.makefiles(self.folder)):
+            error = parse.unread(self.name, problem)
+            fail(error.problem, error.remedy)
+        return code
+
+    def check_whole(self) -> None:
+        """Raise CageError for recipes that no verb can do without."""
         for path in NEEDED:
             if not (self.folder / path).exists():
                 raise CageError(f"{quote(self.folder / path)} is missing", f"Render it again: tc render {self.name}")
-        self._tell_of_render()
-        code = runner.make(self.folder, targets, variables)
-        if code == FAILED and runner.parse_error(self.folder):
-            fail(
-                f"make can't read the Makefile of cage '{self.name}'",
-                f"See what was changed in it: tc diff-recipes {self.name}",
-            )
-        return code
 
-    def _tell_of_render(self) -> None:
-        if (self.folder / PENDING).exists():
-            warn(f"the last render of cage '{self.name}' was interrupted", f"Finish it: tc render {self.name}")
-        version = pristine.base(self.folder, pristine.VERSION)
-        if version is not None and version.decode(errors="replace") != cage.__version__:
+    def _tell_unread_scripts(self, targets: tuple[str, ...]) -> None:
+        """Name each edited script that can't be read; raises CageError for one that these targets run."""
+        for path, problem in parse.scripts(self.folder, pristine.edited(self.folder)).items():
+            error = parse.unread(self.name, problem)
+            if path.startswith(pristine.SCRIPTS) or (path == "layout.sh" and "attach" in targets):
+                raise error
+            warn(error.problem, error.remedy)
+
+    def _tell_of_release(self) -> None:
+        version = pristine.version(self.folder)
+        if version not in ("", cage.__version__):
             warn(
-                f"cage '{self.name}' has the recipes of trusty-cage {printable(version.decode(errors='replace'))}, "
+                f"cage '{self.name}' has the recipes of trusty-cage {printable(version)}, "
                 f"not {cage.__version__}; see what is new: tc render {self.name} --check"
             )
+
+
+def _finish(folder: Path) -> None:
+    if landing.unfinished(folder):
+        with lock.held(folder, "render"):
+            if landing.unfinished(folder):
+                landing.finish(folder)
+        warn(f"a change of cage '{folder.name}' had been interrupted, and is finished now")

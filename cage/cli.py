@@ -99,7 +99,7 @@ def parser() -> Parser:
     rebuild = verb("rebuild-image", "verbs:rebuild_image", "Build the image again")
     rebuild.add_argument("name", nargs="?", help="name of the cage; all if none is given")
     rebuild.add_argument(*yes[:2], action="store_true", help=yes[2])
-    auth = on_cage("auth", "recipes:auth", "Renew or change the agent's credentials")
+    auth = on_cage("auth", "change:auth", "Renew or change the agent's credentials")
     auth.add_argument("--auth-mode", metavar="MODE", help="api_key or subscription")
     auth.add_argument("--api-key-env", metavar="NAME", help="name of the key's variable")
     render = verb("render", "recipes:render", "Bring recipes up to date, keeping your edits")
@@ -107,7 +107,7 @@ def parser() -> Parser:
     render.add_argument("--all", action="store_true", help="all cages")
     render.add_argument("--check", action="store_true", help="only show what would change")
     render.add_argument("--take", choices=("mine", "template"), help="whose lines win a conflict")
-    change = on_cage("set", "recipes:set_", "Change settings")
+    change = on_cage("set", "change:set_", "Change settings")
     change.epilog = SET_NOTE
     change.add_argument("values", nargs="+", metavar="key=value", help="see below")
     on_cage("diff-recipes", "recipes:diff_recipes", "Show what you changed in the recipes")

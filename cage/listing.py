@@ -5,7 +5,7 @@ import subprocess
 from argparse import Namespace
 from pathlib import Path
 
-from cage import home, meta, names, pristine
+from cage import home, meta, names, parse, pristine
 from cage.errors import DONE, FAILED, CageError
 from cage.text import fail, printable, warn
 
@@ -24,7 +24,10 @@ def listing(args: Namespace) -> int:
     rows, problems = [], []
     for folder in folders:
         try:
-            rows.append(_row(folder, states))
+            row = _row(folder, states)
+            unread = parse.everything(folder, row["edited"] or [])
+            problems += [parse.unread(folder.name, problem) for problem in unread]
+            rows.append(row)
         except (CageError, OSError) as error:
             problems.append(error if isinstance(error, CageError) else _unreadable(error))
             rows.append({**dict.fromkeys(FIELDS, ""), "name": folder.name, "status": "bad"})

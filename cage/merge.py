@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cage
-from cage import pristine
+from cage import parse, pristine
 from cage.surroundings import clean_environment
 
 KEPT, RECORDED, REPLACED, MERGED, CONFLICT = "kept", "recorded", "replaced", "merged", "conflict"
@@ -132,3 +132,16 @@ def merge_file(mine: bytes, base: bytes, new: bytes, option: str) -> tuple[int, 
         command = ["git", "merge-file", "--stdout", option, *names]
         done = subprocess.run(command, cwd=folder, env=clean_environment(), capture_output=True)
     return (done.returncode if done.returncode < 128 else -1), done.stdout
+
+
+def trial(folder: Path, changed: dict[str, bytes]) -> str:
+    """What make could not read in folder if it had the files of changed; empty if it could."""
+    with tempfile.TemporaryDirectory(prefix="tc-") as made:
+        stage = Path(made)
+        for path, data in changed.items():
+            if "/" not in path:
+                pristine.put(stage, path, data, sync=False)
+        for entry in folder.iterdir():
+            if entry.name not in changed:
+                (stage / entry.name).symlink_to(entry)
+        return parse.makefiles(stage)

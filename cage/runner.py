@@ -9,8 +9,9 @@ from pathlib import Path
 
 import sh
 
-from cage.errors import FAILED, INTERRUPTED, CageError
-from cage.surroundings import clean_environment
+from cage.errors import FAILED, INTERRUPTED
+from cage.surroundings import clean_environment, no_make
+
 
 def make(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> int:
     """Make targets of the Makefile in folder; returns the exit code that was meant.
@@ -54,9 +55,7 @@ def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) ->
     try:
         command = sh.Command("make")
     except sh.CommandNotFound:
-        raise CageError(
-            "'make' is not installed", "Install it: sudo apt-get install make, or on macOS: xcode-select --install"
-        ) from None
+        raise no_make() from None
     options = ("-f", "Makefile", "--no-print-directory", "-C", str(folder))
     try:
         command(*options, *targets, _fg=True, _env=environment)

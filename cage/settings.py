@@ -16,7 +16,8 @@ WHEN = {
     "auth": "after: tc auth {name}",
     "attach": "at the next attach",
     "session": "in the next tmux session",
-    "live": "after: tc make {name} recreate",
+    "policy": "at the next attach, start, shell or exec",
+    "limits": "now",
     "container": "after: tc make {name} recreate",
     "never": "never: it belongs to the cage",
 }
@@ -109,19 +110,19 @@ SETTINGS = [
         readable_file, "file of certificates to trust, behind a proxy that inspects TLS",
     ),
     Setting(
-        "network", "--network", "TRUSTY_CAGE_NETWORK", "open", "live",
+        "network", "--network", "TRUSTY_CAGE_NETWORK", "open", "policy",
         one_of("open", later=("allowlist", "offline")), "policy: open",
     ),
     Setting(
-        "memory", "--memory", "TRUSTY_CAGE_MEMORY", "", "live",
+        "memory", "--memory", "TRUSTY_CAGE_MEMORY", "", "limits",
         like(r"(?:[1-9]\d*[bkmgBKMG]?)?", "4g"), "limit, such as 4g; empty: half of the engine's",
     ),
     Setting(
-        "cpus", "--cpus", "TRUSTY_CAGE_CPUS", "", "live",
+        "cpus", "--cpus", "TRUSTY_CAGE_CPUS", "", "limits",
         like(r"(?:(?=.*[1-9])\d+(?:\.\d+)?)?", "1.5"), "limit, such as 1.5; empty: none",
     ),
     Setting(
-        "pids", "--pids", "TRUSTY_CAGE_PIDS", "4096", "live",
+        "pids", "--pids", "TRUSTY_CAGE_PIDS", "4096", "limits",
         like(r"[1-9]\d*", "4096"), "limit of processes",
     ),
     Setting(

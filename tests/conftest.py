@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import termios
@@ -71,6 +72,36 @@ def web(toy, tc, repo, home):
     """The folder of a created cage called web."""
     assert tc("create", repo).code == 0
     return home / "envs" / "web"
+
+
+@pytest.fixture
+def release(tmp_path, monkeypatch):
+    """The toy templates of the next release, to be changed by a test."""
+    folder = tmp_path / "next"
+    shutil.copytree(TOY, folder)
+    monkeypatch.setattr(render, "source", lambda: folder)
+    monkeypatch.setattr("cage.__version__", "2.0")
+
+    def change(path, old, new):
+        edit(folder / path, old, new)
+
+    change.folder = folder
+    return change
+
+
+def edit(path, old, new):
+    """Edit a file as its user would: old, which is there, becomes new."""
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def everything(folder):
+    """All files below folder but what can be remade."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".state" not in path.parts
+    }
 
 
 @pytest.fixture

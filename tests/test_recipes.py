@@ -1,43 +1,17 @@
-"""tc render, tc set and tc diff-recipes on a cage that exists."""
+"""tc render and tc diff-recipes on a cage that exists."""
 
-import json
 import shutil
 import stat
-from contextlib import suppress
+import subprocess
 
 import pytest
-from conftest import TOY
-
-from cage import home, render
+from conftest import edit, everything
 
 
-@pytest.fixture
-def release(tmp_path, monkeypatch):
-    """The toy templates of the next release, to be changed by a test."""
-    folder = tmp_path / "next"
-    shutil.copytree(TOY, folder)
-    monkeypatch.setattr(render, "source", lambda: folder)
-    monkeypatch.setattr("cage.__version__", "2.0")
-
-    def edit(path, old, new):
-        file = folder / path
-        assert old in file.read_text()
-        file.write_text(file.read_text().replace(old, new))
-
-    return edit
-
-
-def edit(path, old, new):
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
-
-
-def everything(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".state" not in path.parts
-    }
+def kept(web):
+    """What a render put away, by path."""
+    (folder,) = web.glob(".history/recipes/*")
+    return {path: data.decode() for path, data in everything(folder).items()}
 
 
 def test_render_of_the_same_templates_changes_nothing(web, tc):
@@ -49,10 +23,10 @@ def test_render_of_the_same_templates_changes_nothing(web, tc):
 def test_render_replaces_what_its_user_left_alone(web, tc, release):
     release("templates/layout.sh.j2", "tmux", "tmux -u")
     release("templates/lib/die", "die", "die anew")
-    assert tc("render", "web").out == ("web: replaced  lib/die\nweb: replaced  layout.sh\nweb: replaced  Makefile\n")
+    assert tc("render", "web") == (0, "web: replaced  lib/die\nweb: replaced  layout.sh\nweb: replaced  Makefile\n", "")
     assert (web / "layout.sh").read_text() == "# Layout\n#\n#\ntmux -u\n"
     assert (web / "lib/die").read_text() == "die anew\n"
-    assert "rendered by 2.0." in (web / "Makefile").read_text()
+    assert "rendered by trusty-cage 2.0." in (web / "Makefile").read_text()
     assert stat.S_IMODE((web / "Makefile").stat().st_mode) == 0o600
     assert tc("render", "web") == (0, "web: up to date\n", "")
 
@@ -61,11 +35,13 @@ def test_render_keeps_hand_edit_and_a_backup(web, tc, release):
     edit(web / "Makefile", "sleep 20", "sleep 30")
     mine = (web / "Makefile").read_text()
     release("templates/Makefile.j2", "@exit 3", "@exit 4")
-    assert tc("render", "web") == (0, "web: merged    Makefile\n", "")
+    done = tc("render", "web")
+    (folder,) = web.glob(".history/recipes/*")
+    assert done == (0, f"web: merged    Makefile\nweb: as they were, they are in '{folder}'\n", "")
     merged = (web / "Makefile").read_text()
     assert "sleep 30" in merged
     assert "exit 4" in merged
-    assert [path.read_text() for path in web.glob(".history/recipes/*/Makefile")] == [mine]
+    assert kept(web) == {"Makefile": mine}
     assert "sleep 20" in (web / ".rendered/Makefile").read_text()
     assert tc("render", "web") == (0, "web: up to date\n", "")
 
@@ -75,21 +51,65 @@ def test_conflict_changes_nothing_and_says_how_to_finish(web, tc, release):
     release("templates/layout.sh.j2", "tmux", "tmux -u")
     release("templates/lib/die", "die", "die anew")
     before = everything(web)
-    done = tc("render", "web")
-    assert done == (
+    assert tc("render", "web") == (
         3,
         "",
-        f"error: '{web}/layout.sh' and its new template don't go together; nothing was changed\n"
-        f"Both are in {web}/layout.sh.merge\n"
-        f"Edit it, then:      mv '{web}/layout.sh.merge' '{web}/layout.sh'\n"
-        "                    tc render web --take mine\n"
-        "Or drop your lines: tc render web --take template\n",
+        "error: 'layout.sh' of cage 'web' and the new templates don't go together; nothing was changed\n"
+        "Both sides lie beside it.\n"
+        "Edit it, then:\n"
+        f"  mv '{web}/layout.sh.merge' '{web}/layout.sh'\n"
+        "  tc render web --take mine\n"
+        "Or without looking, your lines or the template's where they differ:\n"
+        "  tc render web --take mine\n"
+        "  tc render web --take template\n"
+        "Or leave the recipes as they are:\n"
+        f"  rm '{web}/layout.sh.merge'\n",
     )
     beside = (web / "layout.sh.merge").read_text()
     assert beside == (
         "# Layout\n#\n#\n<<<<<<< yours\nscreen\n||||||| last rendered\ntmux\n=======\ntmux -u\n>>>>>>> template\n"
     )
     assert everything(web) == {**before, "layout.sh.merge": beside.encode()}
+
+
+def test_commands_that_a_conflict_prints_do_what_they_say(web, tc, release):
+    for path in ("layout.sh", "Dockerfile"):
+        edit(web / path, {"layout.sh": "tmux", "Dockerfile": "base"}[path], "mine")
+    release("templates/layout.sh.j2", "tmux", "tmux -u")
+    release("templates/Dockerfile.j2", "base", "base2")
+    said = tc("render", "web").err.splitlines()
+    assert said[0].startswith("error: 'Dockerfile', 'layout.sh' of cage 'web' and")
+    for path in ("layout.sh", "Dockerfile"):
+        (web / f"{path}.merge").write_text("resolved\n")
+    moves = [line for line in said if line.startswith("  mv ")]
+    subprocess.run("\n".join(moves), shell=True, check=True)
+    assert "  tc render web --take mine" in said
+    assert tc("render", "web", "--take", "mine").code == 0
+    assert (web / "layout.sh").read_text() == (web / "Dockerfile").read_text() == "resolved\n"
+    assert not list(web.glob("*.merge"))
+    assert tc("render", "web") == (0, "web: up to date\n", "")
+
+
+def test_merge_file_of_an_older_conflict_makes_room_and_is_kept(web, tc, release):
+    edit(web / "layout.sh", "tmux", "screen")
+    release("templates/layout.sh.j2", "tmux", "tmux -u")
+    tc("render", "web")
+    (web / "layout.sh.merge").write_text("half resolved\n")
+    tc("render", "web")
+    assert (web / "layout.sh.merge").read_text() == "half resolved\n"
+    release("templates/layout.sh.j2", "tmux -u", "tmux -2")
+    tc("render", "web")
+    assert "=======\ntmux -2\n" in (web / "layout.sh.merge").read_text()
+    assert kept(web) == {"layout.sh.merge": "half resolved\n"}
+
+
+def test_merge_file_that_was_worked_on_is_kept_when_a_side_is_taken(web, tc, release):
+    edit(web / "layout.sh", "tmux", "screen")
+    release("templates/layout.sh.j2", "tmux", "tmux -u")
+    tc("render", "web")
+    (web / "layout.sh.merge").write_text("half resolved\n")
+    assert tc("render", "web", "--take", "template").code == 0
+    assert kept(web) == {"layout.sh": "# Layout\n#\n#\nscreen\n", "layout.sh.merge": "half resolved\n"}
 
 
 def test_resolved_conflict_is_finished_by_taking_mine(web, tc, release):
@@ -153,15 +173,138 @@ def test_file_without_base_gets_the_new_one_beside_it(web, tc, release):
     assert (web / "layout.sh").read_text() == "# Layout\n#\n#\ntmux\n"
 
 
-def test_merge_that_make_cannot_read_does_not_land(web, tc, release):
-    (web / "Makefile").write_text((web / "Makefile").read_text() + "endef\nno rule\n")
-    release("templates/Makefile.j2", "@exit 3", "@exit 4")
-    before = (web / "Makefile").read_bytes()
+@pytest.fixture
+def clean_but_unreadable(web, release):
+    """Two edits that git merges and that make can't read together."""
+    release.folder.joinpath("templates/Makefile.j2").write_text(
+        (web / "Makefile").read_text() + "ifdef X\n# 1\n# 2\n# 3\n# 4\n# 5\nendif\n"
+    )
+    shutil.copy(release.folder / "templates/Makefile.j2", web / "Makefile")
+    shutil.copy(web / "Makefile", web / ".rendered/Makefile")
+    edit(web / "Makefile", "# 3\n", "# 3\nelse\n")
+    release("templates/Makefile.j2", "ifdef X\n", "")
+    release("templates/Makefile.j2", "endif\n", "# end\n")
+    return web
+
+
+def test_merge_that_make_cannot_read_does_not_land(clean_but_unreadable, tc):
+    web = clean_but_unreadable
+    before = everything(web)
     done = tc("render", "web")
     assert done.code == 3
-    assert done.err.startswith("warning: make can't read the merged Makefile: Makefile:")
-    assert (web / "Makefile").read_bytes() == before
-    assert "@exit 4" in (web / "Makefile.merge").read_text()
+    number = (web / "Makefile.merge").read_text().splitlines().index("else") + 1
+    assert f"\nMerged, it can't be read: Makefile:{number}: *** extraneous 'else'.  Stop.\n" in done.err
+    after = everything(web)
+    assert "# end" in after.pop("Makefile.merge").decode()
+    assert after == before
+
+
+@pytest.mark.parametrize("side", ["mine", "template"])
+def test_one_side_of_a_merge_that_make_cannot_read_is_taken_whole(side, clean_but_unreadable, tc, release):
+    web = clean_but_unreadable
+    mine, new = (web / "Makefile").read_text(), (release.folder / "templates/Makefile.j2").read_text()
+    assert tc("render", "web", "--take", side).code == 0
+    assert (web / "Makefile").read_text() == {"mine": mine, "template": new}[side]
+    assert side == "mine" or kept(web) == {"Makefile": mine}
+    assert tc("render", "web") == (0, "web: up to date\n", "")
+
+
+def test_merged_script_that_its_shell_cannot_read_does_not_land(web, tc, release):
+    lines = ["#!/bin/sh", "if true; then", *(f"# {number}" for number in range(5)), "fi", ""]
+    for path in (web / "layout.sh", web / ".rendered/layout.sh"):
+        path.write_text("\n".join(lines))
+    edit(web / "layout.sh", "# 2\n", "# 2\nelse\n")
+    (release.folder / "templates/layout.sh.j2").write_text(
+        "\n".join(lines).replace("if true; then\n", "").replace("fi\n", "")
+    )
+    before = (web / "layout.sh").read_text()
+    done = tc("render", "web")
+    assert done.code == 3
+    assert "\nMerged, it can't be read: layout.sh:5: " in done.err
+    assert (web / "layout.sh").read_text() == before
+
+
+def test_render_of_recipes_that_cannot_be_read_changes_nothing(web, tc, release):
+    with (web / "Makefile").open("a") as file:
+        file.write("what is this\n")
+    number = len((web / "Makefile").read_text().splitlines())
+    release("templates/Makefile.j2", "@exit 3", "@exit 4")
+    before = everything(web)
+    for words in ([], ["--take", "mine"], ["--take", "template"], ["--check"]):
+        assert tc("render", "web", *words) == (
+            1,
+            "",
+            f"error: the recipes of cage 'web' can't be read: Makefile:{number}: *** missing separator.  Stop.\n"
+            "See what was changed in them: tc diff-recipes web\n",
+        )
+    assert everything(web) == before
+
+
+def test_edit_of_the_tools_own_file_gives_way_and_is_kept(web, tc, release):
+    edit(web / "lib/die", "die", "mine")
+    with (web / "Makefile.cage").open("a") as file:
+        file.write("what is this\n")
+    release("templates/lib/die", "die", "die anew")
+    assert tc("render", "web").code == 0
+    assert (web / "lib/die").read_text() == "die anew\n"
+    assert kept(web)["lib/die"] == "mine\n"
+    assert "what is this" in kept(web)["Makefile.cage"]
+    assert tc("stop", "web").code == 0
+
+
+def test_scripts_of_the_guard_are_merged_too(web, tc, release):
+    for path in (web / "guard/policy", web / ".rendered/guard/policy"):
+        path.write_text("one\ntwo\nthree\n")
+    edit(web / "guard/policy", "one", "mine")
+    (release.folder / "templates/guard/policy").write_text("one\ntwo\nthree anew\n")
+    assert tc("render", "web").code == 0
+    assert (web / "guard/policy").read_text() == "mine\ntwo\nthree anew\n"
+
+
+def test_file_that_the_templates_dropped_goes_unless_it_was_edited(web, tc, release):
+    for path in ("lib/die", "image/profile.sh", "guard/policy"):
+        (release.folder / "templates" / path).unlink()
+    edit(web / "image/profile.sh", "profile", "mine")
+    (web / "lib/own").write_text("own\n")
+    done = tc("render", "web")
+    assert "web: removed   lib/die\nweb: removed   guard/policy\nweb: left      image/profile.sh\n" in done.out
+    assert not (web / "lib/die").exists()
+    assert not (web / "guard/policy").exists()
+    assert (web / "image/profile.sh").read_text() == "mine\n"
+    assert (web / "lib/own").read_text() == "own\n"
+    assert tc("render", "web") == (0, "web: up to date\n", "")
+
+
+def test_header_that_was_edited_is_no_conflict_with_the_release_in_it(web, tc, release):
+    edit(web / "Makefile", "# Cage 'web'", "# My own words\n# Cage 'web'")
+    edit(web / "Makefile", "include Makefile.cage\n", "# More words\ninclude Makefile.cage\n")
+    assert tc("render", "web").code == 0
+    head = (web / "Makefile").read_text().splitlines()[:4]
+    assert head == [
+        "# My own words",
+        "# Cage 'web', rendered by trusty-cage 2.0. It is yours.",
+        "# More words",
+        "include Makefile.cage",
+    ]
+
+
+def test_recipe_that_became_a_folder_is_named(web, tc, release):
+    (web / "layout.sh").unlink()
+    (web / "layout.sh").mkdir()
+    assert tc("render", "web") == (
+        1,
+        "",
+        f"error: '{web}/layout.sh' is a folder, not a recipe\nMove it away.\n",
+    )
+
+
+def test_recipe_that_is_a_link_stays_one(web, tc, release, tmp_path):
+    (web / "layout.sh").rename(tmp_path / "mine.sh")
+    (web / "layout.sh").symlink_to(tmp_path / "mine.sh")
+    release("templates/layout.sh.j2", "tmux", "tmux -u")
+    assert tc("render", "web").code == 0
+    assert (web / "layout.sh").is_symlink()
+    assert "tmux -u" in (tmp_path / "mine.sh").read_text()
 
 
 def test_windows_line_ends_stay(web, tc, release):
@@ -185,124 +328,42 @@ def test_render_wants_a_name_or_all(words, tc):
     assert tc("render", *words).code == 2
 
 
-class Crash(BaseException):
-    """A kill -9 between two writes."""
-
-
-@pytest.mark.parametrize("survived", range(14))
-@pytest.mark.parametrize("verb", [["render", "web"], ["set", "web", "memory=2g", "cpus=1"]])
-def test_crash_between_any_two_writes_is_finished_by_a_render(survived, verb, web, tc, release, monkeypatch):
-    edit(web / "Makefile", "sleep 20", "sleep 30")
-    edit(web / "layout.sh", "# Layout", "# My layout")
-    if verb[0] == "render":
-        release("templates/Makefile.j2", "@exit 3", "@exit 4")
-        release("templates/layout.sh.j2", "tmux", "tmux -u")
-        release("templates/lib/die", "die", "die anew")
-    writes = []
-
-    def write(path, data, *rest):
-        if len(writes) == survived:
-            raise Crash
-        writes.append(path)
-        original(path, data, *rest)
-
-    original = home.write
-    with monkeypatch.context() as patch:
-        patch.setattr(home, "write", write)
-        with suppress(Crash):
-            tc(*verb)
-    pending = (web / ".history/render").exists()
-    done = tc("stop", "web")
-    assert done.code == 0
-    assert ("was interrupted\nFinish it: tc render web\n" in done.err) == pending
-    assert tc("render", "web").code == 0
-    assert not (web / ".history/render").exists()
-    makefile = (web / "Makefile").read_text()
-    assert "sleep 30" in makefile
-    assert "# My layout" in (web / "layout.sh").read_text()
-    if verb[0] == "render":
-        assert "@exit 4" in makefile
-        assert (web / "lib/die").read_text() == "die anew\n"
-    memory = json.loads((web / "meta.json").read_text())["settings"]["memory"]
-    assert f"export CAGE_MEMORY := {memory}\n" in makefile
-    assert tc("render", "web") == (0, "web: up to date\n", "")
-
-
-def test_set_changes_meta_makefile_and_pristine_copy(web, tc):
-    assert tc("set", "web", "memory=2g", "tmux_prefix=C-b") == (
-        0,
-        "Set memory of cage 'web' to '2g'.\n"
-        "It applies after: tc make web recreate\n"
-        "Set tmux_prefix of cage 'web' to 'C-b'.\n"
-        "It applies in the next tmux session\n",
-        "",
-    )
-    assert json.loads((web / "meta.json").read_text())["settings"]["memory"] == "2g"
-    for path in (web / "Makefile", web / ".rendered/Makefile"):
-        assert "\nexport CAGE_MEMORY := 2g\n" in path.read_text()
-        assert "\nexport CAGE_TMUX_PREFIX := C-b\n" in path.read_text()
-    assert tc("render", "web") == (0, "web: up to date\n", "")
-
-
-def test_set_changes_a_line_edited_by_hand_and_says_so(web, tc):
-    edit(web / "Makefile", "export CAGE_MEMORY := ", "CAGE_MEMORY = 8g \\\n  or so")
-    edit(web / "Makefile", "export CAGE_CPUS := ", "export CAGE_CPUS := 3")
-    done = tc("set", "web", "memory=2g")
-    assert done.code == 0
-    assert "You had changed the line by hand, to ' 8g" in done.out
-    assert "\nexport CAGE_MEMORY := 2g\nexport CAGE_CPUS := 3\n" in (web / "Makefile").read_text()
-    assert tc("set", "web", "memory=3g").out.count("by hand") == 0
-
-
-def test_set_says_where_the_line_is_gone_or_overruled(web, tc):
-    edit(web / "Makefile", "export CAGE_MEMORY := \n", "")
-    (web / "local.mk").write_text("export CAGE_PIDS := 7\n")
-    done = tc("set", "web", "memory=2g", "pids=9")
-    assert "CAGE_MEMORY no longer stands in your Makefile: it has no effect there." in done.out
-    assert "local.mk sets it too, and comes last." in done.out
-
-
-def test_set_does_not_bring_an_upgrade(web, tc, release):
-    release("templates/Makefile.j2", "@exit 3", "@exit 4")
-    assert tc("set", "web", "memory=2g").code == 0
-    assert "@exit 3" in (web / "Makefile").read_text()
-
-
-@pytest.mark.parametrize(
-    ("word", "problem"),
-    [
-        ("memory", "'memory' is not a setting"),
-        ("colour=red", "'colour=red' is not a setting"),
-        ("image=full", "'full' for 'image' is not released yet"),
-        ("engine=docker", "a cage's engine can't be changed"),
-        ("dotfiles_repo=ext::sh", "'ext::sh' has git run a program of its choice"),
-    ],
-)
-def test_set_refuses_by_name_and_changes_nothing(word, problem, web, tc):
-    before = everything(web)
-    done = tc("set", "web", "memory=2g", word)
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"error: {problem}\n")
-    assert everything(web) == before
-
-
-def test_set_does_not_touch_a_makefile_that_make_cannot_read(web, tc):
-    with (web / "Makefile").open("a") as file:
-        file.write("what is this\n")
-    before = everything(web)
-    done = tc("set", "web", "memory=2g")
-    assert done.code == 1
-    assert done.err.endswith("See what was changed in it: tc diff-recipes web\n")
-    assert everything(web) == before
-
-
 def test_diff_recipes_shows_what_was_changed(web, tc):
     assert tc("diff-recipes", "web") == (0, "", "")
-    edit(web / "layout.sh", "tmux", "screen\x1b[2J")
+    edit(web / "layout.sh", "tmux", "screen\x1b[2J\tx")
     (web / "image/profile.sh").unlink()
+    (web / "local.mk").write_text("# Yours alone.\nX := 1")
     assert tc("diff-recipes", "web") == (
         0,
-        "--- .rendered/layout.sh\n+++ layout.sh\n@@ -1,4 +1,4 @@\n # Layout\n #\n #\n-tmux\n+screen?[2J\n"
+        "--- .rendered/layout.sh\n+++ layout.sh\n@@ -1,4 +1,4 @@\n # Layout\n #\n #\n-tmux\n+screen?[2J\tx\n"
+        "--- .rendered/local.mk\n+++ local.mk\n@@ -1 +1,2 @@\n # Yours alone.\n+X := 1\n"
+        "\\ No newline at end of file\n"
         "--- .rendered/image/profile.sh\n+++ image/profile.sh\n@@ -1 +0,0 @@\n-profile\n",
         "",
+    )
+
+
+@pytest.mark.parametrize(("old", "new"), [("\n", "\r\n"), ("tmux\n", "tmux"), ("tmux\n", "tmux\n\n")])
+def test_diff_recipes_shows_each_edit_that_list_marks(old, new, web, tc):
+    text = (web / "layout.sh").read_text()
+    (web / "layout.sh").write_bytes(text.replace(old, new).encode())
+    assert tc("diff-recipes", "web").out.startswith("--- .rendered/layout.sh\n+++ layout.sh\n@@")
+
+
+def test_diff_recipes_is_a_patch(web, tc, tmp_path):
+    mine = (web / "Makefile").read_text().replace("@exit 3", "@exit 5").rstrip("\n") + "\nlast:\n\t@echo last"
+    (web / "Makefile").write_text(mine)
+    patch = tc("diff-recipes", "web").out
+    shutil.copy(web / ".rendered/Makefile", tmp_path / "Makefile")
+    subprocess.run(["git", "apply", "-p0", "-"], input=patch, cwd=tmp_path, text=True, check=True)
+    assert (tmp_path / "Makefile").read_text() == mine
+
+
+def test_diff_recipes_names_what_cannot_be_read(web, tc):
+    (web / "local.mk").write_text("what is this\n")
+    done = tc("diff-recipes", "web")
+    assert "+what is this\n" in done.out
+    assert (done.code, done.err) == (
+        0,
+        "warning: make or a shell can't read this: local.mk:1: *** missing separator.  Stop.\n",
     )

@@ -1,0 +1,123 @@
+"""tc set and tc auth: settings of a cage that exists."""
+
+import re
+from argparse import Namespace
+from collections.abc import Iterable
+
+from cage import landing, lock, merge, meta, parse, pristine, runner, settings
+from cage import render as templates
+from cage.cage import Cage
+from cage.errors import DONE, UNREACHABLE, USAGE, CageError
+from cage.text import quote
+
+LIMITS = {setting.key for setting in settings.SETTINGS if setting.applies == "limits"}
+COPY = f"{pristine.COPIES}/Makefile"
+
+
+def set_(args: Namespace) -> int:
+    """Change settings of a cage: `tc set <name> key=value…`."""
+    values = _values(args.values)
+    found = Cage.find(args.name)
+    moves, said = change(found, values)
+    limits = _limit(found, moves) if LIMITS & values.keys() else ""
+    for key, told in said.items():
+        applies = settings.BY_KEY[key].applies
+        when = limits if applies == "limits" else settings.WHEN[applies].format(name=found.name)
+        print(f"Set {key} of cage '{found.name}' to {quote(meta.settings(found.fields)[key])}.{told}")
+        print(f"It applies {when}")
+    return DONE
+
+
+def auth(args: Namespace) -> int:
+    """Renew the agent's credentials, or change where they come from."""
+    found = Cage.find(args.name)
+    given = {"auth_mode": args.auth_mode, "api_key_env": args.api_key_env}
+    if values := {key: value for key, value in given.items() if value is not None}:
+        change(found, values)
+    new = {"CAGE_AUTH_MODE_NEW": args.auth_mode} if args.auth_mode else {}
+    return found.make("auth", **new)
+
+
+def _values(words: Iterable[str]) -> dict[str, str]:
+    values = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or key not in settings.BY_KEY:
+            known = ", ".join(settings.BY_KEY)
+            raise CageError(f"{quote(word)} is not a setting", f"Known: {known}", USAGE)
+        values[key] = value
+    return values
+
+
+def change(cage: Cage, values: dict[str, str]) -> tuple[landing.Moves, dict[str, str]]:
+    """Change settings in meta.json and in the Makefile; what moved, and what there is to say by key.
+
+    Only their lines change, in the pristine copy too: this is no re-render.
+    """
+    values = {key: settings.check(key, value) for key, value in values.items()}
+    if "engine" in values:
+        raise CageError("a cage's engine can't be changed", "Make another cage with it.", USAGE)
+    cage.check_whole()
+    folder = cage.folder
+    with lock.held(folder, "set"):
+        if problem := parse.makefiles(folder):
+            raise parse.unread(cage.name, problem)
+        mine, base = pristine.live(folder, "Makefile"), pristine.base(folder, "Makefile")
+        local = pristine.live(folder, pristine.ONCE) or b""
+        said = {key: _tell(key, mine, base, local) for key in values}
+        fields = meta.change(cage.fields, values)
+        moves = {
+            "meta.json": (pristine.live(folder, "meta.json"), meta.dump(fields)),
+            "Makefile": (mine, _with_lines(mine, values)),
+            COPY: (base, _with_lines(base, values)),
+        }
+        if problem := merge.trial(folder, {"Makefile": moves["Makefile"][1]}):
+            raise parse.unread(cage.name, problem)
+        landing.land(folder, moves)
+        cage.fields = fields
+    return moves, said
+
+
+def _limit(cage: Cage, moves: landing.Moves) -> str:
+    """Have the running container follow its limits; returns when they apply.
+
+    Raises CageError where the engine refuses them; then everything is as it was.
+    """
+    code, said = runner.make_unseen(cage.folder, "limits", {"CAGE_MISSING": "ok"})
+    if code == DONE:
+        seen = pristine.live(cage.folder, ".state/seen") or b""
+        return "when its container is made" if b"cage missing" in seen else settings.WHEN["limits"]
+    if code == UNREACHABLE:
+        return f"after: tc make {cage.name} limits (the engine can't be reached now)"
+    if "No rule to make target" in said:
+        return f"after: tc make {cage.name} recreate"
+    with lock.held(cage.folder, "set"):
+        landing.land(cage.folder, {path: (new, old) for path, (old, new) in moves.items()})
+    why = [line for line in said.splitlines() if not line.startswith("make")]
+    raise CageError("the engine refuses these limits; nothing was changed", "\n".join(why[:4]))
+
+
+def _line(key: str) -> re.Pattern[bytes]:
+    name = f"CAGE_{key.upper()}".encode()
+    return re.compile(rb"(?m)^ *(?:export +)?%s *[:?]?=((?:[^\n]*\\\r?\n)*[^\r\n]*)" % name)
+
+
+def _with_lines(text: bytes | None, values: dict[str, str]) -> bytes | None:
+    for key, value in values.items() if text else ():
+        line = f"export CAGE_{key.upper()} := {templates.make(value)}".encode(errors="surrogateescape")
+        text = _line(key).sub(lambda _, line=line: line, text)
+    return text
+
+
+def _tell(key: str, mine: bytes, base: bytes | None, local: bytes) -> str:
+    """What its user should know about the line that is changed."""
+    found = _line(key).search(mine)
+    if not found:
+        return f" CAGE_{key.upper()} no longer stands in your Makefile: it has no effect there."
+    said = ""
+    before = base and _line(key).search(base)
+    if before and before[1] != found[1]:
+        said = f" You had changed the line by hand, to {quote(found[1].decode(errors='replace').strip())}."
+    if _line(key).search(local):
+        said += " local.mk sets it too, and comes last."
+    return said

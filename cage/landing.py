@@ -1,0 +1,88 @@
+"""Files of a cage's folder that change together: staged whole, then moved.
+
+A kill before the stage is complete changes nothing; after that, whoever comes next finishes.
+"""
+
+import errno
+import shutil
+from pathlib import Path
+
+from cage import home, pristine
+
+# There while files are moved; `.history` is not to be lost.
+STAGED = Path(".history", "render")
+DRAFT = Path(".history", "render.new")
+NEW, SEEN, GONE = "new", "seen", "gone"
+
+# Per path what it holds now and what it is to hold; None is no file.
+Moves = dict[str, tuple[bytes | None, bytes | None]]
+
+
+def land(folder: Path, moves: Moves) -> None:
+    """Make moves, under the cage's lock. A file that is edited meanwhile is left as it is."""
+    moves = {path: move for path, move in moves.items() if move[0] != move[1]}
+    if not moves:
+        return
+    draft = folder / DRAFT
+    shutil.rmtree(draft, ignore_errors=True)
+    home.make_folder(draft)
+    for path, (seen, new) in moves.items():
+        if seen is not None:
+            pristine.put(draft / SEEN, path, seen)
+        if new is not None:
+            pristine.put(draft / NEW, path, new)
+        else:
+            pristine.put(draft / GONE, path, b"")
+    draft.rename(folder / STAGED)
+    finish(folder)
+
+
+def unfinished(folder: Path) -> bool:
+    """Whether a landing was interrupted there."""
+    return (folder / STAGED).is_dir()
+
+
+def finish(folder: Path) -> None:
+    """Move what is staged, under the cage's lock. What is moved already is no longer there."""
+    staged = folder / STAGED
+    for path in _within(staged / NEW):
+        if not (staged / NEW / path).exists():
+            continue
+        if _is_copy(path) or pristine.live(folder, path) == pristine.live(staged / SEEN, path):
+            _move(staged / NEW / path, folder / path)
+        else:
+            _leave(staged, path)
+    for path in _within(staged / GONE):
+        if pristine.live(folder, path) == pristine.live(staged / SEEN, path):
+            (folder / path).unlink(missing_ok=True)
+    shutil.rmtree(staged)
+
+
+def _within(top: Path) -> list[str]:
+    """The paths of all files below top, pristine copies last."""
+    found = (path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file())
+    return sorted(found, key=lambda path: (_is_copy(path), path))
+
+
+def _is_copy(path: str) -> bool:
+    return path.startswith(f"{pristine.COPIES}/")
+
+
+def _leave(staged: Path, path: str) -> None:
+    """An edit that came in between stays, and the next render merges it."""
+    for other in (pristine.VERSION, path):
+        (staged / NEW / pristine.COPIES / other).unlink(missing_ok=True)
+    (staged / NEW / path).unlink()
+
+
+def _move(staged: Path, target: Path) -> None:
+    """Put staged in place of target in one step; a link that target is stays one."""
+    target = target.resolve()
+    home.make_folder(target.parent)
+    try:
+        staged.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        home.write(target, staged.read_bytes(), staged.stat().st_mode & 0o777)
+        staged.unlink()

@@ -1,0 +1,81 @@
+"""The lock of a cage: the one that its recipes take (lib/lock), a link that names its owner."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cage import home
+from cage.errors import CageError
+
+TRIES, PAUSE = 100, 0.1
+
+
+@contextmanager
+def held(folder: Path, verb: str) -> Iterator[None]:
+    """No other verb changes the cage in folder meanwhile; tells before it waits.
+
+    Raises CageError where the other one takes too long. A dead owner's lock is taken over.
+    """
+    lock = home.make_folder(folder / ".state") / "lock"
+    me = f"{os.getpid()}:{_started(os.getpid())}:{verb}"
+    _take(lock, me, folder.name)
+    try:
+        yield
+    finally:
+        if _owner(lock) == me:
+            lock.unlink()
+
+
+def _take(lock: Path, me: str, name: str) -> None:
+    told = False
+    for _ in range(TRIES):
+        with suppress(FileExistsError):
+            lock.symlink_to(me)
+            return
+        if not (owner := _owner(lock)):
+            continue
+        if not _alive(owner):
+            _take_away(lock, owner)
+            continue
+        number, verb = owner.split(":")[0], owner.rsplit(":", 1)[-1]
+        if not told:
+            print(f"cage '{name}' is busy with '{verb}' (process {number}); waiting", file=sys.stderr)
+            told = True
+        time.sleep(PAUSE)
+    raise CageError(f"cage '{name}' is still busy with '{verb}' (process {number})", "Try again when it is done.")
+
+
+def _take_away(lock: Path, owner: str) -> None:
+    """Remove a dead owner's lock; somebody else's, who was faster, goes back."""
+    aside = lock.with_name(f"lock.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        lock.rename(aside)
+        found = _owner(aside)
+        aside.unlink()
+        if found != owner:
+            with suppress(FileExistsError):
+                lock.symlink_to(found)
+
+
+def _owner(lock: Path) -> str:
+    try:
+        return str(lock.readlink())
+    except OSError:
+        return ""
+
+
+def _alive(owner: str) -> bool:
+    number, _, rest = owner.partition(":")
+    return _started(number) == rest.rpartition(":")[0]
+
+
+def _started(number: int | str) -> str:
+    """When the process began, as lib/lock writes it: its number alone could be another's by now."""
+    command = ["ps", "-o", "lstart=", "-p", str(number)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    return re.sub(" +", "_", done.stdout.rstrip("\n"))

@@ -1,0 +1,76 @@
+"""What make, the shell and Python can't read in a cage's recipes: file, line and why."""
+
+import re
+import subprocess
+import warnings
+from pathlib import Path
+
+from cage import pristine
+from cage.errors import CageError
+from cage.surroundings import clean_environment, no_make
+
+TOP = "Makefile"
+SHEBANG = re.compile(rb"#!\s*\S*?(?:/env\s+)?(?:\S*/)?(bash|sh|python3?)\b")
+
+
+def unread(name: str, problem: str) -> CageError:
+    """What is said of recipes of the cage called name that can't be read."""
+    return CageError(
+        f"the recipes of cage '{name}' can't be read: {problem}",
+        f"See what was changed in them: tc diff-recipes {name}",
+    )
+
+
+def everything(folder: Path, edited: list[str]) -> list[str]:
+    """All that can't be read in folder's recipes, of which the user edited those of edited."""
+    problem = makefiles(folder) if set(edited) & set(pristine.MAKEFILES) else ""
+    return [*filter(None, [problem]), *scripts(folder, edited).values()]
+
+
+def makefiles(folder: Path) -> str:
+    """The first thing that make can't read in the makefiles of folder; empty if there is none.
+
+    Raises CageError where there is no make.
+    """
+    command = ["make", "-f", TOP, "-f", "-", "-n", "--no-print-directory", "-C", str(folder), ".parsed"]
+    try:
+        done = subprocess.run(
+            command, env=clean_environment(), input=".parsed: ;\n", capture_output=True, text=True, errors="replace"
+        )
+    except FileNotFoundError:
+        raise no_make() from None
+    said = [line for line in done.stderr.splitlines() if "warning:" not in line]
+    return (said[0] if said else "make says nothing") if done.returncode else ""
+
+
+def script(path: str, data: bytes) -> str:
+    """What a shell or Python can't read in a script; empty where it can, and for what is neither."""
+    found = SHEBANG.match(data)
+    kind = "python" if path.endswith(".py") else found[1].decode() if found else ""
+    if kind.startswith("python"):
+        return _python(path, data)
+    return _shell(kind, path, data) if kind else ""
+
+
+def scripts(folder: Path, edited: list[str]) -> dict[str, str]:
+    """What can't be read in the edited scripts of folder, by path."""
+    found = {path: script(path, pristine.live(folder, path) or b"") for path in edited}
+    return {path: said for path, said in found.items() if said}
+
+
+def _shell(shell: str, path: str, data: bytes) -> str:
+    done = subprocess.run([shell, "-n"], input=data, env=clean_environment(), capture_output=True)
+    if not done.returncode:
+        return ""
+    said = done.stderr.decode(errors="replace").partition("\n")[0]
+    found = re.match(r".*?(?:line )?(\d+): (.*)", said)
+    return f"{path}:{found[1]}: {found[2]}" if found else f"{path}: {said}"
+
+
+def _python(path: str, data: bytes) -> str:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            compile(data, path, "exec")
+    except (SyntaxError, ValueError) as error:
+        return f"{path}:{getattr(error, 'lineno', None) or 1}: {getattr(error, 'msg', error)}"
+    return ""

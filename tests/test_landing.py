@@ -1,0 +1,160 @@
+"""Changes of several files: a kill between any two writes loses nothing and leaves no half."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from itertools import count
+
+import pytest
+from conftest import ROOT, edit, everything
+
+from cage import cli, landing, lock
+
+# What changes a folder, as Python reports it before it happens.
+WRITES = {
+    "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.chmod", "os.truncate",
+}  # fmt: skip
+
+
+def killed(words, survived, folder):
+    """Run tc in a process that is gone before its write number `survived` to folder; False if it had fewer."""
+    if not (child := os.fork()):
+        left = survived
+
+        def watch(event, given):
+            nonlocal left
+            writes = event in WRITES or (event == "open" and given[2] & (os.O_WRONLY | os.O_RDWR))
+            if writes and str(folder) in repr(given):
+                left -= 1
+                if left < 0:
+                    os._exit(9)
+
+        sys.addaudithook(watch)
+        os._exit(0 if cli.main(words) in (0, 3) else 1)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, 9)
+    return code == 9
+
+
+def settled(folder):
+    """What folder holds, but for drafts and the time in the names of what was kept."""
+    return {
+        re.sub("before-[0-9-]+", "before", path): data
+        for path, data in everything(folder).items()
+        if not path.startswith(f"{landing.DRAFT}/")
+    }
+
+
+def upgrade(web, release):
+    edit(web / "Makefile", "sleep 20", "sleep 30")
+    edit(web / "layout.sh", "# Layout", "# My layout")
+    edit(web / "lib/die", "die", "my die")
+    release("templates/Makefile.j2", "@exit 3", "@exit 4")
+    release("templates/layout.sh.j2", "tmux", "tmux -u")
+    release("templates/lib/die", "die", "die anew")
+    (release.folder / "templates/image/new").write_text("new\n")
+    (release.folder / "templates/image/profile.sh").unlink()
+
+
+@pytest.mark.parametrize("words", [["render", "web"], ["set", "web", "memory=2g", "cpus=1"]], ids=["render", "set"])
+def test_kill_between_any_two_writes_leaves_all_or_nothing(words, web, tc, release, tmp_path):
+    if words[0] == "render":
+        upgrade(web, release)
+    before, aside = settled(web), tmp_path / "aside"
+    shutil.copytree(web, aside)
+    assert tc(*words).code == 0
+    after = settled(web)
+    assert after != before
+    for survived in count():
+        shutil.rmtree(web)
+        shutil.copytree(aside, web)
+        if not killed(words, survived, web):
+            break
+        by_hand = subprocess.run(["make", "-C", web, "stop"], capture_output=True, text=True)
+        assert (by_hand.returncode, by_hand.stderr) == (0, "")
+        assert tc("stop", "web").code == 0
+        assert settled(web) in (before, after)
+        assert tc(*words).code == 0
+        assert {path: data for path, data in settled(web).items() if "before-" not in path} == after
+        assert not (web / landing.STAGED).exists()
+    assert survived > 20
+
+
+def test_kill_during_a_conflict_changes_no_live_file(web, tc, release, tmp_path):
+    upgrade(web, release)
+    edit(web / "layout.sh", "tmux", "screen")
+    before, aside = settled(web), tmp_path / "aside"
+    shutil.copytree(web, aside)
+    for survived in count():
+        shutil.rmtree(web)
+        shutil.copytree(aside, web)
+        if not killed(["render", "web"], survived, web):
+            break
+        assert tc("render", "web").code == 3
+        assert "<<<<<<< yours" in settled(web).pop("layout.sh.merge").decode()
+        assert {path: data for path, data in settled(web).items() if path != "layout.sh.merge"} == before
+    assert survived > 3
+
+
+def test_edit_after_a_kill_stays_and_is_merged(web, tc, release):
+    upgrade(web, release)
+    for survived in count():
+        killed(["render", "web"], survived, web)
+        if (web / landing.STAGED / landing.NEW / "Makefile").exists():
+            break
+    edit(web / "Makefile", "@echo waiting", "@echo still waiting")
+    assert tc("stop", "web").err.startswith(
+        "warning: a change of cage 'web' had been interrupted, and is finished now\n"
+    )
+    makefile = (web / "Makefile").read_text()
+    assert ("sleep 30" in makefile, "still waiting" in makefile, "@exit 3" in makefile) == (True, True, True)
+    assert (web / "lib/die").read_text() == "die anew\n"
+    assert tc("render", "web").code == 0
+    makefile = (web / "Makefile").read_text()
+    assert ("sleep 30" in makefile, "still waiting" in makefile, "@exit 4" in makefile) == (True, True, True)
+
+
+def test_verb_at_work_is_waited_for_and_named(web, tc, monkeypatch):
+    monkeypatch.setattr(lock, "TRIES", 2)
+    with lock.held(web, "export"):
+        done = tc("set", "web", "memory=2g")
+    assert done == (
+        1,
+        "",
+        f"cage 'web' is busy with 'export' (process {os.getpid()}); waiting\n"
+        f"error: cage 'web' is still busy with 'export' (process {os.getpid()})\nTry again when it is done.\n",
+    )
+    assert tc("set", "web", "memory=2g").code == 0
+    assert not os.path.lexists(web / ".state/lock")
+
+
+def test_lock_of_the_dead_is_taken_over(web, tc):
+    (web / ".state").mkdir(exist_ok=True)
+    (web / ".state/lock").symlink_to("999999999:Mon_Jan__1_00:00:00_2001:export")
+    assert tc("set", "web", "memory=2g").code == 0
+
+
+@pytest.fixture
+def recipes_lock(web):
+    """lib/lock, as recipes run it in the folder of the cage."""
+    for name in ("lock", "words"):
+        shutil.copy(ROOT / "templates/lib" / name, web / "lib" / name)
+    return lambda: subprocess.Popen(
+        ["bash", "lib/lock", "export", "echo", "through"],
+        cwd=web,
+        env={**os.environ, "CAGE_NAME": "web", "LC_ALL": "C"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_recipes_and_tc_respect_the_same_lock(web, recipes_lock):
+    with lock.held(web, "render"):
+        verb = recipes_lock()
+        assert verb.stderr.readline() == f"cage 'web' is busy with 'render' (process {os.getpid()}); waiting\n"
+    assert verb.communicate()[0] == "through\n"
+    with lock.held(web, "render"):
+        pass
