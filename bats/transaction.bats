@@ -32,7 +32,7 @@ teardown() {
     [ ! -e "$CLONE/new.txt" ]
     run -0 tc export "$CAGE" -y --take cage
     [ "$(cat "$CLONE/README")" = $'hello\ncage' ]
-    [ "$(cat "$(cat "$ENV/.history/last" | sed "s,^,$ENV/,")/files/README")" = $'hello\nhost' ]
+    [ "$(cat "$ENV/$(cat "$ENV/.history/last")/files/README")" = $'hello\nhost' ]
 }
 
 @test "conflict: --take host keeps the host's version and settles the matter" {

@@ -110,14 +110,14 @@ def _refuse(cage: Cage, conflicts: list[merge.Change], check: bool) -> int:
 
 def _put_beside(folder: Path, change: merge.Change) -> None:
     """Write both sides next to the live file, and keep what its user made of an older such file."""
-    path, given = change.path + change.suffix, str(BESIDE / (change.path + change.suffix))
-    there = pristine.live(folder, path)
-    if there is not None and pristine.live(folder, given) == change.beside:
+    path, given = change.path + change.suffix, (BESIDE / (change.path + change.suffix)).as_posix()
+    there, ours = pristine.live(folder, path), pristine.live(folder, given)
+    if there is not None and ours == change.beside:
         return
-    if there not in (None, change.beside):
-        landing.land(folder, {f"{_keep(folder)}/{path}": (None, there)})
-    pristine.put(folder, path, change.beside)
-    pristine.put(folder, given, change.beside)
+    moves = {path: (there, change.beside), given: (ours, change.beside)}
+    if there not in (None, ours):
+        moves[f"{_keep(folder)}/{path}"] = (None, there)
+    landing.land(folder, moves)
 
 
 def _apply(folder: Path, changes: list[merge.Change]) -> str:

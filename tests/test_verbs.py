@@ -129,8 +129,8 @@ def test_makefile_that_cannot_be_read_is_reported_with_file_and_line(web, tc):
     assert (done.code, done.out) == (1, "")
     assert done.err == (
         f"Makefile:{number}: *** missing separator.  Stop.\n"
-        "error: make can't read the Makefile of cage 'web'\n"
-        "See what was changed in it: tc diff-recipes web\n"
+        f"error: the recipes of cage 'web' can't be read: Makefile:{number}: *** missing separator.  Stop.\n"
+        "See what was changed in them: tc diff-recipes web\n"
     )
 
 
