@@ -168,3 +168,26 @@ SH
     says "base image 'registry.invalid/none:1' can't be pulled"
     says "tc make $NAME base-image"
 }
+
+@test "create: a subscription's credential file is copied, and nothing else of that folder" {
+    make_repo "$SOURCE"
+    export HOME=$BATS_TEST_TMPDIR/home
+    mkdir -p "$HOME/.claude/projects"
+    git config --global user.name Tester
+    run -1 tc create "$SOURCE" --no-attach --auth-mode subscription
+    says 'claude login'
+    echo '{"canary": "token-0123456789"}' >"$HOME/.claude/.credentials.json"
+    echo 'transcript' >"$HOME/.claude/projects/other.jsonl"
+    run -0 tc create "$SOURCE" --no-attach --auth-mode subscription
+    run -0 tc exec "$NAME" -- bash -c 'cat ~/.claude/.credentials.json; stat -c %a ~/.claude/.credentials.json; find ~/.claude; printenv ANTHROPIC_API_KEY || echo no key'
+    says token-0123456789
+    says 600
+    says 'no key'
+    says_not other.jsonl
+    run grep -r token-0123456789 "$TRUSTY_CAGE_HOME/envs/$NAME"
+    says_not token
+    echo '{"canary": "renewed"}' >"$HOME/.claude/.credentials.json"
+    run -0 tc auth "$NAME"
+    run -0 tc exec "$NAME" -- bash -c 'cat ~/.claude/.credentials.json'
+    says renewed
+}
