@@ -136,6 +136,27 @@ screen_shows() {
     says kept
 }
 
+@test "local.mk: hooks run around a verb, a target of one's own is listed and works" {
+    cp "$ENV/local.mk" "$BATS_TEST_TMPDIR/local.mk"
+    printf '%s\n' 'pre-exec::' '	@echo before' 'pre-exec::' '	@echo before too' 'post-exec::' '	@echo after' \
+        'mine: ## Do what only I do' '	@echo "mine is $$CAGE_NAME"' >>"$ENV/local.mk"
+    run -0 tc exec life -- echo during
+    [ "$output" = $'before\nbefore too\nduring\nafter' ]
+    run -0 make -C "$ENV" help
+    says 'mine           Do what only I do'
+    run -0 tc make life mine
+    says 'mine is life'
+    cp "$BATS_TEST_TMPDIR/local.mk" "$ENV/local.mk"
+}
+
+@test "limits: memory, cpus and pids change on the running container" {
+    run -0 tc set life memory=700m cpus=1 pids=321
+    run -0 docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.State.Running}}' isolated-dev-life
+    [ "$output" = '734003200 1000000000 321 true' ]
+    run -0 tc set life memory= cpus= pids=4096
+    [ "$(docker inspect -f '{{.HostConfig.PidsLimit}}' isolated-dev-life)" = 4096 ]
+}
+
 @test "recreate: new containers, the same volumes" {
     before=$(docker inspect -f '{{.Id}}' isolated-dev-life)
     run -0 make -C "$ENV" recreate CAGE_YES=1

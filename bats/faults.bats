@@ -1,0 +1,346 @@
+#!/usr/bin/env bats
+# What goes wrong on a machine: kills, Ctrl-C, two verbs at once, no engine, no room, no tools. A second run finishes,
+# nothing is lost, nothing is left over.
+
+load cages
+
+setup_file() {
+    mkdir "$BATS_FILE_TMPDIR/shadow"
+    for program in docker git rsync tar; do
+        ln -s "$BATS_TEST_DIRNAME/fault" "$BATS_FILE_TMPDIR/shadow/$program"
+    done
+    make_cage faults
+}
+teardown_file() {
+    tmux -L faults kill-server 2>/dev/null || true
+    remove_cage faults
+}
+setup() { cd "$BATS_TEST_TMPDIR"; }
+teardown() {
+    for name in one two $(seq -f 'ten%g' 10); do remove_cage "$name"; done
+    if mountpoint -q "$BATS_TEST_TMPDIR/small"; then umount "$BATS_TEST_TMPDIR/small"; fi
+}
+
+# fault PATTERN COMMAND …: the command dies, with all that it started, after the call that matches PATTERN.
+fault() {
+    export FAULT_ONCE=$BATS_TEST_TMPDIR/fault.$RANDOM.$RANDOM
+    FAULT_ON=$1 PATH=$BATS_FILE_TMPDIR/shadow:$PATH run -137 setsid --wait "${@:2}" </dev/null
+    [ -d "$FAULT_ONCE" ]
+}
+
+# Two containers and two volumes of the cage $1, none more, and its own files in it.
+whole() {
+    [ "$(docker ps --all --format '{{.Names}}' --filter "label=trusty-cage.env=$1" | sort | tr '\n' ' ')" = \
+        "isolated-dev-$1 isolated-dev-$1.guard " ]
+    [ "$(docker volume ls --quiet --filter "label=trusty-cage.env=$1" | wc -l)" = 2 ]
+    [ -z "$(tc exec "$1" -- git status --porcelain 2>&1)" ]
+    [ "$(tc exec "$1" -- git ls-files | tr '\n' ' ')" = '.gitignore README lib/code.txt link run.sh ' ]
+    run -0 tc export "$1"
+    says "Nothing new to export from cage '$1'."
+}
+
+gone() {
+    [ -z "$(docker ps --all --quiet --filter "label=trusty-cage.env=$1")" ]
+    [ -z "$(docker volume ls --quiet --filter "label=trusty-cage.env=$1")" ]
+}
+
+@test "create: killed after any step, the same command finishes it" {
+    make_repo one
+    for step in 'git .* clone' 'git .* checkout' 'docker create .*[.]guard' 'docker create .*volume-nocopy' \
+        'docker run .*[.]helper' 'tar .* imported' 'docker start .*[.]guard$' 'docker exec .* policy apply' \
+        'docker start .*isolated-dev-one$'; do
+        echo "after $step"
+        fault "$step" tc create "$PWD/one" --no-attach
+        run -0 tc create "$PWD/one" --no-attach </dev/null
+        says "Created cage 'one'."
+        whole one
+        remove_cage one
+    done
+}
+
+@test "create: killed amid seeding and starting, the same command finishes it" {
+    make_repo one
+    export FAULT_HOW=during
+    for step in 'docker run .*[.]helper' 'docker start .*[.]guard$'; do
+        fault "$step" tc create "$PWD/one" --no-attach
+        run -0 tc create "$PWD/one" --no-attach </dev/null
+        whole one
+        remove_cage one
+    done
+}
+
+@test "start: killed after any step, the same command finishes it" {
+    for step in 'docker container inspect' 'docker start .*[.]guard$' 'docker exec .* policy apply' \
+        'docker start .*faults$'; do
+        tc stop faults
+        fault "$step" tc start faults
+        run -0 tc start faults
+        run -0 tc exec faults -- cat README
+        says hello
+    done
+}
+
+@test "export: killed after any step, the same command finishes it and undo brings all back" {
+    for step in 'docker pause' 'docker run .*[.]helper' 'docker unpause' 'rsync --archive' 'rsync --links'; do
+        echo "after $step"
+        inside <<<"echo '$step' >README; echo new >'$RANDOM.txt'; rm -rf lib"
+        fault "$step" tc export faults -y
+        run -0 tc export faults -y
+        [ "$(cat "$CLONE/README")" = "$step" ]
+        [ ! -e "$CLONE/lib" ]
+        [ "$(docker inspect --format '{{.State.Status}}' isolated-dev-faults)" = running ]
+        [ -z "$(docker ps --all --quiet --filter name=isolated-dev-faults.helper)" ]
+        run -0 tc export faults --undo -y
+        [ -z "$(git -C "$CLONE" status --porcelain --ignored)" ]
+    done
+    inside <<<'git reset -q --hard; git clean -qfdx'
+}
+
+@test "export: killed amid writing, nothing but whole files is in the clone" {
+    inside <<<'head -c 150000000 /dev/zero >large; echo more >>README'
+    FAULT_HOW=during fault 'rsync --links' tc export faults -y
+    sleep 1
+    [ -z "$(cd "$CLONE" && git ls-files --others | grep -v '^large$')" ]
+    run -0 tc export faults -y
+    [ "$(wc -c <"$CLONE/large")" = 150000000 ]
+    [ "$(cd "$CLONE" && git ls-files --others)" = large ]
+    run -0 tc export faults --undo -y
+    inside <<<'git reset -q --hard; git clean -qfdx'
+}
+
+@test "destroy: killed after any step, the same command finishes it and no work is lost" {
+    make_repo one
+    for step in 'docker pause' 'git .* bundle' 'docker rm .*guard' 'docker volume rm'; do
+        echo "after $step"
+        run -0 tc create "$PWD/one" --no-attach --fresh-clone
+        docker exec isolated-dev-one sh -c 'echo precious >work.txt'
+        fault "$step" tc destroy one -y
+        run -0 tc destroy one -y
+        gone one
+        bundle=$(ls "$TRUSTY_CAGE_HOME"/trash/one-*/.history/branch.bundle | tail -n 1)
+        git -C "$TRUSTY_CAGE_HOME/envs/one/repo" fetch --quiet "$bundle" work
+        [ "$(git -C "$TRUSTY_CAGE_HOME/envs/one/repo" show FETCH_HEAD:work.txt)" = precious ]
+        rm -rf "$TRUSTY_CAGE_HOME"/trash/one-*
+    done
+}
+
+@test "a cage that was left paused is told, and goes on with any way in" {
+    docker pause isolated-dev-faults
+    run -0 tc list
+    says paused
+    run -1 tc doctor
+    says "'faults' is paused: what read it was interrupted"
+    says 'tc start faults'
+    run -0 tc exec faults -- cat README
+    docker pause isolated-dev-faults
+    run -0 tc status faults
+    says paused
+    run -0 tc stop faults
+    run -0 tc start faults
+}
+
+# What the terminal shows holds $1, within half a minute.
+screen_shows() {
+    for _ in $(seq 120); do
+        tmux -L faults capture-pane -p -S - | grep -qF -- "$1" && return
+        sleep 0.25
+    done
+    tmux -L faults capture-pane -p -S -
+    return 1
+}
+
+# Type the command $1 in a terminal of its own; at the sight of $2, Ctrl-C.
+interrupted_at() {
+    tmux -L faults kill-server 2>/dev/null || true
+    tmux -L faults new-session -d -x 150 -y 40
+    tmux -L faults send-keys "PATH='$PATH' $1; echo code=\$?" Enter
+    screen_shows "$2"
+    sleep "${3:-0}"
+    tmux -L faults send-keys C-c
+    screen_shows 'code=130'
+}
+
+@test "Ctrl-C at a question: nothing was done, 130" {
+    inside <<<'echo asked >asked.txt'
+    before=$(fingerprint "$CLONE")
+    interrupted_at 'tc export faults' 'Write this into the host clone? [y/N]'
+    interrupted_at 'tc destroy faults' 'The host clone is kept. [y/N]'
+    [ "$before" = "$(fingerprint "$CLONE")" ]
+    [ "$(docker inspect --format '{{.State.Status}}' isolated-dev-faults)" = running ]
+    inside <<<'rm asked.txt'
+}
+
+@test "Ctrl-C amid create and export: 130, and the same command finishes" {
+    make_repo one
+    head -c 30000000 /dev/urandom >one/large && git -C one add large && git -C one commit --quiet --message large
+    interrupted_at "tc create '$PWD/one' --no-attach" 'SEED'
+    run -0 tc create "$PWD/one" --no-attach
+    says "Created cage 'one'."
+    docker exec isolated-dev-one sh -c 'head -c 60000000 /dev/urandom >more'
+    interrupted_at 'tc export one -y' 'STAGE' 0.4
+    run -0 tc export one -y
+    run -0 tc exec one -- sh -c 'sha256sum <more'
+    [ "$output" = "$(sha256sum <"$TRUSTY_CAGE_HOME/envs/one/repo/more")" ]
+}
+
+@test "two creates of one name at once: one makes it, the other says so" {
+    make_repo one
+    tc create "$PWD/one" --no-attach >first 2>&1 3>&- &
+    first=$!
+    code=0
+    tc create "$PWD/one" --no-attach >second 2>&1 || code=$?
+    wait $first || code=$?
+    cat first second
+    [ "$code" = 1 ] || [ "$code" = 0 ]
+    grep -q "Created cage 'one'." first second
+    whole one
+}
+
+@test "export and destroy at once: one waits for the other, and the work is in the clone or in the trash" {
+    make_repo one
+    run -0 tc create "$PWD/one" --no-attach
+    docker exec isolated-dev-one sh -c 'echo precious >work.txt'
+    tc export one -y >first 2>&1 3>&- &
+    first=$!
+    run tc destroy one -y
+    echo "$output"
+    wait $first || true
+    gone one
+    cat "$TRUSTY_CAGE_HOME/envs/one/repo/work.txt" 2>/dev/null || says 'Un-exported work:'
+}
+
+@test "ten creates at once: ten cages, one network" {
+    local makers=()
+    for name in $(seq -f 'ten%g' 10); do
+        make_repo "$name"
+        tc create "$PWD/$name" --no-attach >"$name.out" 2>&1 </dev/null 3>&- &
+        makers+=($!)
+    done
+    for maker in "${makers[@]}"; do wait "$maker"; done
+    [ "$(docker network ls --quiet --filter name='^trusty-cage$' | wc -l)" = 1 ]
+    for name in ten1 ten10; do whole "$name"; done
+}
+
+@test "no engine: every verb says so and ends with 4; list goes on" {
+    make_repo two
+    export DOCKER_HOST=unix://$PWD/none.sock
+    for verb in start stop status export 'exec -- true' 'destroy -y' 'rebuild-image -y' auth; do
+        # shellcheck disable=SC2086 # a verb and its options
+        set -- $verb
+        run -4 tc "$1" faults "${@:2}"
+        says "the engine 'docker' can't be reached"
+        says 'tc doctor'
+    done
+    run -4 tc create "$PWD/two" --no-attach
+    says "the engine 'docker' can't be reached"
+    run -4 tc doctor
+    says 'bad   engine'
+    run -0 tc list
+    says unknown
+    unset DOCKER_HOST
+    run -0 tc create "$PWD/two" --no-attach
+    says "Created cage 'two'."
+}
+
+@test "an engine that refuses the user: the command that lets him in" {
+    [ "$(id -u)" = 0 ] || skip 'needs to become another user'
+    docker context export default - >/dev/null 2>&1 || true
+    run su nobody -s /bin/sh -c "DOCKER_CONFIG=/nowhere docker ps"
+    says 'permission denied'
+    printf '#!/bin/sh\necho "permission denied while trying to connect" >&2\nexit 1\n' >docker
+    chmod 755 docker
+    PATH=$PWD:$PATH run -4 tc start faults
+    says 'sudo usermod -aG docker'
+}
+
+@test "a tool that is missing: one sentence, and how to get it" {
+    mkdir tools
+    for folder in /bin /usr/bin; do ln -sf "$folder"/* tools/; done
+    rm -f tools/python3* && ln -s "$(command -v tc)" tools/tc
+    for tool in git rsync tar docker make; do
+        mv "tools/$tool" kept
+        code=1
+        [ $tool != docker ] || code=4
+        PATH=$PWD/tools run -$code tc export faults -y
+        says "'$tool' is not installed"
+        mv kept "tools/$tool"
+    done
+}
+
+@test "a full disk: said before anything is begun; with room again the same command goes on" {
+    [ "$(id -u)" = 0 ] || skip 'mounts a file system'
+    mkdir small
+    mount -t tmpfs -o size=40m none small
+    make_repo two
+    export TRUSTY_CAGE_HOME=$PWD/small/cages
+    run -0 tc create "$PWD/two" --no-attach
+    docker exec isolated-dev-two sh -c 'echo precious >work.txt'
+    head -c 40000000 /dev/zero >small/full || true
+    for verb in start export 'destroy -y'; do
+        # shellcheck disable=SC2086 # a verb and its options
+        set -- $verb
+        run -1 tc "$1" two "${@:2}"
+        says 'nothing can be written to'
+    done
+    run -0 docker exec isolated-dev-two cat work.txt
+    rm small/full
+    run -0 tc export two -y
+    [ "$(cat small/cages/envs/two/repo/work.txt)" = precious ]
+    run -0 tc destroy two -y
+    gone two
+}
+
+@test "a disk that fills in the middle of an export: nothing of the clone is lost, a second run finishes" {
+    [ "$(id -u)" = 0 ] || skip 'mounts a file system'
+    mkdir small
+    mount -t tmpfs -o size=40m none small
+    make_repo two
+    export TRUSTY_CAGE_HOME=$PWD/small/cages
+    run -0 tc create "$PWD/two" --no-attach
+    docker exec isolated-dev-two sh -c 'head -c 60000000 /dev/urandom >large; echo changed >README'
+    run -1 tc export two -y
+    says 'nothing was written'
+    [ "$(cat small/cages/envs/two/repo/README)" = hello ]
+    [ "$(docker inspect --format '{{.State.Status}}' isolated-dev-two)" = running ]
+    mount -o remount,size=200m small
+    run -0 tc export two -y
+    [ "$(cat small/cages/envs/two/repo/README)" = changed ]
+    run -0 tc destroy two -y
+}
+
+@test "destroy: what can't be counted is not destroyed without --force" {
+    make_repo one
+    run -0 tc create "$PWD/one" --no-attach
+    mv "$TRUSTY_CAGE_HOME/envs/one/.history/imported" kept
+    run -3 tc destroy one -y
+    says 'could not be counted, so nothing was destroyed'
+    says 'tc destroy one --force'
+    run -0 docker exec isolated-dev-one cat README
+    run -0 tc destroy one -y --force
+    gone one
+}
+
+@test "a home folder with blanks and other letters, umask 000" {
+    make_repo two
+    export TRUSTY_CAGE_HOME="$PWD/a house für \$HOME's"
+    umask 000
+    run -0 tc create "$PWD/two" --no-attach
+    [ -z "$(find "$TRUSTY_CAGE_HOME" -path '*/repo/*' -prune -o ! -type l -perm /022 -print)" ]
+    [ -z "$(find "$TRUSTY_CAGE_HOME" -maxdepth 3 -type d -perm /077 -print)" ]
+    docker exec isolated-dev-two sh -c 'echo changed >README'
+    run -0 tc export two -y
+    [ "$(cat "$TRUSTY_CAGE_HOME/envs/two/repo/README")" = changed ]
+    run -0 make -C "$TRUSTY_CAGE_HOME/envs/two" export CAGE_YES=1
+    run -0 tc destroy two -y
+    gone two
+}
+
+@test "a home that can't be written: one sentence" {
+    [ "$(id -u)" = 0 ] || skip 'mounts a file system'
+    mkdir small
+    mount -t tmpfs -o size=1m,ro none small
+    make_repo two
+    TRUSTY_CAGE_HOME=$PWD/small/cages run -1 tc create "$PWD/two" --no-attach
+    says 'read-only file system'
+    says 'TRUSTY_CAGE_HOME'
+}
