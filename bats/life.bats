@@ -166,6 +166,7 @@ screen_shows() {
 }
 
 @test "destroy: counts what is not exported, keeps the clone, puts the recipes into the trash" {
+    inside <<<'git clean -qfd; git checkout -q .; echo more >>README; echo new >new.txt'
     run -3 tc destroy life </dev/null
     says '1 added, 1 changed'
     run -0 tc destroy life -y

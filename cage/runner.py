@@ -22,12 +22,12 @@ def make(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> i
     with tempfile.NamedTemporaryFile(prefix="tc-", mode="r") as said:
         with _left_to_the_recipe():
             code = _run(folder, targets, _environment(variables, said.name))
-        if code == 0:
-            return 0
         if code in (-signal.SIGINT, INTERRUPTED):
             return INTERRUPTED
         meant = said.read().strip()
-    return int(meant) if meant.isdecimal() else FAILED
+    if meant.isdecimal():
+        return int(meant)
+    return FAILED if code else 0
 
 
 def make_unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | None, str]:

@@ -1,0 +1,210 @@
+#!/usr/bin/env bats
+# Every kind of repository becomes a cage with exactly its files, and what is done there comes home.
+
+load cages
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    export CAGE=repos
+    ENV=$TRUSTY_CAGE_HOME/envs/$CAGE CLONE=$TRUSTY_CAGE_HOME/envs/$CAGE/repo
+    git init --quiet --initial-branch trunk source
+}
+teardown() {
+    tmux -L repositories kill-server 2>/dev/null || true
+    [ ! -e server.pid ] || kill "$(cat server.pid)"
+    remove_cage "$CAGE"
+}
+
+commit() {
+    git -C source add --all --force
+    git -C source commit --quiet --message "${1:-First}"
+}
+
+create() {
+    run -0 tc create "${1:-$PWD/source}" --name "$CAGE" --no-attach "${@:2}"
+    says "Created cage '$CAGE'."
+}
+
+# What the cage holds and nothing else, one name a line.
+holds() {
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'git ls-files -z | tr "\0\n" "\n@"'
+    [ "$output" = "$1" ]
+    [ -z "$(tc exec "$CAGE" -- git status --porcelain 2>&1)" ]
+    [ "$(tc exec "$CAGE" -- git log --format=%s 2>&1)" = 'Initial commit (trusty-cage import)' ]
+}
+
+# A file made inside comes home, and nothing else changes there.
+comes_home() {
+    inside <<<'echo made >made-inside.txt'
+    run -0 tc export "$CAGE" -y --include-ignored
+    says '1 added, 0 changed, 0 deleted, 0 refused, 0 held back'
+    [ "$(cat "$CLONE/made-inside.txt")" = made ]
+}
+
+@test "an empty repository: its head is not born yet" {
+    create
+    holds ''
+    comes_home
+    [ "$(git -C "$CLONE" symbolic-ref HEAD)" = refs/heads/trunk ]
+}
+
+@test "another default branch, and one that is asked for" {
+    echo one >source/file && commit
+    git -C source checkout --quiet -b develop
+    echo two >source/file && commit
+    create
+    [ "$(docker exec "isolated-dev-$CAGE" cat file)" = two ]
+    [ "$(git -C "$CLONE" symbolic-ref --short HEAD)" = develop ]
+    remove_cage "$CAGE"
+    create "$PWD/source" --branch trunk
+    [ "$(docker exec "isolated-dev-$CAGE" cat file)" = one ]
+    remove_cage "$CAGE"
+    run -1 tc create "$PWD/source" --name "$CAGE" --no-attach --branch none
+    says "can't be cloned"
+}
+
+@test "submodules stay empty folders, and an export leaves them alone" {
+    git init --quiet sub && git -C sub commit --quiet --allow-empty --message sub
+    git -C source -c protocol.file.allow=always submodule --quiet add "$PWD/sub" sub
+    echo own >source/own && commit
+    create
+    run -0 docker exec "isolated-dev-$CAGE" ls -A
+    says own
+    says .gitmodules
+    comes_home
+    run -0 git -C "$CLONE" status --porcelain
+    [ "$output" = '?? made-inside.txt' ]
+}
+
+@test "large files in LFS stay pointers; no filter is run" {
+    echo '*.bin filter=lfs diff=lfs merge=lfs -text' >source/.gitattributes
+    printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 9\n' 7 >source/large.bin
+    git -C source -c filter.lfs.clean=cat -c filter.lfs.process= -c filter.lfs.required=false add --all
+    commit
+    git config --global filter.lfs.smudge "touch '$PWD/ran'; cat"
+    git config --global filter.lfs.required true
+    create
+    git config --global --unset filter.lfs.smudge
+    git config --global --unset filter.lfs.required
+    [ ! -e ran ]
+    [ "$(docker exec "isolated-dev-$CAGE" cat large.bin)" = "$(cat source/large.bin)" ]
+    comes_home
+}
+
+@test "all files are ignored ones, all the same committed" {
+    echo '*' >source/.gitignore
+    echo kept >source/kept.txt
+    mkdir source/build && echo out >source/build/out.txt
+    commit
+    create
+    holds $'.gitignore\nbuild/out.txt\nkept.txt'
+    inside <<<'echo changed >build/out.txt'
+    run -0 tc export "$CAGE" -y
+    [ "$(cat "$CLONE/build/out.txt")" = changed ]
+}
+
+@test "names with line breaks, blanks, quotes, escape sequences and other bytes" {
+    (
+        cd source || exit
+        for name in $'two\nlines' ' blank ' "quo'te\"s" '$(id)' '`id`' '-x' '--help' $'esc\e]0;x\a' '#h' 'a\b' 'é ü' '*' '{{7*7}}'; do
+            echo "$name" >"./$name"
+        done
+        mkdir $'dir\nx' && echo in >$'dir\nx/file'
+    )
+    commit
+    create
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'find . -name .git -prune -o -type f -print0 | sort -z | xargs -0 sha256sum -z | sha256sum'
+    [ "$output" = "$(cd source && find . -name .git -prune -o -type f -print0 | sort -z | xargs -0 sha256sum -z | sha256sum)" ]
+    inside <<<'find . -name .git -prune -o -type f -print0 | xargs -0 -I@ sh -c "echo more >>\"\$1\"" - @'
+    run -0 tc export "$CAGE" -y --skip-refused
+    [[ $output != *$'\e'* ]] && [[ $output != *$'\a'* ]]
+    [ "$(tail -n 1 "$CLONE/two"$'\n'lines)" = more ]
+    [ "$(tail -n 1 "$CLONE/-x")" = more ]
+}
+
+@test "fifty thousand files" {
+    (cd source && mkdir $(seq 100) && seq 50000 | awk '{ f = ($1 % 100 + 1) "/" $1; print $1 >f; close(f) }')
+    commit
+    create
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'git ls-files | wc -l'
+    [ "$output" = 50000 ]
+    comes_home
+    [ "$(git -C "$CLONE" status --porcelain)" = '?? made-inside.txt' ]
+}
+
+@test "a bundle" {
+    echo one >source/file && commit
+    git -C source bundle create --quiet ../some.bundle HEAD trunk
+    create "$PWD/some.bundle"
+    holds file
+    comes_home
+}
+
+@test "a bare repository, and a work tree of another" {
+    echo one >source/file && commit
+    git clone --quiet --bare source bare.git
+    create "$PWD/bare.git"
+    holds file
+    remove_cage "$CAGE"
+    git -C source worktree add --quiet ../tree -b other
+    create "$PWD/tree"
+    holds file
+    [ "$(git -C "$CLONE" symbolic-ref --short HEAD)" = other ]
+}
+
+@test "a path with blanks, quotes and a dollar sign" {
+    echo one >source/file && commit
+    mv source "it's \$HOME (ü)"
+    create "$PWD/it's \$HOME (ü)"
+    holds file
+    comes_home
+    run -0 tc destroy "$CAGE" -y
+}
+
+# A server with a private repository; its port comes in $PORT.
+serve() {
+    echo one >source/file && commit
+    git clone --quiet --bare source served.git
+    "$BATS_TEST_DIRNAME/git-server" "$PWD" 'me:canary-0123456789' >port 2>/dev/null 3>&- &
+    echo $! >server.pid
+    for _ in $(seq 50); do [ ! -s port ] || break; sleep 0.1; done
+    PORT=$(cat port)
+}
+
+@test "a private repository asks for the password in the terminal, and keeps it nowhere" {
+    serve
+    tmux -L repositories new-session -d -x 150 -y 40
+    tmux -L repositories send-keys "PATH='$PATH' tc create http://127.0.0.1:$PORT/served.git --name $CAGE --no-attach --auth-mode api_key; echo code=\$?" Enter
+    screen_shows 'Username for'
+    tmux -L repositories send-keys me Enter
+    screen_shows 'Password for'
+    tmux -L repositories send-keys canary-0123456789 Enter
+    screen_shows 'code=0'
+    holds file
+    run grep -r canary "$ENV"
+    says_not canary
+    run docker inspect "isolated-dev-$CAGE" "isolated-dev-$CAGE.guard"
+    says_not canary
+}
+
+screen_shows() {
+    for _ in $(seq 120); do
+        tmux -L repositories capture-pane -p -S - | grep -qF -- "$1" && return
+        sleep 0.25
+    done
+    tmux -L repositories capture-pane -p -S -
+    return 1
+}
+
+@test "a private repository without a terminal: an error in words, and with a credential helper it works" {
+    serve
+    run -1 setsid --wait tc create "http://127.0.0.1:$PORT/served.git" --name "$CAGE" --no-attach </dev/null
+    says "'http://127.0.0.1:$PORT/served.git' can't be cloned"
+    run -2 tc create "http://me:canary-0123456789@127.0.0.1:$PORT/served.git" --name "$CAGE" --no-attach
+    says 'holds a password or a token'
+    says_not canary
+    git config --global credential.helper '!f() { echo username=me; echo password=canary-0123456789; }; f'
+    create "http://127.0.0.1:$PORT/served.git"
+    git config --global --unset credential.helper
+    holds file
+}

@@ -1,0 +1,121 @@
+# Cage 'minimal': the way out and back. Nothing leaves that was not judged, and what was shown is what is written.
+# Rendered by trusty-cage 0.0.0. This file is yours: edit it freely. A re-render merges into
+# your edits and never overwrites them; 'tc diff-recipes minimal' shows them.
+#
+# stage asks a helper what changed and takes it into .state/stage; plan shows it; apply writes exactly that.
+
+# A helper fills or reads the volume: trusted, short-lived, without network.
+HELPER = "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) --network none --cap-drop ALL \
+	--security-opt no-new-privileges --read-only --tmpfs /run/j:size=256m,mode=1777 --log-driver none $(FOR_HELPERS)
+# One that a kill left behind makes room.
+HELPER_GONE = grep -q '^helper missing' $(S)/seen || for _ in 1 2 3 4 5 6 7 8 9; do \
+		"$$CAGE_ENGINE" rm --force -- "$$CAGE_HELPER" >/dev/null 2>&1 || true; \
+		"$$CAGE_ENGINE" container inspect -- "$$CAGE_HELPER" >/dev/null 2>&1 || break; sleep 0.3; done
+
+# $(PAUSED) COMMAND; $(READING) judge VERB: the cage is paused meanwhile, the helper reads everything and writes nothing.
+PAUSED = set -o pipefail; if grep -Eq '^cage (running|cut-off|paused)' $(S)/seen; then \
+		trap '"$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null' EXIT; \
+		grep -q '^cage paused' $(S)/seen || "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null; fi;
+READING = $(PAUSED) tar -C $(S)/question -cf - . | $(HELPER) --cap-add DAC_READ_SEARCH --user 0:0 \
+		--mount "$(VOLUME),dst=/project,readonly" -- "$$(cat $(S)/guard-image)"
+
+##@ Everyday
+
+export: ## Bring the work back to the host clone (CAGE_DRY_RUN, CAGE_DIFF, CAGE_TAKE, CAGE_UNDO, CAGE_TO, CAGE_YES …)
+	$(Q)$(lock) $(MAKE) $(export_step)
+	$(post)
+
+sync: ## Take the host's changes into the cage (CAGE_PATHS, CAGE_TAKE=host)
+	$(Q)CAGE_WAY=sync $(lock) $(MAKE) $(if $(CAGE_DRY_RUN)$(CAGE_JSON),plan,synced)
+	$(post)
+
+# The helper is asked with the base and what the host holds now; it answers with lists and a tree of what changed.
+stage: question
+	$(call say,STAGE,$$CAGE_NAME)
+	$(Q)rm -rf $(S)/stage && mkdir $(S)/stage
+	$(Q)umask 022; { $(READING) judge $(or $(CAGE_WAY),export) | tar -C $(S)/stage -xf - --no-same-owner; } \
+		&& [ -e $(S)/stage/complete ] || $(die) 1 'the cage could not be read, so nothing was written' 'Try again: @export@'
+
+question: seen
+	$(Q)[ -e .history/base ] || $(die) 1 'the base manifest .history/base is missing' 'Finish creating first: @create@'
+	$(Q)$(HELPER_GONE)
+	$(Q)rm -rf $(S)/question && mkdir $(S)/question && cp .history/base $(S)/question/base
+	$(Q)[ "$(CAGE_WAY)" != sync ] || $(GIT) -C repo ls-files -z >$(S)/question/tracked
+	$(Q)bash lib/inventory
+
+plan: stage
+	$(Q)bash lib/plan $(or $(CAGE_WAY),export)
+
+# What was staged and shown. The host's own versions go into a backup first; what exists only there stays.
+apply: plan
+	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the host clone?'
+	$(Q)bash lib/check
+	$(Q)[ ! -s $(S)/stage/backup ] || rsync --archive --ignore-existing --from0 --files-from=$(S)/stage/backup \
+		-- repo/ "$$(cat $(S)/backup)/files/"
+	$(Q)cd repo && xargs -0 rm -f -- <../$(S)/stage/delete
+	$(Q)cd repo && { xargs -0 rmdir -- <../$(S)/stage/rmdir 2>/dev/null || true; }
+	$(Q)rsync --links --perms --ignore-times --no-implied-dirs --from0 --files-from=$(S)/stage/write $(progress) \
+		-- $(S)/stage/tree/ repo/ || $(die) 1 'the export was written only in part' 'Finish it: @export@'
+	$(Q)bash lib/exported
+
+# The state before the last export. What stands there now goes aside, into the same backup.
+undone: | $(S)
+	$(Q)bash lib/undo
+	$(Q)$(ask) "Put the host clone back to what it was before $$(cat $(S)/backup)?"
+	$(Q)[ ! -s $(S)/added ] || rsync --archive --from0 --files-from=$(S)/added --remove-source-files \
+		-- repo/ "$$(cat $(S)/backup)/undone/"
+	$(Q)cd repo && { xargs -0 rmdir -- <../$(S)/made 2>/dev/null || true; }
+	$(Q)rsync --archive --ignore-times --omit-dir-times --backup --backup-dir="$$PWD/$$(cat $(S)/backup)/undone" \
+		-- "$$(cat $(S)/backup)/files/" repo/
+	$(Q)bash lib/undone
+
+# The cage's state, or (CAGE_TO=commits) the agent's own commits, on a branch; work tree and HEAD stay as they are.
+branched: incoming
+	$(Q)cmp -s $(S)/old-tree $(S)/new-tree || $(GIT) -C repo -c transfer.fsckObjects=true fetch --quiet --no-tags \
+		--no-write-fetch-head -- "$$PWD/$(S)/incoming.git" "refs/heads/work:refs/heads/$$(cat $(S)/branch)" \
+		|| $(die) 3 "branch '$$(cat $(S)/branch)' holds other work, or git refused the objects" 'Name another: @export@ @as@'
+	$(Q)bash lib/branched
+
+# Made in a git folder that borrows the clone's objects; the fetch above checks them whole before the clone has them.
+incoming: question
+	$(Q)cp .history/base.seeded $(S)/question/base && printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME}" >$(S)/branch
+	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/branch)" >/dev/null || $(die) 2 'that is no name for a branch'
+	$(Q)$(GIT) -C repo rev-parse --quiet --verify "refs/heads/$$(cat $(S)/branch)" >$(S)/parent \
+		|| $(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{commit}" >$(S)/parent || true
+	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat $(S)/parent)^{tree}" >$(S)/old-tree || true
+	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{tree}" >$(S)/seeded-tree
+	$(Q)$(GIT) -C repo var GIT_COMMITTER_IDENT >$(S)/ident 2>/dev/null \
+		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/ident
+	$(Q)rm -rf $(S)/incoming.git && $(GIT) init --quiet --bare --template= $(SAME_FORMAT) $(S)/incoming.git
+	$(Q)echo ../../../repo/.git/objects >$(S)/incoming.git/objects/info/alternates
+	$(Q){ $(COMMIT) $(READING) $(if $(filter commits,$(CAGE_TO)),history export,judge branch) \
+		| $(GIT) --git-dir=$(S)/incoming.git fast-import --quiet --done 2>$(S)/import.log; } \
+		|| $(die) 3 'the work could not be made commits, so nothing was written'
+	$(Q)$(GIT) --git-dir=$(S)/incoming.git rev-parse --quiet --verify 'refs/heads/work^{tree}' >$(S)/new-tree \
+		|| cp $(S)/old-tree $(S)/new-tree
+
+# What the host changed since the base goes into the cage, the same three-sided way; CAGE_PATHS restricts it.
+synced: plan
+	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the cage?'
+	$(Q)$(PAUSED) { tar -C $(S) -cf - stage/expect stage/delete stage/write stage/base; \
+		[ ! -s $(S)/stage/write ] || tar -C repo -cf - --null -T $(S)/stage/write; } \
+		| $(HELPER) --user 1000:1000 --mount "$(VOLUME),dst=/project" -- "$$(cat $(S)/guard-image)" receive >.history/base.new
+	$(Q)mv .history/base.new .history/base
+	$(Q)$(tell) "Cage '@name@' has the host's changes."
+
+# Un-exported work, for status and before anything is destroyed.
+counted: seen
+	$(Q)rm -f $(S)/count
+	$(Q)"$$CAGE_ENGINE" volume ls --quiet --filter "label=$$CAGE_LABEL_ENV" --filter "label=$$CAGE_LABEL_HOME" >$(S)/volumes
+	$(Q)! grep -qx "$$CAGE_VOLUME" $(S)/volumes || [ ! -e .history/base ] || $(MAKE) count
+
+count: question
+	$(Q){ $(COMMIT) $(READING) judge count; } >$(S)/count || rm -f $(S)/count
+
+# Un-exported work as bundles, which go into the trash with the rest of .history.
+kept:
+	$(Q)CAGE_SKIP_REFUSED=1 CAGE_FORCE=1 $(MAKE) incoming
+	$(Q)cmp -s $(S)/old-tree $(S)/new-tree || $(GIT) --git-dir=$(S)/incoming.git bundle create --quiet \
+		.history/$(CAGE_TO).bundle refs/heads/work $$(sed 's/^/^/' $(S)/parent)
+
+.PHONY: apply branched count counted export incoming kept plan question stage sync synced undone
