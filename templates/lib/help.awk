@@ -5,7 +5,7 @@ FNR == 1 && FILENAME == "local.mk" { order[++sections] = section = "Yours" }
     sub(/ *\(.*/, "", section)
     if (!(section in text)) order[++sections] = section
 }
-/^[a-z][a-z-]*:.*## / {
+/^[A-Za-z0-9][A-Za-z0-9_.-]*:.*## / {
     target = sentence = $0
     sub(/:.*/, "", target)
     sub(/^.*## /, "", sentence)
