@@ -6,9 +6,15 @@ import re
 import stat
 import subprocess
 import unicodedata
+from itertools import islice
 from typing import NamedTuple
 
 ROOT = b"/project"
+
+# What Unicode calls ignorable without putting it among the format characters: no glyph, and no part of a name for a
+# file system that folds case. Variation selectors stand after many an emoji and are left alone in a name.
+UNSEEN = re.compile("[\u115f\u1160\u2065\u3164\uffa0\ufff0-\ufff8\U000e0080-\U000e00ff\U000e01f0-\U000e0fff]")
+VARIANTS = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 SCRATCH = "/run/j"
 
 
@@ -50,7 +56,7 @@ def scan():
     while folders:
         folder, depth, reason = folders.pop()
         with os.scandir(os.path.join(ROOT, folder)) as listing:
-            entries = list(listing)
+            entries = list(islice(listing, ENTRIES + 1 - len(found)))
         if looks_bare({e.name.lower() for e in entries}) and folder:
             reason = "is a bare git repository"
             found[folder] = found[folder]._replace(reason=reason)
@@ -73,8 +79,10 @@ def scan():
 
 
 def looks_bare(names):
-    """Whether a folder with these lower-case NAMES is one that git would take for a repository."""
-    return {b"head", b"objects", b"refs"} <= names
+    """Whether a folder with these lower-case NAMES is one that git would take for a repository. What 'commondir'
+    names may hold the objects, the refs and the configuration in its place."""
+    names = {name.rstrip(b". ") for name in names}
+    return b"head" in names and ({b"objects", b"refs"} <= names or b"commondir" in names)
 
 
 def is_dotgit(name):
@@ -82,7 +90,7 @@ def is_dotgit(name):
     if name.isascii() and b"git" not in name.lower():
         return False
     text = name.decode("utf-8", "replace")
-    text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Mn"))
+    text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Mn") and not UNSEEN.match(c))
     text = unicodedata.normalize("NFKC", text).casefold()
     return any(re.fullmatch(r"\.git|git~\d+", part.rstrip(". ")) for part in re.split(r"[\\:]", text))
 
@@ -166,7 +174,7 @@ def name_reason(path):
         text = path.decode()
     except UnicodeDecodeError:
         return "has a name that is not UTF-8"
-    if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text):
+    if UNSEEN.search(text) or any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text):
         return "has invisible or control characters in its name"
     return ""
 
@@ -230,7 +238,7 @@ class Spellings:
         """PATH as the most forgetful file system knows it."""
         if path.isascii():
             return path.lower()
-        text = path.decode("utf-8", "surrogateescape")
+        text = VARIANTS.sub("", path.decode("utf-8", "surrogateescape"))
         return unicodedata.normalize("NFD", unicodedata.normalize("NFC", text).casefold()).encode("utf-8", "replace")
 
 

@@ -25,16 +25,16 @@ from tree import (
 
 LINES = 200  # of each list in the report: a person reads no more
 
-# Files that a program of the host runs later, unasked, and what runs them.
+# Files that a program of the host runs later, unasked, and what runs them: in any case, and folders as links too.
 RUNS_LATER = [
-    (rb"(^|/)(\.husky|\.githooks)/", "git, as hooks"),
+    (rb"(^|/)(\.husky|\.githooks)(/|$)", "git, as hooks"),
     (rb"(^|/)(\.pre-commit-config\.yaml|lefthook\.ya?ml)$", "git, as hooks"),
     (rb"(^|/)\.git(attributes|modules)$", "git"),
     (rb"(^|/)\.envrc$", "direnv"),
-    (rb"(^|/)\.(vscode|idea|devcontainer|zed)/", "the editor"),
+    (rb"(^|/)\.(vscode|idea|devcontainer|zed)(/|$)", "the editor"),
     (rb"(^|/)\.(devcontainer\.json|nvim\.lua|exrc|vimrc)$", "the editor"),
-    (rb"(^|/)(\.claude/|\.cursor/|\.mcp\.json$|CLAUDE\.md$|AGENTS\.md$)", "agents on the host"),
-    (rb"^(\.github/workflows/|\.gitlab-ci\.yml$|\.circleci/|Jenkinsfile$)", "CI"),
+    (rb"(^|/)(\.claude(/|$)|\.cursor(/|$)|\.mcp\.json$|CLAUDE\.md$|AGENTS\.md$)", "agents on the host"),
+    (rb"^(\.github(/workflows(/|$)|$)|\.gitlab-ci\.yml$|\.circleci(/|$)|Jenkinsfile$)", "CI"),
     (
         rb"(^|/)(GNUmakefile|[Mm]akefile|[^/]*\.mk|[Jj]ustfile|Rakefile|CMakeLists\.txt)$",
         "make and its like",
@@ -94,34 +94,36 @@ class Verdict:
         known = Spellings(self.base.keys() | self.host.entries.keys())
         for path in sorted(leaves.keys() - held):
             found, before = leaves[path], self.base.get(path)
-            large = found.size > FILE_BYTES and not (before and before.size == found.size)
-            now = None if large else describe(path, found)
+            # Only what may be the base's is read before it is judged: 'truncate' makes terabytes in no time.
+            other = not before or before.size != found.size
+            reason = self.reason(path, found, known, TOTAL_BYTES - total) if other else ""
+            now = None if reason else describe(path, found)
             if now and now.same(before):
                 continue
-            reason = found.reason or self.reason(path, found, now, large)
-            if not before:
-                reason = reason or name_reason(path) or known.collision(path)
-            total += found.size if now and not reason else 0
-            if total > TOTAL_BYTES:
-                reason = reason or f"brings the export over {TOTAL_BYTES >> 20} MiB in all"
-            if reason:
+            if reason := reason or self.reason(path, found, known, TOTAL_BYTES - total):
                 self.refused[path] = reason
             else:
+                total += found.size
                 self.decide(path, before, now)
 
     def ignored(self, new):
         """Those of the NEW paths that the ignore rules of either side match."""
         return ignored(new, ignore_files(self.found), "cage") | ignored(new, self.host.ignore_files, "host")
 
-    def reason(self, path, found, now, large):
+    def reason(self, path, found, known, room):
         """Why this new or changed entry may not leave; empty if it may."""
-        if large:
+        before = self.base.get(path)
+        if found.reason:
+            return found.reason
+        if found.size > FILE_BYTES and not (before and before.size == found.size):
             return f"is larger than {FILE_BYTES >> 20} MiB"
-        if not now:
-            return f"is {kind(found.mode)}, neither a file nor a link"
         if stat.S_ISLNK(found.mode):
-            return link_reason(path, os.readlink(os.path.join(ROOT, path)), self.found)
-        return ""
+            reason = link_reason(path, os.readlink(os.path.join(ROOT, path)), self.found)
+        else:
+            reason = "" if stat.S_ISREG(found.mode) else f"is {kind(found.mode)}, neither a file nor a link"
+        if not before:
+            reason = reason or name_reason(path) or known.collision(path)
+        return reason or (f"brings the export over {TOTAL_BYTES >> 20} MiB in all" if found.size > room else "")
 
     def sort_missing(self):
         """Paths of base that the cage no longer has, unless something refused stands in their place."""
@@ -282,7 +284,8 @@ class Arrival:
         if on_host.same(before) if on_host else before is None:
             return
         found = self.found.get(path)
-        inside = describe(path, found) if found else None
+        large = found and found.size > FILE_BYTES and not (before and before.size == found.size)
+        inside = describe(path, found) if found and not large else None
         odd = (found and inside is None) or any(not self.open_to(p) for p in parents(path))
         agreed = not odd and (on_host.same(inside) if on_host else inside is None)
         untouched = not odd and (inside.same(before) if inside else before is None)
@@ -338,7 +341,7 @@ class Arrival:
 def runner(path, now, before):
     """What on the host would run PATH later; empty for nothing known."""
     for pattern, by in RUNS_LATER:
-        if re.search(pattern, path):
+        if re.search(pattern, path, re.IGNORECASE):
             return by
     return "a new executable" if now.mode == "100755" and (not before or before.mode != now.mode) else ""
 

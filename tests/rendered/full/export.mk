@@ -33,18 +33,18 @@ sync: ## Take the host's changes into the cage (CAGE_PATHS, CAGE_TAKE=host)
 stage: question
 	$(call say,STAGE,$$CAGE_NAME)
 	$(Q)rm -rf $(S)/stage && mkdir $(S)/stage
-	$(Q)umask 022; { $(READING) judge $(or $(CAGE_WAY),export) | tar -C $(S)/stage -xf - --no-same-owner; } \
+	$(Q)umask 022; { $(READING) judge "$${CAGE_WAY:-export}" | tar -C $(S)/stage -xf - --no-same-owner; } \
 		&& [ -e $(S)/stage/complete ] || $(die) 1 'the cage could not be read, so nothing was written' 'Try again: @export@'
 
 question: seen
 	$(Q)[ -e .history/base ] || $(die) 1 'the base manifest .history/base is missing' 'Finish creating first: @create@'
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question && mkdir $(S)/question && cp .history/base $(S)/question/base
-	$(Q)[ "$(CAGE_WAY)" != sync ] || $(GIT) -C repo ls-files -z >$(S)/question/tracked
+	$(Q)[ "$$CAGE_WAY" != sync ] || $(GIT) -C repo ls-files -z >$(S)/question/tracked
 	$(Q)bash lib/inventory
 
 plan: stage
-	$(Q)bash lib/plan $(or $(CAGE_WAY),export)
+	$(Q)bash lib/plan "$${CAGE_WAY:-export}"
 
 # What was staged and shown. The host's own versions go into a backup first; what exists only there stays.
 apply: plan
@@ -116,6 +116,6 @@ count: question
 kept:
 	$(Q)CAGE_SKIP_REFUSED=1 CAGE_FORCE=1 $(MAKE) incoming
 	$(Q)cmp -s $(S)/old-tree $(S)/new-tree || $(GIT) --git-dir=$(S)/incoming.git bundle create --quiet \
-		.history/$(CAGE_TO).bundle refs/heads/work $$(sed 's/^/^/' $(S)/parent)
+		".history/$$CAGE_TO.bundle" refs/heads/work $$(sed 's/^/^/' $(S)/parent)
 
 .PHONY: apply branched count counted export incoming kept plan question stage sync synced undone
