@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Every kind of repository becomes a cage with exactly its files, and what is done there comes home.
+# shellcheck disable=SC2016 # what looks like an expansion is a name, or for the shell inside
 
 load cages
 
@@ -17,7 +18,7 @@ teardown() {
 
 commit() {
     git -C source add --all --force
-    git -C source commit --quiet --message "${1:-First}"
+    git -C source commit --quiet --message Work
 }
 
 create() {

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from cage import __version__
 from cage.errors import FAILED, INTERRUPTED, USAGE, CageError
-from cage.settings import SETTINGS
+from cage.settings import SETTINGS, yes_or_no
 from cage.text import fail
 
 DESCRIPTION = "Isolated, persistent development environments for AI coding agents."
@@ -23,7 +23,16 @@ examples:
 'tc VERB --help' says more. Recipes are yours to edit: see the Makefile in a cage's folder.
 """
 
-SET_NOTE = "settings:\n" + "".join(f"  {row.key:<16}{row.help}\n" for row in SETTINGS)
+COMPLETION_NOTE = """\
+to have them, put into your shell's start-up file:
+  bash   eval "$(tc completion bash)"
+  zsh    eval "$(tc completion zsh)"
+  fish   tc completion fish | source
+"""
+
+SET_NOTE = "settings:\n" + "".join(
+    f"  {row.key:<16}{row.help}{': yes or no' if row.check is yes_or_no else ''}\n" for row in SETTINGS
+)
 
 
 class Parser(ArgumentParser):
@@ -95,7 +104,8 @@ def parser() -> Parser:
     )
     sync.add_argument("paths", nargs="*", help="only these files and folders")
     sync.add_argument("--take", choices=("cage", "host"), help="whose version, where both sides changed")
-    on_cage("destroy", "verbs:destroy", "Remove the cage; the host clone is kept", yes)
+    unknown = ("--force", "go on although un-exported work can't be counted")
+    on_cage("destroy", "verbs:destroy", "Remove the cage; the host clone is kept", yes, unknown)
     rebuild = verb("rebuild-image", "verbs:rebuild_image", "Build the image again")
     rebuild.add_argument("name", nargs="?", help="name of the cage; all if none is given")
     rebuild.add_argument(*yes[:2], action="store_true", help=yes[2])
@@ -113,7 +123,9 @@ def parser() -> Parser:
     on_cage("diff-recipes", "recipes:diff_recipes", "Show what you changed in the recipes")
     doctor = verb("doctor", "doctor:doctor", "Show what is missing on this machine, and what mends it")
     doctor.add_argument("--json", action="store_true", help="as JSON")
-    make = on_cage("make", "verbs:targets", "Make any target of a cage's Makefile")
+    completion = verb("completion", "completion:completion", "Print completions for a shell", COMPLETION_NOTE)
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which one")
+    make = on_cage("make", "verbs:targets", "Make any target of a cage's Makefile", yes)
     make.add_argument("targets", nargs="+", metavar="target", help="for example: help")
     return top
 

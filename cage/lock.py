@@ -1,7 +1,6 @@
 """The lock of a cage: the one that its recipes take (lib/lock), a link that names its owner."""
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -71,11 +70,16 @@ def _owner(lock: Path) -> str:
 
 def _alive(owner: str) -> bool:
     number, _, rest = owner.partition(":")
-    return _started(number) == rest.rpartition(":")[0]
+    start = rest.rpartition(":")[0]
+    return bool(start) and _started(number) == start
 
 
 def _started(number: int | str) -> str:
-    """When the process began, as lib/lock writes it: its number alone could be another's by now."""
-    command = ["ps", "-o", "lstart=", "-p", str(number)]
+    """When the process began, as lib/lock writes it: its number alone could be another's by now.
+
+    Empty if there is none, or only its remains.
+    """
+    command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(number)]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
-    return re.sub(" +", "_", done.stdout.rstrip("\n"))
+    state, *words = done.stdout.split() or ["Z"]
+    return "" if state.startswith("Z") else "_".join(words)

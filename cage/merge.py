@@ -37,6 +37,11 @@ class Change:
         return self.action not in (KEPT, RECORDED)
 
     @property
+    def is_written(self) -> bool:
+        """Whether something goes live."""
+        return self.data is not None
+
+    @property
     def drops_an_edit(self) -> bool:
         """Whether lines of the user may go: then what is live is kept elsewhere."""
         return self.data not in (None, self.mine) and self.mine not in (None, self.base)

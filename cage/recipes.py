@@ -53,20 +53,31 @@ def _render_one(cage: Cage, check: bool, take: str) -> int:
 
 def _judge(cage: Cage, changes: list[merge.Change], take: str) -> None:
     """Make a conflict of every merge that could not be read; raises CageError if an edit can't be."""
+    unread = parse.scripts(cage.folder, pristine.edited(cage.folder))
     for change in changes:
-        if change.data is not None and pristine.is_yours(change.path):
+        if (problem := unread.get(change.path)) and change.action != merge.REPLACED:
+            error = parse.unread(cage.name, problem)
+            if change.action != merge.KEPT:
+                raise error
+            warn(error.problem, error.remedy)
+        elif change.is_written and pristine.is_yours(change.path):
             _decide_unread(change, parse.script(change.path, change.data), take)
     if any(change.action == merge.CONFLICT for change in changes):
         return
-    for _ in pristine.MAKEFILES:
-        new = {change.path: change.data for change in changes if change.data is not None}
-        if not (problem := merge.trial(cage.folder, new)):
+    merged = [change for change in changes if change.path in pristine.MAKEFILES and change.action == merge.MERGED]
+    while problem := merge.trial(cage.folder, {change.path: change.data for change in changes if change.is_written}):
+        if broken := parse.makefiles(cage.folder):
+            raise parse.unread(cage.name, broken)
+        if not merged:
+            raise CageError(
+                f"with the new templates, your edits in cage '{cage.name}' can't be read: {problem}",
+                f"Nothing was changed. Mend your lines: tc diff-recipes {cage.name}",
+                DECIDE,
+            )
+        merged.sort(key=lambda change: problem.startswith(f"{change.path}:"))
+        _decide_unread(change := merged.pop(), problem, take)
+        if change.action == merge.CONFLICT:
             return
-        merged = [change for change in changes if change.path in pristine.MAKEFILES and change.action == merge.MERGED]
-        if not merged or parse.makefiles(cage.folder):
-            raise parse.unread(cage.name, problem)
-        named = [change for change in merged if problem.startswith(f"{change.path}:")]
-        _decide_unread((named or merged)[0], problem, take)
 
 
 def _decide_unread(change: merge.Change, problem: str, take: str) -> None:
@@ -124,7 +135,7 @@ def _apply(folder: Path, changes: list[merge.Change]) -> str:
     """Land a render; returns the folder that keeps what the user wrote, if anything of it went."""
     moves, went = {}, {}
     for change in changes:
-        if change.data is not None:
+        if change.is_written:
             moves[change.path] = (change.mine, change.data)
         elif change.action == merge.REMOVED:
             moves[change.path] = (change.mine, None)
@@ -134,7 +145,8 @@ def _apply(folder: Path, changes: list[merge.Change]) -> str:
         for path in (change.path + ".merge", change.path + ".new"):
             if (beside := pristine.live(folder, path)) is not None:
                 moves[path] = (beside, None)
-                went[path] = beside
+                if beside != pristine.live(folder, (BESIDE / path).as_posix()):
+                    went[path] = beside
     version = f"{pristine.COPIES}/{pristine.VERSION}"
     moves[version] = (pristine.live(folder, version), cage.__version__.encode())
     kept = _keep(folder) if went else ""

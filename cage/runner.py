@@ -20,9 +20,10 @@ def make(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> i
     The variables travel by environment: make would expand what stands in its arguments.
     """
     with tempfile.NamedTemporaryFile(prefix="tc-", mode="r") as said:
-        with _left_to_the_recipe():
+        with _left_to_the_recipe() as interrupts:
             code = _run(folder, targets, _environment(variables, said.name))
-        if code in (-signal.SIGINT, INTERRUPTED):
+        # Of make and its recipe either may be the first to end, so make's own code doesn't tell.
+        if (interrupts and code) or code in (-signal.SIGINT, INTERRUPTED):
             return INTERRUPTED
         meant = said.read().strip()
     if meant.isdecimal():
@@ -65,13 +66,14 @@ def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) ->
 
 
 @contextmanager
-def _left_to_the_recipe() -> Iterator[None]:
-    """Ctrl-C reaches make as well: wait for it to end rather than leave it behind.
+def _left_to_the_recipe() -> Iterator[list[int]]:
+    """Ctrl-C reaches make as well: wait for it to end rather than leave it behind, and note that it came.
 
     A handler, not SIG_IGN: that one would be inherited.
     """
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+    interrupts = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
-        yield
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, before)

@@ -3,6 +3,7 @@
 import re
 from collections import namedtuple
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cage import names
@@ -61,10 +62,11 @@ def readable_file(value: str) -> str:
     """The absolute path of a file that can be read; empty stays empty."""
     if not value:
         return value
-    path = Path(value).expanduser().absolute()
-    if not path.is_file():
-        raise ValueError("is not a file", "Give the path of a file with PEM certificates.")
-    return str(path)
+    with suppress(OSError, RuntimeError):
+        path = Path(value).expanduser().absolute()
+        if path.is_file():
+            return str(path)
+    raise ValueError("is not a file", "Give the path of a file with PEM certificates.")
 
 
 def dotfiles(value: str) -> str:
@@ -79,7 +81,7 @@ SETTINGS = [
     ),
     Setting(
         "python_version", "--python-version", "TRUSTY_CAGE_PYTHON_VERSION", "3.12", "image",
-        like(r"3\.\d+(\.\d+)?", "3.12"), "Python inside",
+        like(r"3\.\d+(\.\d+)?", "3.12"), "Python inside, such as 3.12",
     ),
     Setting(
         "shell", "--shell", "TRUSTY_CAGE_DEFAULT_SHELL", "zsh", "image",
@@ -95,7 +97,7 @@ SETTINGS = [
     ),
     Setting(
         "tmux_prefix", "--tmux-prefix", "TRUSTY_CAGE_TMUX_PREFIX", "C-a", "session",
-        like(r"(?:[CMS]-)+(?:[!-~]|[A-Z][A-Za-z0-9]+)|F\d\d?", "C-b"), "prefix key of tmux",
+        like(r"(?:[CMS]-)+(?:[!-~]|[A-Z][A-Za-z0-9]+)|F\d\d?", "C-b"), "prefix key of tmux, such as C-b",
     ),
     Setting(
         "image", "--image", "TRUSTY_CAGE_IMAGE", "slim", "image",
@@ -103,7 +105,7 @@ SETTINGS = [
     ),
     Setting(
         "base_image", "--base-image", "TRUSTY_CAGE_BASE_IMAGE", "ubuntu:24.04", "image",
-        like(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "debian:12"), "image to build on",
+        like(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "debian:12"), "image to build on, such as debian:12",
     ),
     Setting(
         "ca_bundle", "--ca-bundle", "TRUSTY_CAGE_CA_BUNDLE", "", "image",

@@ -53,7 +53,7 @@ def sync(args: Namespace) -> int:
 
 def destroy(args: Namespace) -> int:
     """Remove containers and volumes; the host clone stays."""
-    return Cage.find(args.name).make("destroy", **_set(CAGE_YES=args.yes))
+    return Cage.find(args.name).make("destroy", **_set(CAGE_YES=args.yes, CAGE_FORCE=args.force))
 
 
 def rebuild_image(args: Namespace) -> int:
@@ -81,7 +81,7 @@ def targets(args: Namespace) -> int:
                 f"Options and variables go to make itself: make -C {shlex.quote(str(home.folder_of(args.name)))} …",
                 USAGE,
             )
-    return Cage.find(args.name).make(*args.targets)
+    return Cage.find(args.name).make(*args.targets, **_set(CAGE_YES=args.yes))
 
 
 def _set(**switches: bool) -> dict[str, str]:

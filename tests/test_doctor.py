@@ -136,7 +136,7 @@ def test_certificate_that_is_not_trusted(said, tc, monkeypatch):
         error.verify_message = "self-signed certificate in certificate chain"
         raise urllib.error.URLError(error)
 
-    monkeypatch.setattr(doctor, "REGISTRIES", ("https://registry.example/x",))
+    monkeypatch.setattr(doctor, "REGISTRIES", (("echo", "https://registry.example/x"),))
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     ((text, remedy),) = remedies(tc).items()
     assert text == (

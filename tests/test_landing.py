@@ -144,7 +144,7 @@ def recipes_lock(web):
     return lambda: subprocess.Popen(
         ["bash", "lib/lock", "export", "echo", "through"],
         cwd=web,
-        env={**os.environ, "CAGE_NAME": "web", "LC_ALL": "C"},
+        env={**os.environ, "CAGE_NAME": "web", "CAGE_ENGINE": "docker", "LC_ALL": "C"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -41,7 +41,10 @@ BRANCHES = {
     "recipe deleted": (None, BASE, NEW, "", (REPLACED, NEW, None, "")),
     "a new file": (None, None, NEW, "", (REPLACED, NEW, None, "")),
     "CRLF": (MINE.replace(b"\n", b"\r\n"), BASE, NEW, "", (MERGED, BOTH.replace(b"\n", b"\r\n"), None, "")),
-    "no last line break": (BASE + b"mine", BASE, b"ONE\n" + BASE[4:], "", (MERGED, b"ONE\n" + BASE[4:] + b"mine", None, "")),
+    "no last line break": (
+        BASE + b"mine", BASE, b"ONE\n" + BASE[4:], "",
+        (MERGED, b"ONE\n" + BASE[4:] + b"mine", None, ""),
+    ),
     "binary": (b"\0a", b"\0b", b"\0c", "", (CONFLICT, None, b"\0c", ".new")),
     "mixed line ends, ours changed elsewhere": (
         b"ONE\r\ntwo\nthree\nfour\n", BASE, NEW, "", (MERGED, b"ONE\r\ntwo\nthree\nFOUR\n", None, ""),
@@ -63,7 +66,7 @@ BRANCHES = {
     ),
     "mine deleted what the template changed": (
         b"two\nthree\nfour\n", BASE, CLASH, "",
-        (CONFLICT, None, b"<<<<<<< yours\n||||||| last rendered\none\n=======\n1\n>>>>>>> template\n" + BASE[4:], ".merge"),
+        (CONFLICT, None, MARKED.replace(b"ONE\n", b""), ".merge"),
     ),
     "the template deleted what mine changed": (MINE, BASE, BASE[4:], "mine", (RECORDED, MINE, None, "")),
     "mine is empty": (b"", BASE, NEW, "mine", (RECORDED, b"", None, "")),

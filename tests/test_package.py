@@ -53,7 +53,9 @@ def test_sdist_carries_templates(built):
 def test_wheel_carries_templates_inside_the_package(built):
     names = set(zipfile.ZipFile(built[0]).namelist())
     inside = {path if path.startswith("cage/") else f"cage/{path}" for path in carried()}
-    assert {name for name in names if ".dist-info/" not in name} == inside
+    made = {f"cage/generated/tc.{kind}" for kind in ("bash", "zsh", "fish", "1")}
+    manual = f"trusty_cage-{__version__}.data/data/share/man/man1/tc.1"
+    assert {name for name in names if ".dist-info/" not in name} == inside | made | {manual}
 
 
 def test_wheel_has_three_dependencies_and_two_programs(built):

@@ -210,10 +210,10 @@ def test_one_side_of_a_merge_that_make_cannot_read_is_taken_whole(side, clean_bu
 
 
 def test_merged_script_that_its_shell_cannot_read_does_not_land(web, tc, release):
-    lines = ["#!/bin/sh", "if true; then", *(f"# {number}" for number in range(5)), "fi", ""]
+    lines = ["#!/bin/sh", "if true; then", *(f"echo {number}" for number in range(5)), "fi", ""]
     for path in (web / "layout.sh", web / ".rendered/layout.sh"):
         path.write_text("\n".join(lines))
-    edit(web / "layout.sh", "# 2\n", "# 2\nelse\n")
+    edit(web / "layout.sh", "echo 2\n", "echo 2\nelse\n")
     (release.folder / "templates/layout.sh.j2").write_text(
         "\n".join(lines).replace("if true; then\n", "").replace("fi\n", "")
     )
@@ -367,3 +367,16 @@ def test_diff_recipes_names_what_cannot_be_read(web, tc):
         0,
         "warning: make or a shell can't read this: local.mk:1: *** missing separator.  Stop.\n",
     )
+
+
+def test_script_that_cannot_be_read_is_not_merged(web, tc, release):
+    (web / "layout.sh").write_text("#!/bin/sh\nfi\n")
+    assert tc("render", "web", "--check").err.startswith(
+        "warning: the recipes of cage 'web' can't be read: layout.sh:2: "
+    )
+    release("templates/layout.sh.j2", "tmux", "tmux -u")
+    before = everything(web)
+    for words in ([], ["--take", "mine"], ["--take", "template"]):
+        done = tc("render", "web", *words)
+        assert done.err.splitlines()[-2].startswith("error: the recipes of cage 'web' can't be read: layout.sh:2: ")
+        assert everything(web) == before

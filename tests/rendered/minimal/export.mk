@@ -6,7 +6,8 @@
 
 # A helper fills or reads the volume: trusted, short-lived, without network.
 HELPER = "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) --network none --cap-drop ALL \
-	--security-opt no-new-privileges --read-only --tmpfs /run/j:size=256m,mode=1777 --log-driver none $(FOR_HELPERS)
+	--security-opt no-new-privileges --read-only --memory 4g --pids-limit 128 --log-driver none \
+	--tmpfs /run/j:size=256m,mode=1777 $(FOR_HELPERS)
 # One that a kill left behind makes room.
 HELPER_GONE = grep -q '^helper missing' $(S)/seen || for _ in 1 2 3 4 5 6 7 8 9; do \
 		"$$CAGE_ENGINE" rm --force -- "$$CAGE_HELPER" >/dev/null 2>&1 || true; \
@@ -15,7 +16,7 @@ HELPER_GONE = grep -q '^helper missing' $(S)/seen || for _ in 1 2 3 4 5 6 7 8 9;
 # $(PAUSED) COMMAND; $(READING) judge VERB: the cage is paused meanwhile, the helper reads everything and writes nothing.
 PAUSED = set -o pipefail; if grep -Eq '^cage (running|cut-off|paused)' $(S)/seen; then \
 		trap '"$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null' EXIT; \
-		grep -q '^cage paused' $(S)/seen || "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null; fi;
+		grep -q '^cage paused' $(S)/seen || "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null || exit 1; fi;
 READING = $(PAUSED) tar -C $(S)/question -cf - . | $(HELPER) --cap-add DAC_READ_SEARCH --user 0:0 \
 		--mount "$(VOLUME),dst=/project,readonly" -- "$$(cat $(S)/guard-image)"
 

@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# What a second look found: folders that git takes for repositories, bombs among objects and files, words of the cage's
+# on the terminal. Each test leaves the cage as it found it.
+
+load cages
+
+setup_file() { make_cage attacks; }
+teardown_file() { remove_cage attacks; }
+
+teardown() {
+    inside_as_root <<<'find . -mindepth 1 -maxdepth 1 ! -name .git -exec rm -rf {} +; rm -f .git/objects/info/alternates .git/objects/pack/x.idx'
+    inside <<<'[ -d .git ] || mv /tmp/git .git
+        git update-ref --no-deref HEAD "$(cat /tmp/first 2>/dev/null || git rev-list --max-parents=0 HEAD)"; git reset -q --hard; git checkout -q -B main'
+    git -C "$CLONE" checkout --quiet --force . && git -C "$CLONE" clean -qffdx
+    git -C "$CLONE" for-each-ref --format='%(refname:short)' refs/heads | grep -v '^trunk$' | xargs -r git -C "$CLONE" branch -qD
+    cp "$ENV/.history/base.seeded" "$ENV/.history/base"
+    [ "$(docker inspect -f '{{.State.Paused}}' "isolated-dev-$CAGE")" = false ]
+}
+
+# The run must end, and long before the bomb went off.
+bounded() {
+    timeout 100 "$@"
+}
+
+@test "export: a repository whose objects, refs and configuration lie in another folder is refused" {
+    inside <<'SH'
+mkdir -p wt common/objects common/refs
+echo 'ref: refs/heads/main' >wt/HEAD; echo ../common >wt/commondir
+touch common/objects/x common/refs/x
+printf '[core]\n\trepositoryformatversion = 1\n\tfsmonitor = touch %s\n[extensions]\n\tworktreeConfig = true\n' /tmp/pwned >common/config
+printf '[core]\n\tbare = false\n\tworktree = .\n' >wt/config.worktree
+SH
+    run -3 tc export "$CAGE" -y --skip-refused
+    says '  wt: is a bare git repository'
+    [ ! -e "$CLONE/wt" ]
+}
+
+@test "export: .git with letters that some file systems ignore, and names that only those tell apart, are refused" {
+    inside <<'SH'
+mkdir a; echo x >"a/.g$(printf '\343\205\244')it"
+echo x >"b$(printf '\357\276\240')c"
+echo x >"README$(printf '\357\270\217')"
+SH
+    run -3 tc export "$CAGE" -y --skip-refused
+    says 'is a git folder in another place or spelling'
+    says 'has invisible or control characters'
+    says 'is README on file systems that fold case'
+}
+
+@test "export: a terabyte of sparse files is refused without being read" {
+    inside <<<'for i in $(seq 10000); do echo "sparse$i"; done | xargs truncate -s 100M'
+    run -2 bounded make -C "$ENV" export CAGE_DRY_RUN=1 CAGE_LIMIT_TOTAL=300000000
+    says 'brings the export over 286 MiB in all'
+}
+
+@test "export: what the host runs later is pointed out in any case, and as a link" {
+    inside <<<'mkdir .VSCode d; echo {} >.VSCode/tasks.json; echo {} >d/tasks.json; ln -s d .husky; ln -s d .claude; echo all: >MAKEFILE'
+    run -0 tc export "$CAGE" -y
+    for path in .VSCode/tasks.json .husky .claude MAKEFILE; do grep -F "  $path: " <<<"$output"; done
+}
+
+@test "sync: a draft's name that the agent has taken, and a huge file in the place of a small one" {
+    inside <<<'mkdir lib/.trusty-cage.incoming .trusty-cage.incoming; rm run.sh; truncate -s 8T run.sh'
+    echo host >>"$CLONE/README"; echo host >>"$CLONE/lib/code.txt"
+    run -0 bounded tc sync "$CAGE" -y
+    [ "$(docker exec "isolated-dev-$CAGE" tail -n 1 lib/code.txt)" = host ]
+    echo host >>"$CLONE/run.sh"
+    run -3 bounded tc sync "$CAGE" -y --take host
+    says 'run.sh: stands in the way'
+}
+
+@test "commits: objects that git would wait on, read without end or look for elsewhere are an error, and soon" {
+    for trap in 'mkfifo .git/objects/info/alternates' 'ln -s /dev/zero .git/objects/info/alternates' \
+        'printf "/nowhere/\302\2330;OWNED\302\234\n" >.git/objects/info/alternates' 'mkfifo .git/objects/pack/x.idx'; do
+        inside <<<"$trap"
+        run -3 bounded tc export "$CAGE" --commits
+        says "the cage's .git has "
+        says_not OWNED
+        run -0 bounded tc status "$CAGE"
+        says '? commits inside'
+        inside <<<'rm -f .git/objects/info/alternates .git/objects/pack/x.idx'
+    done
+}
+
+@test "commits: a blob of gigabytes, a tree of billions and a tree that git dies of are an error, and soon" {
+    inside <<'SH'
+git rev-list --max-parents=0 HEAD >/tmp/first
+truncate -s 3G /tmp/big
+blob=$(git -c core.bigFileThreshold=1m hash-object -w /tmp/big)
+git update-ref HEAD "$(git commit-tree -p HEAD -m big "$(printf "100644 blob $blob\tbig\n" | git mktree)")"
+SH
+    run -3 bounded tc export "$CAGE" --commits
+    says 'nothing was written'
+    inside <<'SH'
+git update-ref HEAD "$(cat /tmp/first)"
+blob=$(echo x | git hash-object -w --stdin)
+tree=$(for i in 0 1 2 3 4 5 6 7 8 9; do printf "100644 blob $blob\tf$i\n"; done | git mktree)
+for d in 1 2 3 4 5 6 7 8 9; do tree=$(for i in 0 1 2 3 4 5 6 7 8 9; do printf "040000 tree $tree\td$i\n"; done | git mktree); done
+git update-ref HEAD "$(git commit-tree -p HEAD -m bomb "$tree")"
+SH
+    run -3 bounded tc export "$CAGE" --commits
+    says "git could not read the cage's commits"
+    inside <<'SH'
+git update-ref HEAD "$(cat /tmp/first)"
+cat >/tmp/deep.py <<'PY'
+import hashlib, os, subprocess, zlib
+def put(kind, data):
+    data = b"%s %d\0" % (kind, len(data)) + data
+    name = hashlib.sha1(data).hexdigest()
+    os.makedirs(f".git/objects/{name[:2]}", exist_ok=True)
+    with open(f".git/objects/{name[:2]}/{name[2:]}", "wb") as file:
+        file.write(zlib.compress(data, 1))
+    return name.encode()
+first = subprocess.check_output(["git", "rev-parse", "HEAD", "HEAD^{tree}"]).split()
+tree = put(b"tree", b"100644 f\0" + bytes.fromhex(put(b"blob", b"x").decode()))
+for _ in range(60000):
+    tree = put(b"tree", b"40000 d\0" + bytes.fromhex(tree.decode()))
+who = b"A" * 30000 + b" <a@b> 1 +0000"
+one = put(b"commit", b"tree %s\nparent %s\nauthor %s\ncommitter %s\n\nm\n" % (first[1], first[0], who, who[-20:]))
+two = put(b"commit", b"tree %s\nparent %s\nauthor %s\ncommitter %s\n\nm\n" % (tree, one, who[-20:], who[-20:]))
+open(".git/refs/heads/main", "wb").write(two + b"\n")
+PY
+git checkout -q -B main; python3 /tmp/deep.py
+SH
+    run -3 bounded tc export "$CAGE" --commits
+    says "git could not read the cage's commits"
+}
+
+@test "commits: what they bring is judged like an export; --skip-refused leaves it out" {
+    inside <<'SH'
+ln -s /etc/passwd out; ln -s README fine; echo x >"$(printf 'esc\033]0;t\007')"
+mkdir -p bb/objects bb/refs; echo 'ref: refs/heads/x' >bb/HEAD; touch bb/objects/a bb/refs/a
+echo more >>README; git add -A -f .; git commit -q -m All
+git rm -q out; git commit -q -m 'Not there any more'
+SH
+    run -3 tc export "$CAGE" --commits
+    says '  out: is a link that leaves the project'
+    says '  esc\x1b]0;t\x07: has invisible'
+    says 'is a bare git repository'
+    says_not $'\033'
+    run ! git -C "$CLONE" rev-parse --verify --quiet "cage/$CAGE"
+    run -0 tc export "$CAGE" --commits --skip-refused
+    run -0 git -C "$CLONE" log --format= --name-only "cage/$CAGE"
+    says fine
+    says README
+    says_not out
+    says_not esc
+}
+
+@test "terminal: what is cut out of a diff brings nothing together; no lone control byte passes" {
+    inside <<'SH'
+printf 'a\302\302\235\23552;c;QUFB b\302\342\200\256\233c \342\200\342\200\256\256d \2331me \330\234f caf\303\251\n' >>README
+SH
+    run -0 tc export "$CAGE" --diff --dry-run
+    for bytes in $'\302\233' $'\302\235' $'\342\200\256' $'\330\234'; do says_not "$bytes"; done
+    says '?1me'
+    says 'café'
+}
+
+@test "dotfiles: a link in them is not written through" {
+    dots=$BATS_TEST_TMPDIR/dots
+    make_repo "$dots"
+    echo mine >"$BATS_TEST_TMPDIR/mine"
+    printf '[user]\n\tname = theirs\n[credential]\n\thelper = store\n' >"$dots/.gitconfig"
+    ln -s "$BATS_TEST_TMPDIR/mine" "$dots/.gitconfig.kept"
+    ln -s "$BATS_TEST_TMPDIR/mine" "$dots/.left-out"
+    mkdir -p "$BATS_TEST_TMPDIR/env/.state" && cd "$BATS_TEST_TMPDIR/env" && ln -s "$ENV/lib" lib
+    run -0 bash lib/dotfiles "$dots"
+    says 'left out of the dotfiles: .gitconfig: [credential]'
+    [ "$(cat "$BATS_TEST_TMPDIR/mine")" = mine ]
+    [ "$(cat "$dots/.gitconfig")" = $'[user]\n\tname = theirs' ]
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# No value of a secret in argv, files, images, logs, inspect output or make's own output: watched during every verb.
+
+load cages
+
+setup_file() {
+    export ANTHROPIC_API_KEY=sk-ant-canary-0123456789
+    mkdir -p "$HOME/.claude"
+    echo '{"claudeAiOauth": {"accessToken": "token-canary-0123456789"}}' >"$HOME/.claude/.credentials.json"
+    export WATCHED=$BATS_FILE_TMPDIR/watched
+    (while :; do ps -eo args; done >"$WATCHED.ps" 2>&1) 3>&- &
+    echo $! >"$WATCHED.pids"
+    docker events --format '{{json .}}' >"$WATCHED.events" 3>&- &
+    echo $! >>"$WATCHED.pids"
+    export TRUSTY_CAGE_TRACE=1
+    make_cage secrets
+}
+teardown_file() {
+    xargs kill <"$WATCHED.pids" 2>/dev/null || true
+    tmux -L secrets kill-server 2>/dev/null || true
+    rm -rf "$HOME/.claude"
+    remove_cage secrets
+}
+
+# Nothing that was printed or watched holds a secret; the watchers watched. The pattern does not match itself.
+silent() {
+    [[ $output != *canary* ]]
+    sleep 0.3
+    for watched in ps events; do
+        [ -s "$WATCHED.$watched" ]
+        ! grep -a 'canar[y]' "$WATCHED.$watched" || return 1
+    done
+    run -1 grep -r 'canar[y]' "$TRUSTY_CAGE_HOME" "$BATS_FILE_TMPDIR/create.out"
+}
+
+@test "a secret that stands in argv would be seen" {
+    bash -c 'sleep 0.5; : seen-by-the-watcher' 3>&-
+    grep -qa seen-by-the-watcher "$WATCHED.ps"
+    [ -s "$WATCHED.events" ]
+}
+
+@test "create, with a key in the environment" {
+    run -0 cat "$BATS_FILE_TMPDIR/create.out"
+    says 'policy'
+    silent
+}
+
+@test "exec, shell and attach hand it over, and show it nowhere" {
+    run -0 docker exec --env ANTHROPIC_API_KEY isolated-dev-secrets true
+    [ "$(tc exec secrets -- printenv ANTHROPIC_API_KEY)" = "$ANTHROPIC_API_KEY" ]
+    [ "$(echo 'printenv ANTHROPIC_API_KEY' | tc shell secrets | tail -n 1)" = "$ANTHROPIC_API_KEY" ]
+    tmux -L secrets new-session -d -x 150 -y 40 "$(command -v tc) attach secrets 2>'$BATS_FILE_TMPDIR/attach.err'"
+    for _ in $(seq 60); do
+        ! tmux -L secrets capture-pane -p | grep -q 'bypass permissions' || break
+        sleep 0.5
+    done
+    run -0 tmux -L secrets capture-pane -p
+    says 'bypass permissions'
+    silent
+    run -0 docker exec isolated-dev-secrets tmux show-environment -t dev
+    says ANTHROPIC_API_KEY
+    tmux -L secrets kill-server
+}
+
+@test "start, stop, status, export, sync, recreate, list, doctor, set and render" {
+    docker exec isolated-dev-secrets sh -c 'echo new >new.txt'
+    for verb in 'stop secrets' 'start secrets' 'status secrets --json' 'export secrets -y --diff' 'sync secrets -y' \
+        'make secrets recreate' 'list --json' 'set secrets pids=200' 'render secrets' 'make secrets limits'; do
+        # shellcheck disable=SC2086 # a verb and its arguments
+        CAGE_YES=1 run tc $verb
+        [ "$status" = 0 ] || [ "$verb" = 'make secrets recreate' ]
+        silent
+    done
+    run tc doctor
+    silent
+}
+
+@test "auth, by subscription: the credentials reach their file inside, and nothing else" {
+    run -0 tc auth secrets --auth-mode subscription
+    silent
+    run -0 docker exec isolated-dev-secrets sh -c 'cat ~/.claude/.credentials.json'
+    run -0 docker exec --workdir /home/trustycage isolated-dev-secrets grep -rl 'token-canar[y]' .
+    [ "$output" = ./.claude/.credentials.json ]
+    run -0 tc auth secrets --auth-mode api_key
+    silent
+}
+
+@test "make -n, make -p and an error: names, no values" {
+    for verb in attach exec shell create auth destroy; do
+        run make -C "$ENV" -n "$verb" CAGE_CMD=true
+        silent
+        run make -C "$ENV" -pn "$verb" CAGE_CMD=true
+        silent
+    done
+    DOCKER_HOST=unix:///none run -4 tc exec secrets -- true
+    silent
+}
+
+@test "the engine's objects know nothing of it" {
+    run -0 docker inspect isolated-dev-secrets isolated-dev-secrets.guard "$(docker inspect --format '{{.Image}}' isolated-dev-secrets)"
+    silent
+    run -0 docker volume inspect isolated-dev-secrets isolated-dev-secrets.home
+    silent
+    run -0 docker history --no-trunc "$(docker inspect --format '{{.Image}}' isolated-dev-secrets)"
+    silent
+    run docker logs isolated-dev-secrets
+    silent
+    run docker logs isolated-dev-secrets.guard
+    silent
+}
+
+@test "destroy: the trash holds none either" {
+    run -0 tc destroy secrets -y
+    silent
+}
+
+@test "trace: each call of the engine, with its step and duration, on standard error only" {
+    make_repo "$BATS_TEST_TMPDIR/traced"
+    run -0 --separate-stderr tc create "$BATS_TEST_TMPDIR/traced" --no-attach
+    [ "$output" = "Created cage 'traced'.
+Open it:      tc attach traced
+Edit recipes: $TRUSTY_CAGE_HOME/envs/traced/Makefile" ]
+    # shellcheck disable=SC2154 # bats sets it
+    for step in seen guard container policy up; do
+        grep -Eq "^ *[0-9]+ ms  $step +docker " <<<"$stderr"
+    done
+    run -42 tc exec traced -- sh -c 'echo out; exit 42'
+    says out
+    says ' ms  exec           docker exec'
+    TRUSTY_CAGE_TRACE='' run -0 tc exec traced -- echo out
+    [ "$output" = out ]
+    run -0 tc status traced
+    says 'not in meta   -'
+    remove_cage traced
+}

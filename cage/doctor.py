@@ -1,0 +1,212 @@
+"""tc doctor: what this machine lacks for cages, each with the command that mends it. It changes nothing."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from cage import config, home, leftovers
+from cage.errors import DONE, FAILED, UNREACHABLE, CageError
+from cage.findings import PATIENCE, Finding, ask, bad, good
+from cage.text import printable
+
+GIGABYTE = 1 << 30
+ENOUGH = 5 * GIGABYTE
+
+# The oldest releases whose options the recipes use, and how a package manager calls them.
+TOOLS = {
+    "make": ((3, 81), "make"),
+    "git": ((2, 29), "git"),
+    "rsync": ((2, 6), "rsync"),
+    "tar": ((1, 0), "tar"),
+    "bash": ((3, 2), "bash"),
+    "ps": (None, "procps"),
+}
+OLDEST_ENGINE = (20, 10)
+
+# What lets a container out: which part, before which release, why. A distribution's own build has mends that its
+# number doesn't tell, so it is not judged by it.
+KNOWN_BAD = [
+    ("runc", (1, 1, 12), "a container can get out through an open folder (CVE-2024-21626)"),
+    ("Docker Desktop", (4, 44, 3), "every container reaches the engine itself (CVE-2025-9074)"),
+]
+PACKAGED = re.compile(r"ds\d|ubuntu|deb\d|\.el\d|\.fc\d")
+# Where the image's packages come from: pip and npm themselves know, where this machine has them.
+REGISTRIES = (
+    (sys.executable, "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"),
+    ("npm", "config", "get", "registry"),
+)
+
+
+def doctor(args: Namespace) -> int:
+    """Print what is good and what is not; 0, 1 for anything bad, 4 for an engine that does not answer."""
+    findings = list(_examine())
+    if args.json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            print(f"{finding.state:<5} {finding.check:<11} {printable(finding.said)}")
+            for line in finding.remedy.splitlines():
+                print(f"{'':<17} {printable(line)}")
+    wrong = [finding.check for finding in findings if finding.state == "bad"]
+    if "engine" in wrong:
+        return UNREACHABLE
+    return FAILED if wrong else DONE
+
+
+def _examine() -> Iterator[Finding]:
+    version, why = ask("version", "--format", "{{json .Server}}")
+    if why:
+        yield bad("engine", why, _reach(why))
+    else:
+        yield from _engine(json.loads(version))
+    yield from _tools()
+    yield from _disk(home.root())
+    try:
+        values = config.resolve({}, os.environ).values
+    except CageError as error:
+        yield bad("settings", error.problem, error.remedy)
+        values = {}
+    if values and not why:
+        yield _base(values["base_image"])
+    yield from _registries(values.get("ca_bundle", ""))
+    yield from leftovers.find(not why)
+
+
+def _reach(why: str) -> str:
+    if "not installed" in why:
+        return _install("docker.io") if sys.platform != "darwin" else "Install OrbStack or Docker Desktop, and start it"
+    if "permission denied" in why.lower():
+        return f"sudo usermod -aG docker {shlex.quote(os.environ.get('USER') or '$USER')}\nThen log in again."
+    if os.environ.get("DOCKER_HOST"):
+        return "DOCKER_HOST is set; try without it: unset DOCKER_HOST"
+    if sys.platform == "darwin":
+        return "open -a OrbStack, or: open -a Docker"
+    return "sudo systemctl start docker" if Path("/run/systemd/system").is_dir() else "sudo service docker start"
+
+
+def _install(package: str) -> str:
+    for manager in ("sudo apt-get", "sudo dnf", "brew"):
+        if shutil.which(manager.split()[-1]):
+            return f"{manager} install {package}"
+    return f"Install your distribution's package '{package}'"
+
+
+def _engine(server: dict) -> Iterator[Finding]:
+    release = server.get("Version", "")
+    said = f"docker {release}, {server.get('Os', '?')}/{server.get('Arch', '?')}"
+    if _numbers(release) < OLDEST_ENGINE:
+        oldest = ".".join(map(str, OLDEST_ENGINE))
+        yield bad("version", f"{said} is older than {oldest}", _install("docker.io"))
+    else:
+        yield good("engine", said)
+    parts = {part["Name"]: part["Version"] for part in server.get("Components") or []}
+    name, _, number = (server.get("Platform") or {}).get("Name", "").rpartition(" Desktop ")
+    if name:
+        parts["Docker Desktop"] = number
+    yield from _runtime(parts)
+
+
+def _runtime(parts: dict[str, str]) -> Iterator[Finding]:
+    said = ", ".join(f"{part} {number}" for part, number in parts.items() if part != "Engine")
+    wrong = [
+        bad("runtime", f"{part} {parts[part]}: {why}", f"Upgrade it to {'.'.join(map(str, mended))} or newer")
+        for part, mended, why in KNOWN_BAD
+        if part in parts and not PACKAGED.search(parts[part]) and _numbers(parts[part]) < mended
+    ]
+    yield from wrong or [good("runtime", said)]
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", re.split(r"[+~-]", release)[0])[:3]))
+
+
+def _tools() -> Iterator[Finding]:
+    for tool, (oldest, package) in TOOLS.items():
+        if not shutil.which(tool):
+            yield bad(tool, "is not installed", _install(package))
+            continue
+        if oldest is None:
+            yield good(tool, "is installed")
+            continue
+        done = subprocess.run([tool, "--version"], capture_output=True, text=True, errors="replace", check=False)
+        said = (done.stdout.splitlines() or ["?"])[0]
+        number = re.search(r"\d+(\.\d+)+", said)
+        if number and _numbers(number[0]) < oldest:
+            least = ".".join(map(str, oldest))
+            yield bad(tool, f"{number[0]} is older than {least}", _install(package))
+        else:
+            yield good(tool, number[0] if number else said)
+
+
+def _disk(folder: Path) -> Iterator[Finding]:
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        yield bad("disk", f"'{folder}' can't be written", "Set TRUSTY_CAGE_HOME to a folder that you may write.")
+        return
+    free = shutil.disk_usage(folder).free
+    said = f"{free / GIGABYTE:.1f} GB free at '{folder}'"
+    yield (good("disk", said) if free >= ENOUGH else bad("disk", said, "See what could go: docker system df"))
+
+
+def _base(image: str) -> Finding:
+    if not ask("image", "inspect", "--format", "{{.Id}}", "--", image)[1]:
+        return good("base image", f"'{image}' is here")
+    why = ask("manifest", "inspect", "--", image, patience=30)[1]
+    if not why:
+        return good("base image", f"'{image}' can be pulled")
+    return bad(
+        "base image",
+        f"'{image}' is not here and can't be pulled: {why}",
+        "Make one from this machine's package mirror:\n"
+        "tc create REPOSITORY --name NAME --render-only && tc make NAME base-image",
+    )
+
+
+def _registries(bundle: str) -> Iterator[Finding]:
+    try:
+        trusted = ssl.create_default_context()
+        if bundle:
+            trusted.load_verify_locations(bundle)
+    except (OSError, ssl.SSLError):
+        yield bad("registries", f"'{bundle}' holds no certificates", "Set TRUSTY_CAGE_CA_BUNDLE to a file in PEM form")
+        return
+    for command in REGISTRIES:
+        if not (url := _first_line(command)).startswith("https://"):
+            continue
+        host = url.split("/")[2]
+        try:
+            with urllib.request.urlopen(url, timeout=PATIENCE, context=trusted):
+                yield good("registries", f"{host} answers")
+        except urllib.error.HTTPError:
+            yield good("registries", f"{host} answers")
+        except OSError as error:
+            yield _unreached(host, getattr(error, "reason", error))
+
+
+def _first_line(command: tuple[str, ...]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.partition("\n")[0].strip()
+
+
+def _unreached(host: str, reason: object) -> Finding:
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return bad(
+            "registries",
+            f"{host} shows a certificate that is not trusted: {reason.verify_message}",
+            "Behind a proxy that inspects TLS, name its certificates:\nexport TRUSTY_CAGE_CA_BUNDLE=FILE",
+        )
+    return bad("registries", f"{host} can't be reached: {reason}", f"curl -v https://{host}")

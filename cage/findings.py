@@ -1,0 +1,37 @@
+"""What tc doctor finds, and how it asks the engine: through its client, only to read."""
+
+import subprocess
+from collections import namedtuple
+
+# state is good, or bad with the command that mends it.
+Finding = namedtuple("Finding", "check state said remedy")
+
+PATIENCE = 10
+
+
+def good(check: str, said: str) -> Finding:
+    """All is well with what was checked."""
+    return Finding(check, "good", said, "")
+
+
+def bad(check: str, said: str, remedy: str) -> Finding:
+    """Something is wrong, and remedy is the command that mends it."""
+    return Finding(check, "bad", said, remedy)
+
+
+def ask(*words: str, patience: int = PATIENCE) -> tuple[str, str]:
+    """What the engine's client says, and else why it says nothing."""
+    try:
+        done = subprocess.run(
+            ["docker", *words], capture_output=True, text=True, errors="replace", timeout=patience, check=False
+        )
+    except FileNotFoundError:
+        return "", "'docker' is not installed"
+    except subprocess.TimeoutExpired:
+        return "", f"'docker {words[0]}' did not answer within {patience} seconds"
+    except OSError as error:
+        return "", f"'docker' can't be run: {(error.strerror or '').lower()}"
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"'docker {words[0]}' failed"]
+        return "", lines[-1]
+    return done.stdout.strip(), ""

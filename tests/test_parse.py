@@ -1,0 +1,105 @@
+"""A hand edit that can't be read: every verb names file and line, and none runs half."""
+
+import subprocess
+
+import pytest
+from conftest import everything
+
+from cage import parse
+
+VERBS = [
+    *([verb, "web"] for verb in ("attach", "start", "stop", "status", "shell", "export", "destroy")),
+    *([verb, "web"] for verb in ("rebuild-image", "auth")),
+    ["exec", "web", "--", "ls"],
+    ["make", "web", "stop"],
+    ["set", "web", "memory=2g"],
+    ["auth", "web", "--auth-mode", "subscription"],
+    ["render", "web"],
+    ["render", "--all"],
+    ["diff-recipes", "web"],
+    ["list"],
+]
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+@pytest.mark.parametrize("path", ["Makefile", "local.mk"])
+def test_every_verb_names_file_and_line_and_runs_nothing(path, words, web, tc, engine):
+    with (web / path).open("a") as file:
+        file.write("what is this\n")
+    number = len((web / path).read_text().splitlines())
+    before = everything(web)
+    done = tc(*words)
+    assert f"{path}:{number}: *** missing separator.  Stop.\n" in done.err
+    assert "Traceback" not in done.err
+    if words[0] == "diff-recipes":
+        assert (done.code, "+what is this\n" in done.out) == (0, True)
+    else:
+        assert done.code == 1
+        assert "See what was changed in them: tc diff-recipes web\n" in done.err
+    assert words[0] in ("list", "diff-recipes") or done.out == ""
+    assert everything(web) == before
+
+
+def test_list_goes_on_past_recipes_that_cannot_be_read(web, tc, engine, repo, home):
+    (engine / "answer").write_text("web\tisolated-dev-web\trunning\nzoo\tisolated-dev-zoo\trunning\n")
+    assert tc("create", repo, "--name", "zoo").code == 0
+    with (web / "Makefile").open("a") as file:
+        file.write("endif\n")
+    done = tc("list")
+    assert done.code == 1
+    assert [row.split()[:2] for row in done.out.splitlines()[1:]] == [["web", "running"], ["zoo", "running"]]
+    assert done.err.startswith("error: the recipes of cage 'web' can't be read: Makefile:")
+
+
+@pytest.mark.parametrize(("path", "stops"), [("lib/die", "stop"), ("layout.sh", "attach"), ("guard/policy", "")])
+def test_script_that_its_shell_cannot_read_stops_the_verbs_that_run_it(path, stops, web, tc):
+    (web / path).write_text("#!/bin/sh\nif true\n")
+    for verb in ("stop", "attach"):
+        done = tc(verb, "web")
+        refused = verb == stops or path.startswith("lib/")
+        assert (done.code, done.out == "") == ((1, True) if refused else (0, False))
+        kind = "error" if refused else "warning"
+        assert done.err.startswith(f"{kind}: the recipes of cage 'web' can't be read: {path}:3: ")
+        assert done.err.endswith("\nSee what was changed in them: tc diff-recipes web\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"#!/bin/sh\necho 1\n", ""),
+        (b"#!/usr/bin/env bash\n[[ a =~ b ]]\n", ""),
+        (b"#!/bin/bash\necho 1\nfi\n", "x:3: "),
+        (b"#!/usr/bin/env python3\nx = 1\n", ""),
+        (b"#!/usr/bin/python3 -u\nx = (\n", "x:2: '(' was never closed"),
+        (b"#!/usr/bin/awk -f\nif if\n", ""),
+        (b"FROM debian\nfi\n", ""),
+        (b"\0\n", ""),
+    ],
+)
+def test_scripts_are_read_by_what_runs_them(text, said, tmp_path):
+    assert parse.script("x", text).startswith(said)
+    assert bool(parse.script("x", text)) == bool(said)
+
+
+def test_templates_can_be_read(tmp_path):
+    """Or no merge of them could land."""
+    from cage import render
+
+    top = render.source() / "templates"
+    found = [path for path in top.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert len(found) > 30
+    for path in found:
+        assert parse.script(path.name.removesuffix(".j2"), path.read_bytes()) == ""
+
+
+def test_reading_runs_no_recipe(web):
+    with (web / "local.mk").open("a") as file:
+        file.write("Makefile local.mk: ; @touch ran\n.DEFAULT: ; @touch ran\n")
+    assert parse.makefiles(web) == ""
+    assert not list(web.rglob("ran"))
+
+
+def test_warnings_of_make_are_no_error(web):
+    (web / "local.mk").write_text("stop:\n\t@echo mine\nwhat is this\n")
+    assert parse.makefiles(web) == "local.mk:3: *** missing separator.  Stop."
+    assert subprocess.run(["make", "-C", web, "-n", "stop"], capture_output=True).returncode == 2

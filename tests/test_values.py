@@ -1,0 +1,285 @@
+"""Any string reaches the program unchanged, or is refused in one line: tc, the real recipes, a stand-in engine."""
+
+import ast
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from cage.settings import SETTINGS
+
+HOSTILE = [
+    "$(shell touch pwned)",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "$HOME",
+    "$$",
+    "${IFS}",
+    "'",
+    '"',
+    "a'b\"c",
+    "#x",
+    "%s",
+    "back\\",
+    "two\nlines",
+    "tab\t",
+    " leading",
+    "trailing ",
+    "-x",
+    "--privileged",
+    "{{7*7}}",
+    "{% raw %}",
+    ";touch pwned",
+    "|cat",
+    "&",
+    "\x1b]0;title\x07",
+    "\u202eabc",
+    "é ü",
+    "*",
+    "~",
+    "!x",
+    "x" * 65536,
+]
+IDS = [ascii(text[:20]) for text in HOSTILE]
+
+ENGINE = f"""#!{sys.executable}
+import os, pathlib, sys
+here = pathlib.Path(__file__).parent
+with (here / "asked").open("a") as file:
+    file.write(repr(sys.argv[1:]) + "\\n")
+    kept = {{key: value for key, value in os.environ.items() if key.startswith(("GIT_", "BASH_ENV", "CDPATH", "ENV="))}}
+with (here / "environment").open("a") as file:
+    file.write(repr(kept) + "\\n")
+if sys.argv[1:3] == ["container", "inspect"]:
+    label = (here / "id").read_text().strip()
+    for part in (".guard", ""):
+        print(f"/isolated-dev-web{{part}}|running|2030-01-01T00:00:00Z|image|sha256:1|web|{{label}}")
+"""
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch, home):
+    """A stand-in that says that the cage's two containers run; every argv is in the file `asked`."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "docker").write_text(ENGINE)
+    (folder / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+@pytest.fixture
+def cage(tc, repo, home, docker, request):
+    """The folder of a cage with the real recipes, as if it had been created."""
+    assert tc("create", repo, "--render-only", "--auth-mode", "api_key").code == 0
+    folder = home / "envs" / "web"
+    (folder / ".history").mkdir()
+    (folder / ".history" / "created").touch()
+    (docker / "id").write_text((home / "id").read_text())
+    (folder / "local.mk").write_text("show:\n\t@printenv $$WANTED >shown || true\n")
+    return folder
+
+
+def shown(folder, variable, **environment):
+    """What a recipe finds in variable, by make itself."""
+    subprocess.run(["make", "-C", folder, "show"], env={**os.environ, "WANTED": variable, **environment}, check=True)
+    return (folder / "shown").read_bytes().removesuffix(b"\n").decode(errors="surrogateescape")
+
+
+def asked(docker):
+    return [ast.literal_eval(line) for line in (docker / "asked").read_text().splitlines()]
+
+
+def refused(done):
+    """Exit 2 and an error that is short and has nothing in it that steers a terminal."""
+    assert done.code == 2, done
+    assert done.out == ""
+    assert done.err.startswith("error: ")
+    assert len(done.err) < 2000 and len(done.err.splitlines()) <= 4
+    assert not set(done.err) & set("\x1b\x07\u202e")
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=IDS)
+def test_setting_by_flag_arrives_or_is_refused(tc, repo, home, tmp_path, value):
+    for setting in SETTINGS:
+        if setting.key == "hardened":
+            continue
+        folder = home / "envs" / f"x-{setting.key.replace('_', '-')}"
+        done = tc("create", repo, "--render-only", "--name", folder.name, f"{setting.flag}={value}")
+        if done.code:
+            refused(done)
+            assert not folder.exists()
+        else:
+            fields = json.loads((folder / "meta.json").read_text())
+            assert {**fields["settings"], **fields}[setting.key] == value
+            (folder / "local.mk").write_text("show:\n\t@printenv $$WANTED >shown\n")
+            assert shown(folder, f"CAGE_{setting.key.upper()}") == value
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=IDS)
+def test_setting_by_set_arrives_or_is_refused(cage, tc, tmp_path, value):
+    for setting in SETTINGS:
+        before = (cage / "Makefile").read_bytes(), (cage / "meta.json").read_bytes()
+        done = tc("set", "web", f"{setting.key}={value}")
+        if done.code:
+            refused(done)
+            assert ((cage / "Makefile").read_bytes(), (cage / "meta.json").read_bytes()) == before
+        else:
+            assert shown(cage, f"CAGE_{setting.key.upper()}") == value
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=IDS)
+def test_setting_by_environment_is_judged_like_a_flag(tc, repo, home, monkeypatch, value):
+    for setting in SETTINGS:
+        if setting.variable and setting.key != "dotfiles_repo":
+            monkeypatch.setenv(setting.variable, value)
+            refused(tc("create", repo, "--render-only"))
+            monkeypatch.delenv(setting.variable)
+    assert not (home / "envs").exists()
+
+
+@pytest.mark.parametrize("name", [text for text in HOSTILE if "\n" not in text], ids=ascii)
+def test_path_of_a_file_or_a_repository_may_be_any(cage, tc, tmp_path, name):
+    if len(name) > 200:
+        pytest.skip("no file system has such names")
+    (tmp_path / "odd" / name).mkdir(parents=True)
+    subprocess.run(["git", "init", "--quiet", tmp_path / "odd" / name], check=True)
+    bundle = tmp_path / "odd" / f"{name}.pem"
+    bundle.touch()
+    for key, value in (("dotfiles_repo", tmp_path / "odd" / name), ("ca_bundle", bundle)):
+        done = tc("set", "web", f"{key}={value}")
+        if done.code:
+            refused(done)
+        else:
+            assert shown(cage, f"CAGE_{key.upper()}") == str(value)
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=IDS)
+def test_word_of_exec_arrives(cage, tc, docker, tmp_path, value):
+    done = tc("exec", "web", "--", "printf", "%s", value)
+    assert done.code == 0, done.err
+    ran = asked(docker)[-1]
+    assert ran[0] == "exec"
+    assert ran[-3:-1] == ["zsh", "-lc"]
+    assert shlex.split(ran[-1]) == ["printf", "%s", value]
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=IDS)
+def test_command_of_exec_arrives_by_make(cage, docker, tmp_path, value):
+    subprocess.run(["make", "-C", cage, "exec"], env={**os.environ, "CAGE_CMD": value}, check=True, capture_output=True)
+    assert asked(docker)[-1][-1] == value
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("value", [*HOSTILE, "", "..", "../..", ".", "/", "a/b", "A", "x" * 64, "x.guard"], ids=ascii)
+def test_name_that_is_none_touches_nothing(cage, tc, repo, home, tmp_path, value):
+    before = sorted(tmp_path.rglob("*"))
+    for words in (
+        ["create", repo, f"--name={value}", "--render-only"],
+        *([verb, "--", value] for verb in ("start", "stop", "status", "export", "destroy", "attach", "render")),
+        ["make", "--", value, "stop"],
+        ["set", "--", value, "pids=1"],
+    ):
+        done = tc(*words)
+        if not (words[0] == "render" and value == ""):
+            refused(done)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=IDS)
+def test_branch_arrives_or_git_refuses_it(tc, repo, home, value):
+    done = tc("create", repo, "--render-only", f"--branch={value}")
+    folder = home / "envs" / "web"
+    if done.code:
+        refused(done)
+    else:
+        (folder / "local.mk").write_text("show:\n\t@printenv $$WANTED >shown\n")
+        assert shown(folder, "CAGE_BRANCH") == value
+
+
+def test_hostile_environment_decides_nothing(cage, tc, docker, tmp_path, monkeypatch):
+    (tmp_path / "evil").write_text("touch pwned\n")
+    (tmp_path / "evil.mk").write_text("$(shell touch pwned)\nexec:\n\ttouch pwned\n")
+    hooks = tmp_path / "template" / "hooks"
+    hooks.mkdir(parents=True)
+    hostile = {
+        "MAKEFLAGS": "n -f evil.mk",
+        "GNUMAKEFLAGS": "--eval=$(shell\\ touch\\ pwned)",
+        "MFLAGS": "-n",
+        "MAKELEVEL": "7",
+        "MAKEFILES": str(tmp_path / "evil.mk"),
+        "GIT_DIR": str(tmp_path / "nowhere"),
+        "GIT_WORK_TREE": str(tmp_path),
+        "GIT_TEMPLATE_DIR": str(tmp_path / "template"),
+        "GIT_EXTERNAL_DIFF": "touch pwned",
+        "GIT_SSH_COMMAND": "touch pwned",
+        "BASH_ENV": str(tmp_path / "evil"),
+        "ENV": str(tmp_path / "evil"),
+        "CDPATH": str(tmp_path),
+        "SHELL": "/bin/false",
+        "CAGE_ENGINE": "false",
+        "CAGE_NAME": "other",
+        "CAGE_CMD": "touch pwned",
+        "CAGE_YES": "1",
+        "V": "0",
+        "S": "elsewhere",
+        "Q": "touch pwned;",
+        "GIT": "false",
+    }
+    for key, value in hostile.items():
+        monkeypatch.setenv(key, value)
+    assert tc("exec", "web", "--", "true").code == 0
+    assert asked(docker)[-1][-1] == "true"
+    assert all(line == "{'GIT_ALLOW_PROTOCOL': 'file:git:http:https:ssh'}" for line in environments(docker))
+    assert tc("destroy", "web").code == 3
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def environments(docker):
+    return (docker / "environment").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"volume_name": "somebody-elses"},
+        {"container_name": "--privileged"},
+        {"host_clone_path": "/etc"},
+        {"host_clone_path": "/x/envs/web/../../envs/web/repo"},
+        {"repo_url": 7},
+        {"auth_mode": None},
+        {"settings": []},
+        {"settings": {"memory": 4}},
+        {"schema": "1"},
+        {"schema": True},
+        {"schema": 99},
+        {"branch": {}},
+    ],
+    ids=str,
+)
+def test_meta_of_another_kind_stops_every_verb(cage, tc, docker, change):
+    fields = json.loads((cage / "meta.json").read_text()) | change
+    (cage / "meta.json").write_text(json.dumps(fields))
+    before = {path: path.read_bytes() for path in cage.rglob("*") if path.is_file()}
+    (docker / "asked").write_text("")
+    for words in (
+        *([verb, "web"] for verb in ("start", "stop", "attach", "status", "export", "sync", "render", "auth")),
+        ["exec", "web", "--", "true"],
+        ["destroy", "web", "-y"],
+        ["set", "web", "pids=1"],
+        ["make", "web", "stop"],
+    ):
+        done = tc(*words)
+        assert (done.code, done.out) == (1, ""), words
+        assert done.err.startswith(f"error: '{cage}/meta.json' ")
+    assert {path: path.read_bytes() for path in cage.rglob("*") if path.is_file()} == before
+    assert asked(docker) == []
+    assert "web   bad" in tc("list").out
