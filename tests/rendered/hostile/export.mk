@@ -55,7 +55,8 @@ apply: plan
 		-- repo/ "$$(cat $(S)/backup)/files/"
 	$(Q)cd repo && xargs -0 rm -f -- <../$(S)/stage/delete
 	$(Q)cd repo && { xargs -0 rmdir -- <../$(S)/stage/rmdir 2>/dev/null || true; }
-	$(Q)rsync --links --perms --ignore-times --no-implied-dirs --from0 --files-from=$(S)/stage/write $(progress) \
+	$(Q)rm -rf $(S)/rsync && mkdir $(S)/rsync
+	$(Q)rsync --links --perms --ignore-times --no-implied-dirs --temp-dir="$$PWD/$(S)/rsync" --from0 --files-from=$(S)/stage/write $(progress) \
 		-- $(S)/stage/tree/ repo/ || $(die) 1 'the export was written only in part' 'Finish it: @export@'
 	$(Q)bash lib/exported
 
@@ -107,7 +108,8 @@ synced: plan
 # Un-exported work, for status and before anything is destroyed.
 counted: seen
 	$(Q)rm -f $(S)/count
-	$(Q)"$$CAGE_ENGINE" volume ls --quiet --filter "label=$$CAGE_LABEL_ENV" --filter "label=$$CAGE_LABEL_HOME" >$(S)/volumes
+	$(Q)found=$$("$$CAGE_ENGINE" volume ls --quiet --filter "label=$$CAGE_LABEL_ENV" --filter "label=$$CAGE_LABEL_HOME") \
+		&& printf '%s\n' "$$found" >$(S)/volumes
 	$(Q)! grep -qx "$$CAGE_VOLUME" $(S)/volumes || [ ! -e .history/base ] || $(MAKE) count
 
 count: question
