@@ -252,3 +252,38 @@ SH
     says ' more'
     [ "$(find "$CLONE/many" -type f | wc -l)" = 3000 ]
 }
+
+@test "export: hard links, times in 2100 and attributes are plain files; what is too deep or too long is refused" {
+    inside <<'SH'
+echo one >first; ln first second; touch -d 2100-01-01 first
+python3 -c 'import os; os.setxattr("first", "user.note", b"x")' 2>/dev/null || true
+python3 - <<'PY'
+import os
+for _ in range(150):
+    os.mkdir("d"); os.chdir("d")
+open("deep", "w").close()
+PY
+python3 - <<'PY'
+import os
+for _ in range(6):
+    os.mkdir("l" * 200); os.chdir("l" * 200)
+open("long", "w").close()
+PY
+SH
+    run -3 tc export "$CAGE" -y --skip-refused
+    says 'is deeper than 100 folders or longer than 1000 bytes'
+    [ "$(stat -c %h "$CLONE/first")" = 1 ]
+    [ "$(stat -c %Y "$CLONE/first")" -le "$(date +%s)" ]
+    [ "$(cat "$CLONE/second")" = one ]
+    [ -z "$(find "$CLONE" -name deep -o -name long)" ]
+    inside <<<'rm -rf d l*'
+}
+
+@test "export: the limits are settings" {
+    inside <<<'head -c 2000 /dev/zero >two-thousand'
+    echo 'export CAGE_LIMIT_FILE := 1000' >>"$ENV/local.mk"
+    run -3 tc export "$CAGE" -y
+    says '  two-thousand: is larger than'
+    sed -i '/CAGE_LIMIT_FILE/d' "$ENV/local.mk"
+    run -0 tc export "$CAGE" -y
+}

@@ -4,6 +4,14 @@
 #
 # stage asks a helper what changed and takes it into .state/stage; plan shows it; apply writes exactly that.
 
+##@ Limits of an export: bytes of one file, bytes in all, entries, folders deep, bytes of a path
+
+export CAGE_LIMIT_FILE ?= 104857600
+export CAGE_LIMIT_TOTAL ?= 2147483648
+export CAGE_LIMIT_ENTRIES ?= 1000000
+export CAGE_LIMIT_DEPTH ?= 100
+export CAGE_LIMIT_PATH ?= 1000
+
 # A helper fills or reads the volume: trusted, short-lived, without network.
 HELPER = "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) --network none --cap-drop ALL \
 	--security-opt no-new-privileges --read-only --memory 4g --pids-limit 128 --log-driver none \
