@@ -30,7 +30,7 @@ own_surroundings() {
     export PATH=$BATS_TEST_DIRNAME/../.venv/bin:$PATH
     # shellcheck source=/dev/null
     TRUSTY_CAGE_BASE_IMAGE=trusty-cage-base:$(. /etc/os-release && echo "$ID-$VERSION_ID")
-    export TRUSTY_CAGE_BASE_IMAGE
+    export TRUSTY_CAGE_BASE_IMAGE TRUSTY_CAGE_IMAGE=slim
     mkdir "$HOME"
     git config --global user.name Tester
     git config --global user.email tester@localhost

@@ -4,7 +4,7 @@ import re
 from argparse import Namespace
 from collections.abc import Iterable
 
-from cage import landing, lock, merge, meta, parse, pristine, runner, settings
+from cage import agents, landing, lock, merge, meta, parse, pristine, runner, settings
 from cage import render as templates
 from cage.cage import Cage
 from cage.errors import DONE, UNREACHABLE, USAGE, CageError
@@ -64,6 +64,7 @@ def change(cage: Cage, values: dict[str, str]) -> tuple[landing.Moves, dict[str,
             raise parse.unread(cage.name, problem)
         mine, base = pristine.live(folder, "Makefile"), pristine.base(folder, "Makefile")
         local = pristine.live(folder, pristine.ONCE) or b""
+        _follow_agent(meta.settings(cage.fields), values)
         said = {key: _tell(key, mine, base, local) for key in values}
         fields = meta.change(cage.fields, values)
         moves = {
@@ -76,6 +77,22 @@ def change(cage: Cage, values: dict[str, str]) -> tuple[landing.Moves, dict[str,
         landing.land(folder, moves)
         cage.fields = fields
     return moves, said
+
+
+def _follow_agent(old: dict[str, str], values: dict[str, str]) -> None:
+    """Have the key's name go with the agent, as long as it is that agent's own; add it to values.
+
+    Raises CageError where the agent is not one of those installed.
+    """
+    if not {"agent", "agents"} & values.keys():
+        return
+    new = {**old, **values}
+    if "agent" not in values and new["agent"] not in new["agents"].split(","):
+        new["agent"] = values["agent"] = new["agents"].split(",")[0]
+    settings.check_agent(new)
+    known = agents.known()
+    if "api_key_env" not in values and old["api_key_env"] == known[old["agent"]].key != known[new["agent"]].key:
+        values["api_key_env"] = known[new["agent"]].key
 
 
 def _limit(cage: Cage, moves: landing.Moves) -> str:

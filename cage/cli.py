@@ -135,6 +135,7 @@ def _create(create: Parser) -> None:
     create.add_argument("repository", help="git URL, local repository or bundle")
     create.add_argument("--name", help="name of the cage; else from the repository's")
     create.add_argument("--branch", metavar="B", help="branch to check out; else the default one")
+    create.add_argument("--dockerfile", metavar="F", help="the cage's Dockerfile; what it copies lies in image/")
     create.add_argument("--no-attach", action="store_true", help="don't open it afterwards")
     create.add_argument("--render-only", action="store_true", help="write the recipes, run none")
     clone = create.add_mutually_exclusive_group()

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dotenv import dotenv_values
 
 from cage import home
+from cage.agents import known
 from cage.errors import CageError
-from cage.settings import SETTINGS, check
+from cage.settings import SETTINGS, check, check_agent
 from cage.text import quote, warn
 
 # values: every setting by key. origins: where those come from that are no default.
@@ -32,8 +33,21 @@ def resolve(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Conf
         if origin:
             origins[key] = origin
         values[key] = check(key, setting.default if value is None else value, origin)
+    _settle_agent(values, origins)
     _warn_of_keys(file, values["api_key_env"])
     return Config(values, origins)
+
+
+def _settle_agent(values: dict[str, str], origins: Mapping[str, str]) -> None:
+    """Unless they are given, the agent is the first of those installed, and its key has its agent's own name."""
+    chosen = values["agents"].split(",")
+    if "agent" not in origins:
+        values["agent"] = chosen[0]
+    elif "agents" not in origins:
+        values["agents"] = values["agent"]
+    check_agent(values)
+    if "api_key_env" not in origins:
+        values["api_key_env"] = known()[values["agent"]].key
 
 
 def read_dotenv() -> dict[str, str | None]:

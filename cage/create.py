@@ -14,18 +14,22 @@ from cage.errors import CageError
 from cage.settings import SETTINGS
 from cage.text import printable, quote
 
+LARGEST = 1 << 20
+
 
 def create(args: Namespace) -> int:
     """Make a cage, or go on with one that is half made; returns make's exit code."""
     repo_url = names.repository(args.repository)
     name = names.derive(repo_url) if args.name is None else names.check(args.name)
+    dockerfile = _read_dockerfile(args.dockerfile)
     flags = {setting.key: getattr(args, setting.key) for setting in SETTINGS}
     chosen = config.resolve(flags, os.environ)
     folder = home.folder_of(name)
     if (folder / "meta.json").exists():
         _check_same(folder, repo_url, args.branch, chosen)
+        _check_same_dockerfile(folder, dockerfile)
     else:
-        _make_folder(folder, repo_url, args, chosen)
+        _make_folder(folder, repo_url, args, chosen, dockerfile)
     if args.render_only:
         print(f"Rendered cage '{name}'.")
         print(f"Create it:  make -C {printable(shlex.quote(str(folder)))} create")
@@ -55,6 +59,29 @@ def _check_same(folder: Path, repo_url: str, branch: str | None, chosen: config.
             )
 
 
+def _read_dockerfile(given: str | None) -> bytes | None:
+    """What --dockerfile names; None without one."""
+    if given is None:
+        return None
+    try:
+        with Path(given).expanduser().open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise CageError(f"{quote(given)} can't be read: {error.strerror}", "Give the path of a Dockerfile.") from None
+    if not data.strip() or len(data) > LARGEST:
+        raise CageError(f"{quote(given)} is no Dockerfile: it is empty, or over a megabyte", "Give another.")
+    return data
+
+
+def _check_same_dockerfile(folder: Path, given: bytes | None) -> None:
+    """A half-made cage goes on with the Dockerfile it has: by hand, it may have been mended meanwhile."""
+    if given is not None and given != pristine.live(folder, "Dockerfile"):
+        raise CageError(
+            f"cage '{folder.name}' is half made, with another Dockerfile",
+            f"Edit that one, {shlex.quote(str(folder / 'Dockerfile'))}, and create without --dockerfile.",
+        )
+
+
 def _taken(name: str, repo_url: str, fields: meta.Fields) -> CageError:
     if fields["repo_url"] == repo_url:
         return CageError(
@@ -72,7 +99,7 @@ def _free(name: str) -> str:
     return next(name for name in free if name not in taken)
 
 
-def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Config) -> None:
+def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Config, dockerfile: bytes | None) -> None:
     """Render the cage's folder beside its place, and move it there whole."""
     clone = _settle_clone(folder, args)
     settings = dict(chosen.values)
@@ -83,12 +110,16 @@ def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Co
             "--auth-mode",
         )
     fields = meta.new(folder.name, repo_url, args.branch or "", settings)
+    if dockerfile is not None:
+        fields["dockerfile"] = "own"
     files = render.files(fields, home.make_home_id())
     home.make_folder(folder.parent)
     _remove_old_drafts(folder)
     draft = home.make_folder(folder.with_name(f".new-{folder.name}-{os.urandom(4).hex()}"))
     try:
         pristine.put_new(draft, files)
+        if dockerfile is not None:
+            pristine.put(draft, "Dockerfile", dockerfile)
         meta.write(draft, fields)
         _land(draft, folder, clone)
     finally:

@@ -6,10 +6,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import cage
-from cage import meta
+from cage import agents, meta
 from cage.errors import USAGE, CageError
+from cage.source import source
 from cage.text import quote
 
+# What a cage that was given a Dockerfile of its own does not get from here.
+OWN_DOCKERFILE = ("Dockerfile.j2",)
 BLANKS = (" ", "\t", "\v", "\f")
 
 
@@ -27,12 +30,6 @@ def make(value: str) -> str:
     if value.endswith((*BLANKS, "\\")):
         text += "$(empty)"
     return text
-
-
-def source() -> Path:
-    """The folder that holds templates/ and Makefile.cage: in the package or one level up."""
-    package = Path(__file__).parent
-    return package if (package / "templates").is_dir() else package.parent
 
 
 def files(fields: meta.Fields, home_id: str, origin: Path | None = None) -> dict[str, bytes]:
@@ -58,11 +55,13 @@ def files(fields: meta.Fields, home_id: str, origin: Path | None = None) -> dict
         "home_id": home_id,
         "version": cage.__version__,
         "settings": meta.settings(fields),
+        "agents": agents.known().values(),
     }
+    own = OWN_DOCKERFILE if fields.get("dockerfile") else ()
     rendered = {"Makefile.cage": (origin / "Makefile.cage").read_bytes()}
     for file in sorted(templates.rglob("*")):
         path = file.relative_to(templates).as_posix()
-        if not file.is_file() or "__pycache__" in path:
+        if not file.is_file() or "__pycache__" in path or path in own:
             continue
         if path.endswith(".j2"):
             text = environment.get_template(path).render(values)

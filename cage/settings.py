@@ -2,11 +2,11 @@
 
 import re
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from cage import names
+from cage import agents, names
 from cage.errors import USAGE, CageError
 from cage.text import quote
 
@@ -69,6 +69,17 @@ def readable_file(value: str) -> str:
     raise ValueError("is not a file", "Give the path of a file with PEM certificates.")
 
 
+def one_agent(value: str) -> str:
+    """An agent of the table."""
+    return one_of(*agents.known())(value)
+
+
+def some_agents(value: str) -> str:
+    """Agents of the table, by commas, each once."""
+    chosen = [one_agent(name.strip()) for name in value.split(",")]
+    return ",".join(dict.fromkeys(chosen))
+
+
 def dotfiles(value: str) -> str:
     """A repository as `tc create` takes it; empty stays empty."""
     return names.repository(value, "dotfiles repository") if value else value
@@ -100,8 +111,8 @@ SETTINGS = [
         like(r"(?:[CMS]-)+(?:[!-~]|[A-Z][A-Za-z0-9]+)|F\d\d?", "C-b"), "prefix key of tmux, such as C-b",
     ),
     Setting(
-        "image", "--image", "TRUSTY_CAGE_IMAGE", "slim", "image",
-        one_of("slim", later=("full",)), "flavour of the image: slim (full is not released yet)",
+        "image", "--image", "TRUSTY_CAGE_IMAGE", "full", "image",
+        one_of("full", "slim"), "flavour of the image: full or slim",
     ),
     Setting(
         "base_image", "--base-image", "TRUSTY_CAGE_BASE_IMAGE", "ubuntu:24.04", "image",
@@ -110,6 +121,14 @@ SETTINGS = [
     Setting(
         "ca_bundle", "--ca-bundle", "TRUSTY_CAGE_CA_BUNDLE", "", "image",
         readable_file, "file of certificates to trust, behind a proxy that inspects TLS",
+    ),
+    Setting(
+        "agents", "--agents", "TRUSTY_CAGE_AGENTS", "claude", "image",
+        some_agents, "agents to install, by commas: claude, codex, gemini, opencode",
+    ),
+    Setting(
+        "agent", "--agent", "TRUSTY_CAGE_AGENT", "claude", "session",
+        one_agent, "the agent in the top right pane, one of those",
     ),
     Setting(
         "network", "--network", "TRUSTY_CAGE_NETWORK", "open", "policy",
@@ -148,3 +167,13 @@ def check(key: str, value: str, origin: str = "") -> str:
         why, remedy = error.args
     said = f" (from {origin})" if origin else ""
     raise CageError(f"{quote(value)} for '{key}'{said} {why}", remedy, USAGE)
+
+
+def check_agent(values: Mapping[str, str]) -> None:
+    """Raises CageError where the agent to start is not one of those installed."""
+    if values["agent"] not in values["agents"].split(","):
+        raise CageError(
+            f"the agent {quote(values['agent'])} is not one of the agents {quote(values['agents'])}",
+            f"Add it to 'agents': {values['agents']},{values['agent']}",
+            USAGE,
+        )

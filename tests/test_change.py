@@ -53,7 +53,7 @@ def test_set_does_not_bring_an_upgrade(web, tc, release):
     [
         ("memory", "'memory' is not a setting"),
         ("colour=red", "'colour=red' is not a setting"),
-        ("image=full", "'full' for 'image' is not released yet"),
+        ("network=offline", "'offline' for 'network' is not released yet"),
         ("engine=docker", "a cage's engine can't be changed"),
         ("dotfiles_repo=ext::sh", "'ext::sh' has git run a program of its choice"),
     ],

@@ -30,9 +30,11 @@ def test_defaults_are_those_of_the_table():
         "auth_mode": "api_key",
         "api_key_env": "ANTHROPIC_API_KEY",
         "tmux_prefix": "C-a",
-        "image": "slim",
+        "image": "full",
         "base_image": "ubuntu:24.04",
         "ca_bundle": "",
+        "agents": "claude",
+        "agent": "claude",
         "network": "open",
         "memory": "",
         "cpus": "",
@@ -79,8 +81,11 @@ def test_dotenv_that_is_no_text_is_an_error(home, dotenv):
     assert refused.value.problem == f"can't read '{home}/.env': it is not UTF-8"
 
 
+KNOWN_AGENTS = "Known: claude, codex, gemini, opencode"
 REFUSED = [
-    ("image", "full", "'full' for 'image' is not released yet", "Known: slim"),
+    ("image", "large", "'large' for 'image' is not a value of it", "Known: full, slim"),
+    ("agents", "claude,hal", "'claude,hal' for 'agents' is not a value of it", KNOWN_AGENTS),
+    ("agent", "hal", "'hal' for 'agent' is not a value of it", KNOWN_AGENTS),
     ("network", "offline", "'offline' for 'network' is not released yet", "Known: open"),
     ("engine", "podman", "'podman' for 'engine' is not released yet", "Known: docker"),
     ("shell", "fish", "'fish' for 'shell' is not a value of it", "Known: zsh, bash"),
@@ -107,10 +112,10 @@ def test_value_that_nothing_understands_is_refused_by_name(key, value, problem, 
 
 
 def test_refusal_names_where_the_value_comes_from(dotenv):
-    dotenv("TRUSTY_CAGE_IMAGE=full\n")
+    dotenv("TRUSTY_CAGE_NETWORK=offline\n")
     with pytest.raises(CageError) as refused:
         config.resolve({}, {})
-    assert refused.value.problem == ("'full' for 'image' (from TRUSTY_CAGE_IMAGE in .env) is not released yet")
+    assert refused.value.problem == ("'offline' for 'network' (from TRUSTY_CAGE_NETWORK in .env) is not released yet")
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 # Rendered by trusty-cage 0.0.0. This file is yours: edit it freely, the next session uses it. A re-render
 # merges into your edits and never overwrites them; 'tc diff-recipes minimal' shows them.
 #
-# Environment: CAGE_TMUX_PREFIX, CAGE_SHELL, CAGE_API_KEY_ENV (the name of the key's variable), TERM, COLORTERM.
+# Environment: CAGE_TMUX_PREFIX, CAGE_SHELL, CAGE_START (the command of the agent, from lib/agents), CAGE_API_KEY_ENV
+# (the name of the key's variable), TERM, COLORTERM.
 set -eu
 
 session=dev
 editor='nvim .'
-agent='claude --dangerously-skip-permissions'
+agent=${CAGE_START:-claude}
 
 # shellcheck disable=SC2016 # for the shell of the pane
 # A pane's program is started by a login shell; suspended, it goes on at once; ended, the pane becomes a shell.
