@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# The image: both flavours, the agents, mirrors, a Dockerfile of one's own. 'full' is built from small stand-ins of
+# what lies elsewhere than in the registries of apt, pip and npm.
+
+load cages
+
+setup_file() {
+    local address
+    address=$(ip -4 -oneline address show dev docker0 | awk '{ sub("/.*", "", $4); print $4 }')
+    "$BATS_TEST_DIRNAME/stand-ins" "$BATS_FILE_TMPDIR/mirror" "$address" 3>&- &
+    echo $! >"$BATS_FILE_TMPDIR/mirror.pid"
+    make_repo "$BATS_FILE_TMPDIR/image"
+    TRUSTY_CAGE_IMAGE=full tc create "$BATS_FILE_TMPDIR/image" --render-only --agents gemini
+    for _ in {1..100}; do
+        [ ! -e "$BATS_FILE_TMPDIR/mirror/build-args" ] || break
+        sleep 0.1
+    done
+    sed 's/^/BUILD_ARGS += /' "$BATS_FILE_TMPDIR/mirror/build-args" >>"$TRUSTY_CAGE_HOME/envs/image/local.mk"
+}
+
+setup() {
+    ENV=$TRUSTY_CAGE_HOME/envs/image
+}
+
+teardown_file() {
+    kill "$(cat "$BATS_FILE_TMPDIR/mirror.pid")" || true
+    remove_cage image
+    remove_cage own
+}
+
+build() {
+    CAGE_MISSING=ok make -C "$ENV" image "$@"
+}
+
+in_image() {
+    docker run --rm --network none --env HOME=/home/trustycage "$(cat "$ENV/.state/image")" sh -euc "$1"
+}
+
+# What the last build did anew.
+rebuilt() {
+    grep -B 1 'Running in' "$ENV/.state/log/build-image" | grep '^Step'
+}
+
+@test "full: all that is pinned is fetched from the mirrors of local.mk, tools lie outside the home" {
+    mkdir -p "$ENV/image/home/.gemini"
+    echo mine >"$ENV/image/home/.gemini/GEMINI.md"
+    HTTP_PROXY=http://me:password-of-the-proxy@127.0.0.1:9 build
+    run -0 in_image 'for program in nvim vim vi python python3 python3.12; do $program --version; done; uv --version; node -v'
+    [ "$(grep -c 'NVIM v9.9.9' <<<"$output")" = 3 ]
+    [ "$(grep -c 'Python 3.12.99' <<<"$output")" = 3 ]
+    says 'uv 0.'
+    says 'v24.'
+    run -0 in_image 'cat ~/.gemini/GEMINI.md; ls ~/.config/nvim ~/.local/share/nvim/lazy/ ~/.config/nvim/lua/plugins; cat ~/.zshrc'
+    says mine
+    says init.lua
+    says lazy.nvim
+    says catppuccin
+    says cage.lua
+    says robbyrussell
+    run -0 in_image 'du -sm /home/trustycage | cut -f 1'
+    [ "$output" -le 1 ]
+}
+
+@test "the image's history and its inspection know no proxy's password" {
+    run -0 docker history --no-trunc "$(cat "$ENV/.state/image")"
+    says_not password-of-the-proxy
+    run -0 docker inspect "$(cat "$ENV/.state/image")"
+    says_not password-of-the-proxy
+}
+
+@test "a second build of the same recipe builds nothing" {
+    run -0 build
+    says_not BUILD
+    local before
+    before=$(docker image inspect --format '{{.Id}}' "$(cat "$ENV/.state/image")")
+    touch "$ENV/.state/build-image"
+    build
+    run rebuilt
+    [ -z "$output" ] || { echo "$output"; false; }
+    [ "$(docker image inspect --format '{{.Id}}' "$(cat "$ENV/.state/image")")" = "$before" ]
+}
+
+@test "another version of an agent rebuilds its layer alone; bytes that are not the pinned ones stop and name the line" {
+    none=$(printf '0%.0s' {1..64})
+    run ! build "BUILD_ARGS=$(paste -sd ' ' "$BATS_FILE_TMPDIR/mirror/build-args") GEMINI_SHA256_AMD64=$none GEMINI_SHA256_ARM64=$none"
+    says 'error: GEMINI: @google/gemini-cli@'
+    says 'is not what is pinned'
+    says "'ARG GEMINI_SHA256_"
+    [ "$(rebuilt | wc -l)" = 1 ]
+    [[ $(rebuilt) == *'steps/agent gemini'* ]]
+    run ! build "BUILD_ARGS=$(paste -sd ' ' "$BATS_FILE_TMPDIR/mirror/build-args") NEOVIM_SHA256_AMD64=$none NEOVIM_SHA256_ARM64=$none"
+    says 'error: NEOVIM: '
+    says "'ARG NEOVIM_SHA256_"
+}
+
+@test "a source that can't be reached stops the build and names the line" {
+    local line
+    for line in NEOVIM_URL=http://127.0.0.1:1/x PYENV_URL=http://127.0.0.1:1/x PYTHON_URL=http://127.0.0.1:1/x GIT_URL=git://127.0.0.1:1; do
+        run ! build "BUILD_ARGS=$(grep -v "^${line%%=*}" "$BATS_FILE_TMPDIR/mirror/build-args" | paste -sd ' ') $line"
+        says "'ARG ${line%%=*}='"
+        says "BUILD_ARGS += ${line%%=*}="
+    done
+}
+
+@test "a build argument with a password is refused: the history would show it" {
+    run ! build 'BUILD_ARGS=GIT_URL=https://me:secret@git.example.com'
+    says "the build argument 'GIT_URL' holds a user or a password"
+    says_not secret
+}
+
+@test "slim, by the other builder: each agent answers --version, and knows where it is" {
+    local other=$PATH
+    [ ! -x /usr/bin/docker ] || other=/usr/bin:$PATH
+    : >"$ENV/local.mk"
+    PATH=$other DOCKER_BUILDKIT=1 build CAGE_IMAGE=slim CAGE_AGENTS=claude,codex,gemini,opencode
+    run -0 in_image 'claude --version; codex --version; gemini --version; opencode --version'
+    says '(Claude Code)'
+    says 'codex-cli'
+    [ "${#lines[@]}" = 4 ]
+    run -0 in_image 'cmp ~/.claude/CLAUDE.md /etc/cage/README.md; cmp ~/.codex/AGENTS.md ~/.config/opencode/AGENTS.md; test ! -w /opt/codex'
+    run -0 in_image 'find /home/trustycage ! -user trustycage'
+    [ -z "$output" ]
+}
+
+@test "create --dockerfile: what the image lacks is named; mended, the same command goes on" {
+    printf 'FROM %s\nRUN useradd --uid 1001 trustycage\n' "$TRUSTY_CAGE_BASE_IMAGE" >"$BATS_TEST_TMPDIR/Dockerfile"
+    run ! tc create "$BATS_FILE_TMPDIR/image" --name own --shell bash --no-attach --dockerfile "$BATS_TEST_TMPDIR/Dockerfile"
+    says "a user 'trustycage' with user and group id 1000"
+    says "the program 'tmux'"
+    says "the program 'git'"
+    says_not "the program 'bash'"
+    says "$TRUSTY_CAGE_HOME/envs/own/Dockerfile"
+    slim=$(docker image ls --quiet --filter label=trusty-cage.shared=1 --filter 'reference=trusty-cage' | head -n 1)
+    printf 'FROM %s\nCOPY extra /extra\n' "$slim" >"$TRUSTY_CAGE_HOME/envs/own/Dockerfile"
+    echo more >"$TRUSTY_CAGE_HOME/envs/own/image/extra"
+    run -0 tc create "$BATS_FILE_TMPDIR/image" --name own --no-attach
+    run -0 tc exec own -- cat /extra
+    says more
+    run -0 tc render own
+    says 'own: up to date'
+    grep -q 'COPY extra' "$TRUSTY_CAGE_HOME/envs/own/Dockerfile"
+    run -1 tc create "$BATS_FILE_TMPDIR/image" --name other --dockerfile "$BATS_TEST_TMPDIR/none"
+    says "can't be read: No such file or directory"
+}
+
+@test "README: the command that removes the images no cage uses" {
+    run -0 grep -F 'docker image prune --all --filter label=trusty-cage.shared=1' "$BATS_TEST_DIRNAME/../README.md"
+}
