@@ -19,7 +19,7 @@ setup() {
     git -C "$SOURCE" remote add origin https://example.com/upstream.git
     echo dirty >>"$SOURCE/README"
     run -0 tc create "$SOURCE" --no-attach
-    says "1 uncommitted files of $SOURCE are not taken"
+    says "1 uncommitted file of $SOURCE is not taken"
     says "Created cage '$NAME'."
     [ "$(git -C "$CLONE" remote get-url origin)" = https://example.com/upstream.git ]
     [ "$(git -C "$CLONE" log --format=%s)" = First ]

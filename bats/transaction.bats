@@ -250,7 +250,7 @@ SH
     docker exec --interactive isolated-dev-gone bash -eu <<<'echo done >work.txt; git add work.txt; git commit -q -m Work; echo open >open.txt'
     run -0 tc destroy gone -y
     says '2 added'
-    says '1 commits inside'
+    says '1 commit inside'
     while IFS= read -r line; do
         case $line in 'Un-exported work:  '*) bash -c "${line#Un-exported work:  }" ;; esac
     done <<<"$output"

@@ -224,7 +224,7 @@ class Verdict:
     def summary(self):
         """The line that counts."""
         marks = list(self.marks().values())
-        conflicts = f"{len(self.conflicts)} conflicts, " if self.conflicts else ""
+        conflicts = f"{counted(self.conflicts, 'conflict')}, " if self.conflicts else ""
         return (
             f"{marks.count('A')} added, {marks.count('M')} changed, {marks.count('D')} deleted, "
             f"{conflicts}{len(self.refused)} refused, {self.held} held back"
@@ -320,7 +320,7 @@ class Arrival:
     def summary(self):
         """The line that counts."""
         gone = sum(e is None for e in self.sent.values())
-        return f"{len(self.sent) - gone} to the cage, {gone} deleted there, {len(self.conflicts)} conflicts"
+        return f"{len(self.sent) - gone} to the cage, {gone} deleted there, {counted(self.conflicts, 'conflict')}"
 
     def report(self):
         """What a person reads before they agree; safe to print."""
@@ -344,6 +344,11 @@ def runner(path, now, before):
         if re.search(pattern, path, re.IGNORECASE):
             return by
     return "a new executable" if now.mode == "100755" and (not before or before.mode != now.mode) else ""
+
+
+def counted(things, noun):
+    """How many THINGS there are, with their NOUN."""
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def bounded(lines):
