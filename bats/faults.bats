@@ -324,6 +324,28 @@ SH
     gone one
 }
 
+@test "destroy: work that can't be kept for the trash is not destroyed without --force" {
+    make_repo one
+    run -0 tc create "$PWD/one" --no-attach
+    docker exec isolated-dev-one sh -c 'echo precious >work.txt'
+    mkdir bin
+    printf '#!/bin/sh\ncase $* in *" bundle "*) exit 1 ;; esac\nPATH=${PATH#*:}\nexec git "$@"\n' >bin/git
+    chmod 755 bin/git
+    PATH=$PWD/bin:$PATH run -3 tc destroy one -y
+    says 'could be kept for the trash, so nothing was destroyed'
+    says 'tc destroy one --force'
+    run -0 docker exec isolated-dev-one cat work.txt
+    # Commits that git can't count are taken for work.
+    docker exec isolated-dev-one sh -c 'rm work.txt; printf "%040d\n" 7 >.git/refs/heads/main'
+    run -3 tc destroy one -y
+    says '0 deleted, 0 refused, 0 held back, ? commits inside'
+    says 'nothing was destroyed'
+    run -0 docker exec isolated-dev-one cat README
+    run -0 tc destroy one -y --force
+    says 'warning: not all of the work could be kept for the trash'
+    gone one
+}
+
 @test "a home folder with blanks and other letters, umask 000" {
     make_repo two
     export TRUSTY_CAGE_HOME="$PWD/a house für \$HOME's"
