@@ -109,9 +109,14 @@ synced: plan
 	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the cage?'
 	$(Q)$(PAUSED) { tar -C $(S) -cf - stage/expect stage/delete stage/write stage/base; \
 		[ ! -s $(S)/stage/write ] || tar -C repo -cf - --null -T $(S)/stage/write; } \
-		| $(HELPER) --user 1000:1000 --mount "$(VOLUME),dst=/project" -- "$$(cat $(S)/guard-image)" receive >.history/base.new
+		| $(HELPER) --user 1000:1000 --mount "$(VOLUME),dst=/project" -- "$$(cat $(S)/guard-image)" receive >.history/base.new 2>$(S)/helper.err \
+		|| bash lib/unwritten sync
 	$(Q)mv .history/base.new .history/base
 	$(Q)$(tell) "Cage '@name@' has the host's changes."
+
+# Asked where something failed: is it the engine that went away?
+reached: | $(S)
+	$(Q)"$$CAGE_ENGINE" version >/dev/null 2>$(S)/reached || bash lib/unreachable <$(S)/reached || true
 
 # Un-exported work, for status and before anything is destroyed.
 counted: seen
@@ -129,4 +134,4 @@ kept:
 	$(Q)cmp -s $(S)/old-tree $(S)/new-tree || $(GIT) --git-dir=$(S)/incoming.git bundle create --quiet \
 		".history/$$CAGE_TO.bundle" refs/heads/work $$(sed 's/^/^/' $(S)/parent)
 
-.PHONY: apply branched count counted export incoming kept plan question stage sync synced undone
+.PHONY: apply branched count counted export incoming kept plan question reached stage sync synced undone

@@ -1,0 +1,227 @@
+#!/usr/bin/env bats
+# An engine that stops, crashes or is restarted in the middle of a verb, refuses the user, or has a full disk: that is
+# said, and the same verb finishes once it is mended. On an engine of the tests' own.
+
+load cages
+
+setup_file() {
+    [ "$(id -u)" = 0 ] || skip 'starts an engine of its own'
+    export E=$BATS_FILE_TMPDIR/engine OWN=$BATS_TEST_DIRNAME/own-engine
+    mkdir -p "$E" "$BATS_FILE_TMPDIR/shadow"
+    ln -s "$BATS_TEST_DIRNAME/fault" "$BATS_FILE_TMPDIR/shadow/docker"
+    "$OWN" open "$E"
+    "$OWN" start "$E"
+    local guard
+    tc create "$BATS_SUITE_TMPDIR/empty" --name engine --render-only >/dev/null
+    CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/engine" guard-image >/dev/null
+    guard=$(cat "$TRUSTY_CAGE_HOME/envs/engine/.state/guard-image")
+    rm -rf "$TRUSTY_CAGE_HOME/envs/engine"
+    docker save "$guard" "$TRUSTY_CAGE_BASE_IMAGE" | docker --host "unix://$E/sock" load >/dev/null
+    export DOCKER_HOST=unix://$E/sock CAGE=engine CLONE=$TRUSTY_CAGE_HOME/envs/engine/repo
+    make_repo "$BATS_FILE_TMPDIR/engine-repo"
+    slim engine
+    tc create "$BATS_FILE_TMPDIR/engine-repo" --name engine --no-attach >&2
+}
+teardown_file() {
+    [ ! -e "${E:-}/name" ] || "$OWN" close "$E"
+    rm -rf "$TRUSTY_CAGE_HOME/envs/engine"
+}
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+teardown() {
+    docker version >/dev/null 2>&1 || "$OWN" start "$E"
+    mount -o remount,size=4g "$E/data"
+    remove_cage other
+}
+
+# The engine's disk has $1 megabytes left.
+room() {
+    mount -o "remount,size=$(($(df -k --output=used "$E/data" | tail -n 1) + $1 * 1024))k" "$E/data"
+}
+
+# The recipes of the cage $1, with an image that is made in no time, after the instruction $2, of the repository $3.
+slim() {
+    tc create "${3:-$BATS_FILE_TMPDIR/engine-repo}" --name "$1" --shell bash --render-only >/dev/null
+    cat >"$TRUSTY_CAGE_HOME/envs/$1/Dockerfile" <<DOCKERFILE
+ARG CAGE_BASE_IMAGE
+FROM \${CAGE_BASE_IMAGE}
+${2:-}
+RUN useradd --create-home --uid 1000 trustycage && mkdir /home/trustycage/project && chown 1000 /home/trustycage/project
+DOCKERFILE
+}
+
+# fault 'ACT HOW PATTERN' COMMAND …: at the call that matches PATTERN, before or during it, the engine is made to ACT.
+fault() {
+    local act how pattern
+    read -r act how pattern <<<"$1"
+    export FAULT_ONCE=$BATS_TEST_TMPDIR/fault.$RANDOM.$RANDOM
+    FAULT_DO="$OWN $act $E" FAULT_HOW=$how FAULT_ON=$pattern PATH=$BATS_FILE_TMPDIR/shadow:$PATH run "${@:2}" </dev/null
+    echo "$1: $status"
+    echo "$output"
+    [ -d "$FAULT_ONCE" ]
+}
+
+# The engine goes away at each of the calls: 4 and a sentence, once; when it is back, the same command ends well.
+survives() {
+    local command=$1 call
+    for call in "${@:2}"; do
+        # shellcheck disable=SC2086 # a command and its arguments
+        fault "$call" $command
+        [ "$status" = 4 ]
+        [ "$(grep -c "error: the engine 'docker' can't be reached" <<<"$output")" = 1 ]
+        says 'tc doctor'
+        "$OWN" start "$E"
+        # shellcheck disable=SC2086
+        run $command </dev/null
+        [ "$status" = 0 ] || { echo "$output"; tail -n 5 "$E/log"; return 1; }
+        [ -z "$(docker ps --all --quiet --filter name=helper)" ]
+    done
+}
+
+@test "create: the engine goes away at any step; once it is back, the same command finishes" {
+    local command="tc create $BATS_FILE_TMPDIR/engine-repo --name other --shell bash --no-attach"
+    slim other 'RUN sleep 1'
+    for call in 'stop during docker build .*Dockerfile' 'crash before docker create .*[.]guard' \
+        'stop before docker run .*[.]helper' 'crash before docker exec .* policy apply' 'stop before docker start .*other$'; do
+        survives "$command" "$call"
+        [ "$(tc exec other -- cat README)" = hello ]
+        [ "$(docker ps --all --quiet --filter label=trusty-cage.env=other | wc -l)" = 2 ]
+        [ "$(docker volume ls --quiet --filter label=trusty-cage.env=other | wc -l)" = 2 ]
+        remove_cage other
+        slim other 'RUN sleep 1'
+    done
+}
+
+@test "start, stop, status and exec: the engine goes away in the middle" {
+    for call in 'stop before docker start .*[.]guard$' 'crash before docker start .*engine$'; do
+        run -0 tc stop engine
+        survives 'tc start engine' "$call"
+    done
+    survives 'tc stop engine' 'stop before docker stop'
+    survives 'tc status engine' 'crash before docker container inspect'
+    run -0 tc start engine
+    survives 'tc exec engine -- sleep 1' 'stop during docker exec .*sleep' 'crash during docker exec .*sleep'
+}
+
+@test "export and sync: the engine goes away in the middle, and the work arrives whole" {
+    for call in 'stop before docker pause' 'crash during docker run .*[.]helper'; do
+        run -0 tc start engine
+        docker exec isolated-dev-engine sh -c "echo '$call' >README; rm -f lib/code.txt"
+        survives 'tc export engine -y' "$call"
+        [ "$(cat "$CLONE/README")" = "$call" ]
+        run -0 tc export engine --undo -y
+        run -0 tc start engine
+        echo "$call" >>"$CLONE/run.sh"
+        survives 'tc sync engine -y --take host' "$call"
+        run -0 tc exec engine -- tail -n 1 run.sh
+        says "$call"
+        git -C "$CLONE" checkout --quiet .
+        run -0 tc sync engine -y --take host
+    done
+}
+
+@test "the engine is restarted in the middle: an error, or none, and the same verb finishes" {
+    for call in 'during docker start .*[.]guard$' 'before docker run .*[.]helper' 'before docker unpause'; do
+        verb='export engine -y'
+        run -0 tc start engine
+        docker exec isolated-dev-engine sh -c "echo '$call' >README"
+        [[ $call != *start* ]] || { tc stop engine; verb='start engine'; }
+        # shellcheck disable=SC2086 # a verb and its option
+        fault "restart $call" tc $verb
+        [ "$status" = 0 ] || says 'error: '
+        # shellcheck disable=SC2086
+        run -0 tc $verb
+    done
+    [ "$(cat "$CLONE/README")" = "$call" ]
+    git -C "$CLONE" checkout --quiet .
+}
+
+@test "destroy: the engine goes away in the middle; once it is back, all of it goes and no work is lost" {
+    for call in 'crash during docker run .*[.]helper' 'stop before docker volume rm'; do
+        slim other
+        run -0 tc create "$BATS_FILE_TMPDIR/engine-repo" --name other --shell bash --no-attach
+        docker exec isolated-dev-other sh -c 'echo precious >work.txt'
+        survives 'tc destroy other -y' "$call"
+        [ -z "$(docker ps --all --quiet --filter label=trusty-cage.env=other)" ]
+        [ -z "$(docker volume ls --quiet --filter label=trusty-cage.env=other)" ]
+        bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/other-*/branch.bundle')
+        git -C "$TRUSTY_CAGE_HOME/envs/other/repo" fetch --quiet "$bundle" work
+        [ "$(git -C "$TRUSTY_CAGE_HOME/envs/other/repo" show FETCH_HEAD:work.txt)" = precious ]
+        rm -rf "$TRUSTY_CAGE_HOME"/trash/other-* "$TRUSTY_CAGE_HOME/envs/other"
+    done
+}
+
+@test "a disk of the engine's that is full: create says so; with room again the same command finishes" {
+    mkdir large && make_repo large/repo
+    head -c 60000000 /dev/urandom >large/repo/large && git -C large/repo add large && git -C large/repo commit --quiet --message large
+    slim other '' "$PWD/large/repo"
+    run -0 env CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/other" image
+    room 30
+    run -1 tc create "$PWD/large/repo" --name other --shell bash --no-attach
+    says "error: the engine's disk is full"
+    room 4000
+    run -0 tc create "$PWD/large/repo" --name other --shell bash --no-attach
+    run -0 tc exec other -- sha256sum large
+    says "$(sha256sum <large/repo/large | cut -c 1-64)"
+    run -0 tc export other -y
+    says 'Nothing new to export'
+
+    # The way in: the whole of what is sent, or what was there.
+    head -c 70000000 /dev/urandom >"$TRUSTY_CAGE_HOME/envs/other/repo/large"
+    echo sent >"$TRUSTY_CAGE_HOME/envs/other/repo/README"
+    room 30
+    run -1 tc sync other -y
+    says "error: the engine's disk is full"
+    run -0 tc exec other -- sha256sum large
+    says "$(sha256sum <large/repo/large | cut -c 1-64)"
+    room 4000
+    run -0 tc sync other -y
+    run -0 tc exec other -- sha256sum large
+    says "$(sha256sum <"$TRUSTY_CAGE_HOME/envs/other/repo/large" | cut -c 1-64)"
+    run -0 tc exec other -- cat README
+    says sent
+    run -0 tc exec other -- sh -c 'ls -A | grep trusty-cage || true'
+    says_not trusty-cage
+}
+
+@test "the engine crashes while the cage is paused: any way in goes on" {
+    run -0 tc start engine
+    docker exec isolated-dev-engine sh -c 'echo kept >work.txt; sync'
+    docker pause isolated-dev-engine
+    "$OWN" crash "$E"
+    run -4 tc start engine
+    "$OWN" start "$E"
+    run -0 tc exec engine -- cat work.txt
+    says kept
+    run -0 tc exec engine -- rm work.txt
+}
+
+@test "the engine crashes amid a container's start and stays confused: the remedy that is named helps" {
+    run -0 tc stop engine
+    fault 'crash during docker start .*[.]guard$' tc start engine
+    [ "$status" = 4 ]
+    says "error: the engine 'docker' can't be reached"
+    "$OWN" start "$E"
+    run tc start engine
+    if [ "$status" != 0 ]; then
+        says "error: the engine could not start a container of this cage"
+        says 'tc make engine recreate'
+        run -0 tc make -y engine recreate
+    fi
+    run -0 tc exec engine -- cat run.sh
+    says 'echo run'
+}
+
+@test "a socket that refuses the user: 4, and the command that lets him in" {
+    own=$(mktemp -d /tmp/own.XXXXXX)
+    cp -a "$TRUSTY_CAGE_HOME/envs/engine" "$own/"
+    chown -R nobody "$own"
+    for verb in start export destroy; do
+        rm -f "$own/code"
+        CAGE_EXIT_FILE=$own/code run -2 setpriv --reuid nobody --clear-groups make -C "$own/engine" $verb </dev/null
+        [ "$(cat "$own/code")" = 4 ]
+        says 'permission denied'
+        says "error: the engine 'docker' can't be reached"
+        says 'sudo usermod -aG docker nobody'
+    done
+    rm -rf "$own"
+}
