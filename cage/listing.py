@@ -1,8 +1,10 @@
 """tc list: all cages in one table, with one call of the engine."""
 
 import json
+import os
 import subprocess
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 
 from cage import home, meta, names, parse, pristine
@@ -12,6 +14,7 @@ from cage.text import fail, printable, warn
 FIELDS = ("name", "status", "created_at", "auth_mode", "edited", "repo_url")
 HEADS = ("NAME", "STATUS", "CREATED", "AUTH", "EDITED", "REPOSITORY")
 PATIENCE = 10
+MADE, HALF_MADE = "made", "half made"
 
 # The engine's word for a container's state, and the one that is shown.
 SHOWN = {"exited": "stopped", "created": "stopped", "dead": "stopped"}
@@ -20,17 +23,21 @@ SHOWN = {"exited": "stopped", "created": "stopped", "dead": "stopped"}
 def listing(args: Namespace) -> int:
     """Print every cage; a folder that can't be read is shown as bad, and the end is 1."""
     folders = _folders()
-    states = _states() if folders else {}
+    # The engine answers while the folders are read.
+    asked = _ask() if folders else None
     rows, problems = [], []
     for folder in folders:
         try:
-            row = _row(folder, states)
+            row = _row(folder)
             unread = parse.everything(folder, row["edited"] or [])
             problems += [parse.unread(folder.name, problem) for problem in unread]
             rows.append(row)
         except (CageError, OSError) as error:
             problems.append(error if isinstance(error, CageError) else _unreadable(error))
             rows.append({**dict.fromkeys(FIELDS, ""), "name": folder.name, "status": "bad"})
+    states = _states(asked) if folders else {}
+    for row in rows:
+        row["status"] = _status(row, states)
     if states is None:
         warn("the engine does not answer, so no status is known", "Start it, or: docker info")
     print(json.dumps(rows, indent=2) if args.json else _table(rows))
@@ -47,7 +54,8 @@ def _folders() -> list[Path]:
     return [path for path in found if path.is_dir() and not path.name.startswith(".new-")]
 
 
-def _row(folder: Path, states: dict[str, str] | None) -> dict[str, object]:
+def _row(folder: Path) -> dict[str, object]:
+    """What the folder tells; whether a cage that was made is running, the engine knows."""
     names.check(folder.name)
     try:
         fields = meta.read(folder)
@@ -59,34 +67,49 @@ def _row(folder: Path, states: dict[str, str] | None) -> dict[str, object]:
     return {
         **dict.fromkeys(FIELDS),
         **{key: printable(value) for key, value in shown.items()},
-        "status": _status(folder, states),
+        "status": MADE if os.path.exists(f"{folder}/.history/created") else HALF_MADE,  # noqa: PTH110
         "edited": pristine.edited(folder),
     }
 
 
-def _status(folder: Path, states: dict[str, str] | None) -> str:
+def _status(row: dict[str, object], states: dict[str, str] | None) -> object:
+    if row["status"] not in (MADE, HALF_MADE):
+        return row["status"]
     if states is None:
         return "unknown"
-    if not (folder / ".history" / "created").exists():
-        return "half made"
-    state = states.get(folder.name, "removed")
+    if row["status"] == HALF_MADE:
+        return HALF_MADE
+    state = states.get(row["name"], "removed")
     return SHOWN.get(state, state)
 
 
-def _states() -> dict[str, str] | None:
-    """Each cage's container's state, by the cage's name; None if the engine does not answer."""
+def _ask() -> subprocess.Popen[str] | None:
+    """Ask the engine for the states of this home's containers; None if it can't be asked or need not be."""
     if not (home_id := home.home_id()):
-        return {}
+        return None
     row = '{{.Label "trusty-cage.env"}}\t{{.Names}}\t{{.State}}'
     command = ["docker", "ps", "--all", "--no-trunc"]
     command += ["--filter", f"label=trusty-cage.home={home_id}", "--format", row]
+    with suppress(OSError):
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, errors="replace",
+        )  # fmt: skip
+    return None
+
+
+def _states(asked: subprocess.Popen[str] | None) -> dict[str, str] | None:
+    """Each cage's container's state, by the cage's name; None if the engine does not answer."""
+    if asked is None:
+        return None if home.home_id() else {}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
-    except (OSError, subprocess.TimeoutExpired):
+        said = asked.communicate(timeout=PATIENCE)[0]
+    except subprocess.TimeoutExpired:
+        asked.kill()
         return None
-    if done.returncode:
+    if asked.returncode:
         return None
-    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    rows = [line.split("\t") for line in said.splitlines()]
     return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == f"isolated-dev-{row[0]}"}
 
 

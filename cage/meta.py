@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import stat
 import time
 from pathlib import Path
 
@@ -87,9 +88,9 @@ def write(folder: Path, fields: Fields) -> None:
 
 
 def _load(path: Path) -> Fields:
-    if path.exists() and not path.is_file():
-        raise _bad(path, "is not a file")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _bad(path, "is not a file")
         with path.open("rb") as file:
             fields = json.loads(file.read(LARGEST).decode(errors="surrogateescape"))
     except PermissionError:
@@ -109,8 +110,8 @@ def _check_names(path: Path, fields: Fields, name: str) -> None:
             raise _bad(path, f"has {quote(fields.get(key))} as '{key}', not '{value}'")
     # The home may have been moved since; nothing is ever opened by this field.
     clone = fields.get("host_clone_path")
-    own = isinstance(clone, str) and ".." not in Path(clone).parts
-    if not own or Path(clone).parts[-3:] != ("envs", name, "repo"):
+    parts = [part for part in str(clone).split("/") if part not in ("", ".")]
+    if ".." in parts or parts[-3:] != ["envs", name, "repo"]:
         raise _bad(path, f"has {quote(clone)} as 'host_clone_path', not its own clone")
 
 

@@ -1,6 +1,9 @@
 """Whose a file in a cage's folder is, and what its user changed in it."""
 
+import json
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import cage
@@ -19,6 +22,11 @@ MAKEFILES = ("Makefile", "export.mk", MACHINERY, ONCE)
 COPIES = ".rendered"
 VERSION = ".version"
 KEPT = Path(".history", "recipes")
+
+# What edited() found, and a mark of each file that it looked at.
+FOUND = ".state/edited"
+# A file that was changed less than these seconds ago may change again within the same tick of the clock.
+UNSETTLED = 2
 
 
 def is_yours(path: str) -> bool:
@@ -44,8 +52,41 @@ def copied(folder: Path) -> list[str]:
 
 
 def edited(folder: Path) -> list[str]:
-    """The paths whose live file is not what was last rendered."""
-    return [path for path in copied(folder) if live(folder, path) != base(folder, path)]
+    """The paths whose live file is not what was last rendered.
+
+    Files are read once: what was found holds while none has another inode or time of change,
+    which no edit leaves as they were, whatever it does to size and date.
+    """
+    try:
+        with open(f"{folder}/{FOUND}", "rb") as file:  # noqa: PTH123 (list reads hundreds)
+            known = json.load(file)
+        if known["marks"] == {path: _mark(folder, path) for path in known["marks"]}:
+            return known["edited"]
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    return _look(folder)
+
+
+def _look(folder: Path) -> list[str]:
+    """What edited() says, from the files themselves; kept if it can be."""
+    paths = copied(folder)
+    above = {os.path.dirname(f"{COPIES}/{path}") for path in paths}  # noqa: PTH120
+    marks = {path: _mark(folder, path) for path in (*above, *paths)}
+    found = [path for path in paths if live(folder, path) != base(folder, path)]
+    newest = max((mark[1] for mark in marks.values() if mark), default=0)
+    if newest < (time.time() - UNSETTLED) * 1e9:
+        with suppress(OSError):
+            home.write(folder / FOUND, json.dumps({"edited": found, "marks": marks}).encode(), sync=False)
+    return found
+
+
+def _mark(folder: Path, path: str) -> list[int] | None:
+    """What changes whenever the file is written, renamed or replaced; None if it is gone."""
+    try:
+        found = os.stat(f"{folder}/{path}")  # noqa: PTH116 (list asks for thousands)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return [found.st_ino, found.st_ctime_ns]
 
 
 def live(folder: Path, path: str) -> bytes | None:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import sh
-
 from cage.errors import FAILED, INTERRUPTED
+from cage.foreground import sh
 from cage.surroundings import clean_environment, no_make
 
 
