@@ -10,6 +10,9 @@ INDEX := pypi
 # Which bats files 'make bats' runs.
 BATS := bats
 
+# Options of dev/bench. Half an hour as it is, on a machine with nothing else to do.
+BENCH :=
+
 ##@ Everyday
 
 demo: ## Do the main job on a real repository (DEMO_REPO=URL for another than this one)
@@ -31,6 +34,10 @@ pytest: .venv/dev ## Run the Python tests
 
 bats: .venv/dev ## Run the tests of what a user types (BATS=bats/life.bats for one file)
 	dev/run bats --timing --print-output-on-failure $(BATS)
+
+bench: ## Compare with older releases and with the floor; refresh the README's table and figure (BENCH='--rounds 3')
+	@bash dev/setup test
+	dev/run dev/bench --readme $(BENCH)
 
 format: .venv/dev ## Rewrite the Python in the house's form
 	dev/run ruff check --fix .
@@ -62,4 +69,4 @@ help: ## Show this
 	@bash dev/setup lint
 
 .DEFAULT_GOAL := help
-.PHONY: bats build clean demo format help lint publish publish-test pytest test
+.PHONY: bats bench build clean demo format help lint publish publish-test pytest test

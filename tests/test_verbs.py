@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from conftest import ROOT
 
 
 def line(verb, **variables):
@@ -227,3 +228,23 @@ def test_start_imports_nothing_heavy(words, web, engine):
     assert "cage.cli" in loaded
     heavy = {"jinja2", "sh", "dotenv", "inspect", "asyncio", "logging", "typing", "dataclasses"}
     assert loaded & heavy == set()
+
+
+def test_make_is_run_through_sh_without_its_coroutines(web):
+    command = [sys.executable, "-X", "importtime", "-m", "cage", "stop", "web"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = {row.rsplit("|", 1)[-1].strip() for row in done.stderr.splitlines()}
+    assert "sh" in loaded
+    assert loaded & {"asyncio", "jinja2", "dotenv"} == set()
+
+
+def test_release_of_sh_that_needs_more_gets_it(tmp_path):
+    (tmp_path / "sh.py").write_text("import asyncio\nloop = asyncio.get_event_loop_policy\n")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]);"
+        "from cage.foreground import sh; import asyncio; print(sh.loop is asyncio.get_event_loop_policy)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == "True\n"
