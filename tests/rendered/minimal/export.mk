@@ -61,9 +61,9 @@ apply: plan
 	$(Q)bash lib/check
 	$(Q)[ ! -s $(S)/stage/backup ] || rsync --archive --ignore-existing --from0 --files-from=$(S)/stage/backup \
 		-- repo/ "$$(cat $(S)/backup)/files/"
-	$(Q)cd repo && xargs -0 rm -f -- <../$(S)/stage/delete
-	$(Q)cd repo && { xargs -0 rmdir -- <../$(S)/stage/rmdir 2>/dev/null || true; }
-	$(Q)rm -rf $(S)/rsync && mkdir $(S)/rsync
+	$(Q)[ ! -s $(S)/stage/delete ] || { cd repo && xargs -0 rm -f -- <../$(S)/stage/delete; }
+	$(Q)[ ! -s $(S)/stage/rmdir ] || { cd repo && { xargs -0 rmdir -- <../$(S)/stage/rmdir 2>/dev/null || true; }; }
+	$(Q)[ ! -s $(S)/stage/write ] || { rm -rf $(S)/rsync && mkdir $(S)/rsync; }
 	$(Q)[ ! -s $(S)/stage/write ] || rsync --links --perms --ignore-times --no-implied-dirs --temp-dir="$$PWD/$(S)/rsync" --from0 --files-from=$(S)/stage/write $(progress) \
 		-- $(S)/stage/tree/ repo/ || $(die) 1 'the export was written only in part' 'Finish it: @export@'
 	$(Q)bash lib/exported
