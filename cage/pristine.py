@@ -108,16 +108,22 @@ def put(folder: Path, path: str, data: bytes, sync: bool = True) -> None:
     """Write a file of a cage's folder. What an image is built from is no secret."""
     target = folder / path
     home.make_folder(target.parent)
-    built = path.startswith(("image/", "guard/"))
-    home.write(target, data, 0o644 if built else 0o600, sync)
+    home.write(target, data, _mode(path), sync)
 
 
 def put_new(folder: Path, files: dict[str, bytes]) -> None:
-    """Write the files of a cage that is new."""
+    """Write the files of a cage that is new, into a draft that is moved to its place whole."""
     for path, data in files.items():
-        put(folder, path, data, sync=False)
-        put(folder, f"{COPIES}/{path}", data, sync=False)
+        for new, mode in ((folder / path, _mode(path)), (folder / COPIES / path, 0o600)):
+            home.make_folder(new.parent)
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(data)
     put(folder, f"{COPIES}/{VERSION}", cage.__version__.encode())
+
+
+def _mode(path: str) -> int:
+    return 0o644 if path.startswith(("image/", "guard/")) else 0o600
 
 
 def _bytes(folder: Path, path: str) -> bytes | None:
