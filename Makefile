@@ -27,6 +27,7 @@ lint: .venv/dev ## Check the Python, the shell and what macOS couldn't run
 	dev/run ruff check .
 	dev/run ruff format --check .
 	dev/run dev/lint-shell
+	dev/run hadolint tests/rendered/*/Dockerfile tests/rendered/*/guard/Dockerfile
 	dev/lint-portable
 
 pytest: .venv/dev ## Run the Python tests

@@ -34,8 +34,61 @@ screen_shows() {
     screen_shows 'Return: tc attach life'
 }
 
+# Where the borders are in what the terminal shows: the column of the upright one, the row of the other, in percent.
+borders() {
+    tmux -L life capture-pane -p | python3 -c '
+import sys
+rows = sys.stdin.read().split("\n")[:-1]
+column = rows[2].index("\u2502")
+print(100 * column // max(map(len, rows)), 100 * next(i for i, row in enumerate(rows) if row[column] in "\u251c\u2524") // len(rows))'
+}
+
+# The editor has three fifths of the width, the agent 70 % of the height beside it, give or take $1 percent.
+as_laid_out() {
+    local column row
+    read -r column row < <(borders)
+    if [ $((column - 60)) -gt "$1" ] || [ $((60 - column)) -gt "$1" ] || [ $((row - 68)) -gt "$1" ] || [ $((68 - row)) -gt "$1" ]; then
+        echo "borders at $column % and $row %"
+        tmux -L life capture-pane -p
+        return 1
+    fi
+}
+
+@test "attach: the layout holds at two sizes and after a resize; colour, Unicode and clipboard; an unknown TERM" {
+    TC=$(command -v tc)
+    local size
+    tmux -L life set-option -s set-clipboard on
+    tmux -L life set-option -as terminal-features ',*:RGB'
+    for size in '200 60' '100 30'; do
+        docker exec isolated-dev-life tmux kill-server || true
+        # shellcheck disable=SC2086 # two words
+        set -- $size
+        tmux -L life resize-window -t outer -x "$1" -y "$2"
+        tmux -L life send-keys "clear; TERM=no-such-terminal COLORTERM=truecolor $TC attach life" Enter
+        screen_shows '[life]'
+        as_laid_out 6
+        [ "$size" = '100 30' ] || { tmux -L life send-keys C-a d && screen_shows 'Return:'; }
+    done
+    tmux -L life resize-window -t outer -x 160 -y 48
+    sleep 1
+    as_laid_out 8
+    docker exec isolated-dev-life tmux new-window -t dev \
+        "printf '\033[38;2;1;2;3mcolour\033[0m åβ漢 \033]52;c;Y29waWVk\a'; sleep 60"
+    screen_shows 'åβ漢'
+    run -0 tmux -L life capture-pane -p -e
+    says '38;2;1;2;3m'
+    run -0 tmux -L life show-buffer
+    [ "$output" = copied ]
+    docker exec isolated-dev-life tmux kill-server
+    tmux -L life send-keys "" Enter
+}
+
 @test "attach: a second one joins the same session" {
     TC=$(command -v tc)
+    tmux -L life send-keys "clear; ANTHROPIC_API_KEY=sk-ant-test $TC attach life" Enter
+    screen_shows 'bypass permissions'
+    tmux -L life send-keys C-a d
+    screen_shows 'Return: tc attach life'
     docker exec isolated-dev-life tmux set-environment -t dev MARK kept
     tmux -L life send-keys "clear; $TC attach life; echo code=\$?" Enter
     screen_shows 'bypass permissions'

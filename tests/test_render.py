@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as options
 from hypothesis import strategies as st
 
-from cage import meta, render
+from cage import agents, meta, render
 from cage.errors import CageError
 from cage.settings import SETTINGS
 
@@ -134,6 +134,21 @@ def test_golden_cases_name_every_setting_or_none(case):
     named = {*fields["settings"], "auth_mode", "api_key_env"}
     everything = {setting.key for setting in SETTINGS}
     assert named == (everything if case != "minimal" else {"auth_mode", "api_key_env"})
+
+
+def test_build_context_holds_only_what_is_copied():
+    """The Dockerfile names each file or folder of image/ in a COPY."""
+    files = render.files(meta.read(GOLDEN / "minimal"), "0")
+    top = {path.split("/")[1] for path in files if path.startswith("image/")}
+    copies = [line.split()[1:-1] for line in files["Dockerfile"].decode().splitlines() if line.startswith("COPY ")]
+    assert top | {"ca.crt*"} == {name for names in copies for name in names}
+
+
+def test_readme_names_each_agent():
+    lines = (render.source() / "README.md").read_text().splitlines()
+    for agent in agents.known().values():
+        folder = agent.memory.rpartition("/")[0]
+        assert f"| `{agent.name}` | `{agent.command}` | `{agent.key}` | `{folder}` |" in lines
 
 
 @pytest.mark.parametrize("image", ["image", "guard"])
