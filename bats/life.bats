@@ -71,7 +71,7 @@ as_laid_out() {
     done
     tmux -L life resize-window -t outer -x 160 -y 48
     sleep 1
-    as_laid_out 8
+    as_laid_out 12
     docker exec isolated-dev-life tmux new-window -t dev \
         "printf '\033[38;2;1;2;3mcolour\033[0m åβ漢 \033]52;c;Y29waWVk\a'; sleep 60"
     screen_shows 'åβ漢'
