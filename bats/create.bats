@@ -148,12 +148,14 @@ SH
     echo 'token' >"$dots/common/.config/gh/hosts.yml"
     echo 'key' >"$dots/common/.ssh/id_rsa"
     printf '[user]\n\tname = Me\n[credential]\n\thelper = store\n' >"$dots/common/.gitconfig"
-    printf '#!/bin/sh\necho installing; exit 4\n' >"$dots/install.sh"
+    echo 'alias mine=true' >"$dots/zshrc"
+    printf '#!/bin/sh\nln -s ~/.dotfiles/zshrc ~/.zshrc && echo linked\necho installing; exit 4\n' >"$dots/install.sh"
     git -C "$dots" add --all && git -C "$dots" commit --quiet --message Dots
     run -0 tc create "$SOURCE" --no-attach --dotfiles "$dots"
     says 'left out of the dotfiles: common/.ssh'
     says 'left out of the dotfiles: common/.config/gh'
     says "warning: the dotfiles' install script failed"
+    says linked
     says installing
     run -0 tc exec "$NAME" -- bash -c 'cat ~/.vimrc; ls -A ~ ~/.dotfiles; cat ~/.gitconfig'
     says 'set number'

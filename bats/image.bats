@@ -91,6 +91,7 @@ rebuilt() {
     run ! build "BUILD_ARGS=$(paste -sd ' ' "$BATS_FILE_TMPDIR/mirror/build-args") NEOVIM_SHA256_AMD64=$none NEOVIM_SHA256_ARM64=$none"
     says 'error: NEOVIM: '
     says "'ARG NEOVIM_SHA256_"
+    says "the image 'slim' needs none of it"
 }
 
 @test "a source that can't be reached stops the build and names the line" {
@@ -112,7 +113,9 @@ rebuilt() {
     local other=$PATH
     [ ! -x /usr/bin/docker ] || other=/usr/bin:$PATH
     : >"$ENV/local.mk"
-    PATH=$other DOCKER_BUILDKIT=1 build CAGE_IMAGE=slim CAGE_AGENTS=claude,codex,gemini,opencode
+    export DOCKER_BUILDKIT=1
+    PATH=$other run -0 build CAGE_IMAGE=slim CAGE_PYTHON_VERSION=3.99 CAGE_AGENTS=claude,codex,gemini,opencode
+    says "note: python_version is 3.99, but the image 'slim' has only the base's Python, 3."
     run -0 in_image 'claude --version; codex --version; gemini --version; opencode --version'
     says '(Claude Code)'
     says 'codex-cli'
