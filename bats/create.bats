@@ -177,7 +177,7 @@ SH
     mkdir -p "$HOME/.claude/projects"
     git config --global user.name Tester
     run -1 tc create "$SOURCE" --no-attach --auth-mode subscription
-    says 'claude login'
+    says "Log in with 'claude' first"
     echo '{"canary": "token-0123456789"}' >"$HOME/.claude/.credentials.json"
     echo 'transcript' >"$HOME/.claude/projects/other.jsonl"
     run -0 tc create "$SOURCE" --no-attach --auth-mode subscription

@@ -45,6 +45,7 @@ slim() {
 ARG CAGE_BASE_IMAGE
 FROM \${CAGE_BASE_IMAGE}
 ${2:-}
+RUN for name in tmux git; do ln -s /bin/true /usr/local/bin/\$name; done
 RUN useradd --create-home --uid 1000 trustycage && mkdir /home/trustycage/project && chown 1000 /home/trustycage/project
 DOCKERFILE
 }

@@ -47,8 +47,8 @@ gone() {
 
 @test "create: killed after any step, the same command finishes it" {
     make_repo one
-    for step in 'git .* clone' 'git .* checkout' 'docker create .*[.]guard' 'docker create .*volume-nocopy' \
-        'docker run .*[.]helper' 'tar .* imported' 'docker start .*[.]guard$' 'docker exec .* policy apply' \
+    for step in 'git .* clone' 'git .* checkout' 'docker run --detach .*[.]guard' 'docker create .*volume-nocopy' \
+        'docker run .*[.]helper' 'tar .* imported' 'docker exec .* policy apply' \
         'docker start .*isolated-dev-one$'; do
         echo "after $step"
         fault "$step" tc create "$PWD/one" --no-attach
@@ -62,7 +62,7 @@ gone() {
 @test "create: killed amid seeding and starting, the same command finishes it" {
     make_repo one
     export FAULT_HOW=during
-    for step in 'docker run .*[.]helper' 'docker start .*[.]guard$'; do
+    for step in 'docker run .*[.]helper' 'docker run --detach .*[.]guard'; do
         fault "$step" tc create "$PWD/one" --no-attach
         run -0 tc create "$PWD/one" --no-attach </dev/null
         whole one

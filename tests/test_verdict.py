@@ -97,6 +97,18 @@ def test_export_ends_as_the_rules_say(base, inside, host, take):
         shutil.rmtree(root)
 
 
+@pytest.mark.parametrize("configured", [b"tools/hooks", b"./tools/hooks/"])
+def test_what_the_clone_runs_as_hooks_is_pointed_out(configured, tmp_path, monkeypatch):
+    """core.hooksPath of the host clone, wherever it leads."""
+    monkeypatch.setattr(tree, "ROOT", os.fsencode(tmp_path))
+    monkeypatch.setattr(verdict, "ROOT", os.fsencode(tmp_path))
+    (tmp_path / "tools/hooks").mkdir(parents=True)
+    (tmp_path / "tools/hooks/pre-commit").touch()
+    (tmp_path / "tools/hooks.txt").touch()
+    host = host_of({})._replace(hooks=os.path.normpath(configured))
+    assert verdict.Verdict({}, host, verdict.Choices()).runs_later() == {b"tools/hooks/pre-commit": "git, as hooks"}
+
+
 @settings(max_examples=300, deadline=None)
 @given(TREES, TREES, TREES, st.sampled_from(["", "cage", "host"]))
 def test_sync_ends_as_the_rules_say(base, inside, host, take):

@@ -54,6 +54,7 @@ class Host(NamedTuple):
     folders: set
     ignore_files: dict  # path -> content
     tracked: set  # paths that git has in its index there
+    hooks: bytes = b"."  # the folder that git there takes its hooks from; "." for its own
 
 
 class Choices(NamedTuple):
@@ -219,7 +220,17 @@ class Verdict:
 
     def runs_later(self):
         """Changed paths that the host runs later, with what runs them."""
-        return {p: by for p in sorted(self.changed) if (by := runner(p, self.changed[p], self.base.get(p)))}
+        return {p: by for p in sorted(self.changed) if (by := self.runner(p))}
+
+    def runner(self, path):
+        """What on the host would run PATH later; empty for nothing known."""
+        if path == self.host.hooks or path.startswith(self.host.hooks + b"/"):
+            return "git, as hooks"
+        now, before = self.changed[path], self.base.get(path)
+        for pattern, by in RUNS_LATER:
+            if re.search(pattern, path, re.IGNORECASE):
+                return by
+        return "a new executable" if now.mode == "100755" and (not before or before.mode != now.mode) else ""
 
     def summary(self):
         """The line that counts."""
@@ -336,14 +347,6 @@ class Arrival:
             "deleted": [show(p) for p, e in sorted(self.sent.items()) if not e],
             "conflicts": {show(p): why for p, why in sorted(self.conflicts.items())},
         }
-
-
-def runner(path, now, before):
-    """What on the host would run PATH later; empty for nothing known."""
-    for pattern, by in RUNS_LATER:
-        if re.search(pattern, path, re.IGNORECASE):
-            return by
-    return "a new executable" if now.mode == "100755" and (not before or before.mode != now.mode) else ""
 
 
 def counted(things, noun):

@@ -50,6 +50,7 @@ question: seen
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question && mkdir $(S)/question && cp .history/base $(S)/question/base
 	$(Q)[ "$$CAGE_WAY" != sync ] || $(GIT) -C repo ls-files -z >$(S)/question/tracked
+	$(Q)git -C repo config --get core.hooksPath >$(S)/question/hooks || true
 	$(Q)bash lib/inventory
 
 plan: stage
