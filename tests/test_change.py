@@ -154,3 +154,31 @@ def test_every_setting_is_in_the_help_and_says_when_it_applies(web, tc):
         said = done.out.splitlines()
         assert said[0] == f"Set {setting.key} of cage 'web' to '{value}'."
         assert said[1:] == [f"It applies {settings.WHEN[setting.applies].format(name='web')}"]
+
+
+def settings_of(web):
+    fields = json.loads((web / "meta.json").read_text())
+    return {**fields["settings"], "api_key_env": fields["api_key_env"]}
+
+
+def test_set_agent_takes_the_name_of_its_key_along(web, tc):
+    assert tc("set", "web", "agents=codex, gemini,codex").code == 0
+    assert settings_of(web)["agents"] == "codex,gemini"
+    assert (settings_of(web)["agent"], settings_of(web)["api_key_env"]) == ("codex", "OPENAI_API_KEY")
+    done = tc("set", "web", "agent=gemini")
+    assert "Set api_key_env of cage 'web' to 'GEMINI_API_KEY'." in done.out
+    assert "\nexport CAGE_AGENT := gemini\n" in (web / "Makefile").read_text()
+
+
+def test_set_agent_leaves_a_key_of_another_name(web, tc):
+    assert tc("set", "web", "api_key_env=MY_KEY").code == 0
+    assert tc("set", "web", "agents=claude,codex", "agent=codex").code == 0
+    assert settings_of(web)["api_key_env"] == "MY_KEY"
+
+
+def test_set_agent_that_is_not_installed_is_refused(web, tc):
+    before = everything(web)
+    done = tc("set", "web", "agent=codex")
+    assert (done.code, done.out) == (2, "")
+    assert "the agent 'codex' is not one of the agents 'claude'\nAdd it to 'agents': claude,codex\n" in done.err
+    assert everything(web) == before

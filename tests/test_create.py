@@ -222,3 +222,38 @@ def test_home_that_cannot_be_written_is_said_in_words(toy, tc, repo, monkeypatch
         "error: no such file or directory: '/proc/nowhere'\n"
         "Mend that, or set TRUSTY_CAGE_HOME to a folder that you may write.\n"
     )
+
+
+def test_dockerfile_of_ones_own_is_no_recipe_of_ours(toy, tc, repo, home, tmp_path):
+    (tmp_path / "Mine").write_bytes(b"# syntax=x\nFROM alpine\n")
+    assert tc("create", repo, "--dockerfile", tmp_path / "Mine", "--render-only").code == 0
+    folder = home / "envs" / "web"
+    assert (folder / "Dockerfile").read_bytes() == b"# syntax=x\nFROM alpine\n"
+    assert not (folder / ".rendered/Dockerfile").exists()
+    assert tc("render", "web") == (0, "web: up to date\n", "")
+    assert tc("diff-recipes", "web") == (0, "", "")
+    assert tc("create", repo, "--dockerfile", tmp_path / "Mine").code == 0
+
+
+@pytest.mark.parametrize(("name", "said"), [("none", "No such file"), (".", "directory"), ("empty", "no Dockerfile")])
+def test_dockerfile_that_is_none_is_refused(name, said, toy, tc, repo, home, tmp_path):
+    (tmp_path / "empty").touch()
+    done = tc("create", repo, "--dockerfile", tmp_path / name)
+    assert (done.code, done.out) == (1, "")
+    assert said in done.err
+    assert not (home / "envs").exists()
+
+
+def test_half_made_cage_keeps_its_dockerfile(toy, tc, repo, home, tmp_path):
+    (tmp_path / "Mine").write_text("FROM a\n")
+    assert tc("create", repo, "--render-only").code == 0
+    done = tc("create", repo, "--dockerfile", tmp_path / "Mine")
+    assert done.code == 1
+    assert "cage 'web' is half made, with another Dockerfile" in done.err
+
+
+def test_agent_is_the_first_of_those_installed(toy, tc, repo, home):
+    assert tc("create", repo, "--agents", "gemini,claude", "--render-only").code == 0
+    makefile = (home / "envs/web/Makefile").read_text()
+    assert "CAGE_AGENT := gemini\n" in makefile
+    assert "CAGE_API_KEY_ENV := GEMINI_API_KEY\n" in makefile
