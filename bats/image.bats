@@ -95,13 +95,15 @@ rebuilt() {
     says "the image 'slim' needs none of it"
 }
 
-@test "a source that can't be reached stops the build and names the line" {
-    local line
+@test "a source that can't be reached stops the build, names the line and leaves no container behind" {
+    local line left
+    left=$(docker ps --all --quiet --no-trunc | sort)
     for line in NEOVIM_URL=http://127.0.0.1:1/x PYENV_URL=http://127.0.0.1:1/x PYTHON_URL=http://127.0.0.1:1/x GIT_URL=git://127.0.0.1:1; do
         run ! build "BUILD_ARGS=$(grep -v "^${line%%=*}" "$BATS_FILE_TMPDIR/mirror/build-args" | paste -sd ' ') $line"
         says "'ARG ${line%%=*}='"
         says "BUILD_ARGS += ${line%%=*}="
     done
+    [ "$(docker ps --all --quiet --no-trunc | sort)" = "$left" ]
 }
 
 @test "a build argument with a password is refused: the history would show it" {
