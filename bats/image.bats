@@ -24,8 +24,8 @@ setup() {
 
 teardown_file() {
     kill "$(cat "$BATS_FILE_TMPDIR/mirror.pid")" || true
-    remove_cage image
-    remove_cage own
+    tmux -L agents kill-server 2>/dev/null || true
+    for name in image own agents; do remove_cage "$name"; done
 }
 
 # shellcheck disable=SC2120 # by way of run, too
@@ -113,19 +113,42 @@ rebuilt() {
 }
 
 @test "slim, by the other builder: each agent answers --version, and knows where it is" {
-    local other=$PATH
+    local other=$PATH agent
     [ ! -x /usr/bin/docker ] || other=/usr/bin:$PATH
-    : >"$ENV/local.mk"
-    export DOCKER_BUILDKIT=1
-    PATH=$other run -0 build CAGE_IMAGE=slim CAGE_PYTHON_VERSION=3.99 CAGE_AGENTS=claude,codex,gemini,opencode
+    PATH=$other DOCKER_BUILDKIT=1 run -0 tc create "$BATS_FILE_TMPDIR/image" --name agents --no-attach \
+        --python-version 3.99 --agents claude,codex,gemini,opencode
     says "note: python_version is 3.99, but the image 'slim' has only the base's Python, 3."
-    run -0 in_image 'claude --version; codex --version; gemini --version; opencode --version'
-    says '(Claude Code)'
-    says 'codex-cli'
-    [ "${#lines[@]}" = 4 ]
-    run -0 in_image 'cmp ~/.claude/CLAUDE.md /etc/cage/README.md; cmp ~/.codex/AGENTS.md ~/.config/opencode/AGENTS.md; test ! -w /opt/codex'
-    run -0 in_image 'find /home/trustycage ! -user trustycage'
+    for agent in claude codex gemini opencode; do
+        run -0 tc exec agents -- "$agent" --version
+        says .
+        [ "${#lines[@]}" = 1 ]
+    done
+    run -0 tc exec agents -- sh -c 'cmp ~/.claude/CLAUDE.md /etc/cage/README.md && cmp ~/.codex/AGENTS.md ~/.config/opencode/AGENTS.md'
+    run -0 tc exec agents -- sh -c 'test ! -w /opt/codex && find ~ ! -user trustycage'
     [ -z "$output" ]
+}
+
+@test "each agent is at its prompt in the top right pane, unattended, with its own key" {
+    local agent key prompt TC
+    TC=$(command -v tc)
+    tmux -L agents new-session -d -x 180 -y 50
+    while read -r agent key prompt; do
+        tc set agents "agent=$agent"
+        docker exec isolated-dev-agents tmux kill-server || true
+        tmux -L agents send-keys "clear; $key=sk-test $TC attach agents" Enter
+        for _ in {1..60}; do
+            ! tmux -L agents capture-pane -p | grep -qF -- "$prompt" || break
+            sleep 0.5
+        done
+        tmux -L agents capture-pane -p | grep -F -- "$prompt" || { tmux -L agents capture-pane -p; false; }
+        tmux -L agents send-keys C-a d
+        sleep 1
+    done <<'AGENTS'
+claude ANTHROPIC_API_KEY bypass permissions on
+codex OPENAI_API_KEY permissions: YOLO mode
+gemini GEMINI_API_KEY Type your message
+opencode ANTHROPIC_API_KEY Ask anything
+AGENTS
 }
 
 @test "create --dockerfile: what the image lacks is named; mended, the same command goes on" {
