@@ -113,11 +113,11 @@ rebuilt() {
 }
 
 @test "slim, by the other builder: each agent answers --version, and knows where it is" {
-    local other=$PATH agent
+    local other=$PATH agent python=3.$((100 + RANDOM))
     [ ! -x /usr/bin/docker ] || other=/usr/bin:$PATH
     PATH=$other DOCKER_BUILDKIT=1 run -0 tc create "$BATS_FILE_TMPDIR/image" --name agents --no-attach \
-        --python-version 3.99 --agents claude,codex,gemini,opencode
-    says "note: python_version is 3.99, but the image 'slim' has only the base's Python, 3."
+        --python-version "$python" --agents claude,codex,gemini,opencode
+    says "note: python_version is $python, but the image 'slim' has only the base's Python, 3."
     for agent in claude codex gemini opencode; do
         run -0 tc exec agents -- "$agent" --version
         says .

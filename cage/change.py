@@ -91,8 +91,9 @@ def _follow_agent(old: dict[str, str], values: dict[str, str]) -> None:
         new["agent"] = values["agent"] = new["agents"].split(",")[0]
     settings.check_agent(new)
     known = agents.known()
-    if "api_key_env" not in values and old["api_key_env"] == known[old["agent"]].key != known[new["agent"]].key:
-        values["api_key_env"] = known[new["agent"]].key
+    before, after = known.get(old["agent"]), known[new["agent"]]
+    if "api_key_env" not in values and before and old["api_key_env"] == before.key != after.key:
+        values["api_key_env"] = after.key
 
 
 def _limit(cage: Cage, moves: landing.Moves) -> str:

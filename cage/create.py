@@ -66,8 +66,9 @@ def _read_dockerfile(given: str | None) -> bytes | None:
     try:
         with Path(given).expanduser().open("rb") as file:
             data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise CageError(f"{quote(given)} can't be read: {error.strerror}", "Give the path of a Dockerfile.") from None
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or "there is no such user"
+        raise CageError(f"{quote(given)} can't be read: {why}", "Give the path of a Dockerfile.") from None
     if not data.strip() or len(data) > LARGEST:
         raise CageError(f"{quote(given)} is no Dockerfile: it is empty, or over a megabyte", "Give another.")
     return data

@@ -60,9 +60,11 @@ def edited(folder: Path) -> list[str]:
     try:
         with open(f"{folder}/{FOUND}", "rb") as file:  # noqa: PTH123 (list reads hundreds)
             known = json.load(file)
-        if known["marks"] == {path: _mark(folder, path) for path in known["marks"]}:
-            return known["edited"]
-    except (OSError, ValueError, TypeError, KeyError):
+        marks, found = known["marks"], known["edited"]
+        ours = isinstance(marks, dict) and marks and isinstance(found, list) and set(found) <= marks.keys()
+        if ours and marks == {path: _mark(folder, path) for path in marks}:
+            return found
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
     return _look(folder)
 
