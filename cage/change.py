@@ -64,7 +64,7 @@ def change(cage: Cage, values: dict[str, str]) -> tuple[landing.Moves, dict[str,
             raise parse.unread(cage.name, problem)
         mine, base = pristine.live(folder, "Makefile"), pristine.base(folder, "Makefile")
         local = pristine.live(folder, pristine.ONCE) or b""
-        _follow_agent(meta.settings(cage.fields), values)
+        _follow_agent(meta.settings(cage.fields), values, mine)
         said = {key: _tell(key, mine, base, local) for key in values}
         fields = meta.change(cage.fields, values)
         moves = {
@@ -79,10 +79,10 @@ def change(cage: Cage, values: dict[str, str]) -> tuple[landing.Moves, dict[str,
     return moves, said
 
 
-def _follow_agent(old: dict[str, str], values: dict[str, str]) -> None:
+def _follow_agent(old: dict[str, str], values: dict[str, str], mine: bytes) -> None:
     """Have the key's name go with the agent, as long as it is that agent's own; add it to values.
 
-    Raises CageError where the agent is not one of those installed.
+    A Makefile, mine, that names no agent keeps its key. Raises CageError where the agent is not one of those installed.
     """
     if not {"agent", "agents"} & values.keys():
         return
@@ -92,7 +92,8 @@ def _follow_agent(old: dict[str, str], values: dict[str, str]) -> None:
     settings.check_agent(new)
     known = agents.known()
     before, after = known.get(old["agent"]), known[new["agent"]]
-    if "api_key_env" not in values and before and old["api_key_env"] == before.key != after.key:
+    follows = before and _line("agent").search(mine) and old["api_key_env"] == before.key != after.key
+    if "api_key_env" not in values and follows:
         values["api_key_env"] = after.key
 
 

@@ -89,7 +89,15 @@ def _ask() -> subprocess.Popen[str] | None:
         return None
     row = '{{.Label "trusty-cage.env"}}\t{{.Names}}\t{{.State}}'
     command = ["docker", "ps", "--all", "--no-trunc"]
-    command += ["--filter", f"label=trusty-cage.home={home_id}", "--format", row]
+    # Without the guards: the engine looks up the image of each container that it names.
+    command += [
+        "--filter",
+        f"label=trusty-cage.home={home_id}",
+        "--filter",
+        "name=^/isolated-dev-[^.]*$",
+        "--format",
+        row,
+    ]
     with suppress(OSError):
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

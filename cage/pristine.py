@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -41,54 +42,62 @@ def is_restored(path: str) -> bool:
 
 def copied(folder: Path) -> list[str]:
     """The paths that have a pristine copy, the recipes first."""
+    return _copies(folder)[0]
+
+
+def _copies(folder: Path) -> tuple[list[str], list[str]]:
+    """The paths that have a pristine copy, the recipes first, and the folders of the copies."""
     copies = str(folder / COPIES)
-    found = set()
+    found, folders = set(), []
     for above, _, names in os.walk(copies):
         inner = above[len(copies) + 1 :]
+        folders.append(f"{COPIES}/{inner}" if inner else COPIES)
         found.update(f"{inner}/{name}" if inner else name for name in names)
     found.discard(VERSION)
     first = [path for path in (*RECIPES, ONCE) if path in found]
-    return first + sorted(found.difference(first))
+    return first + sorted(found.difference(first)), folders
 
 
 def edited(folder: Path) -> list[str]:
     """The paths whose live file is not what was last rendered.
 
     Files are read once: what was found holds while none has another inode or time of change,
-    which no edit leaves as they were, whatever it does to size and date.
+    which no edit leaves as they were, whatever it does to size and date. A pristine copy is only
+    ever replaced, which its folder shows.
     """
-    try:
+    with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
         with open(f"{folder}/{FOUND}", "rb") as file:  # noqa: PTH123 (list reads hundreds)
             known = json.load(file)
-        marks, found = known["marks"], known["edited"]
-        ours = isinstance(marks, dict) and marks and isinstance(found, list) and set(found) <= marks.keys()
-        if ours and marks == {path: _mark(folder, path) for path in marks}:
+        paths, found = known["paths"], known["edited"]
+        texts = isinstance(paths, list) and set(map(type, paths)) == {str} and COPIES in paths
+        if texts and isinstance(found, list) and set(found) <= set(paths) and known["marks"] == _marks(folder, paths):
             return found
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        pass
     return _look(folder)
 
 
 def _look(folder: Path) -> list[str]:
     """What edited() says, from the files themselves; kept if it can be."""
-    paths = copied(folder)
-    above = {os.path.dirname(f"{COPIES}/{path}") for path in paths}  # noqa: PTH120
-    marks = {path: _mark(folder, path) for path in (*above, *paths)}
+    paths, folders = _copies(folder)
+    watched = folders + paths
+    marks = _marks(folder, watched)
     found = [path for path in paths if live(folder, path) != base(folder, path)]
-    newest = max((mark[1] for mark in marks.values() if mark), default=0)
-    if newest < (time.time() - UNSETTLED) * 1e9:
+    if max(marks[1::2], default=0) < (time.time() - UNSETTLED) * 1e9:
         with suppress(OSError):
-            home.write(folder / FOUND, json.dumps({"edited": found, "marks": marks}).encode(), sync=False)
+            kept = {"edited": found, "paths": watched, "marks": marks}
+            home.write(folder / FOUND, json.dumps(kept).encode(), sync=False)
     return found
 
 
-def _mark(folder: Path, path: str) -> list[int] | None:
-    """What changes whenever the file is written, renamed or replaced; None if it is gone."""
-    try:
-        found = os.stat(f"{folder}/{path}")  # noqa: PTH116 (list asks for thousands)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return [found.st_ino, found.st_ctime_ns]
+def _marks(folder: Path, paths: list[str]) -> list[int]:
+    """Per path what changes whenever it is written, renamed or replaced: inode and time; zeros if it is gone."""
+    marks = []
+    for path in paths:
+        try:
+            found = os.stat(f"{folder}/{path}")  # noqa: PTH116 (list asks for thousands)
+            marks += (found.st_ino, found.st_ctime_ns)
+        except (FileNotFoundError, NotADirectoryError):
+            marks += (0, 0)
+    return marks
 
 
 def live(folder: Path, path: str) -> bytes | None:
@@ -130,9 +139,16 @@ def _mode(path: str) -> int:
 
 def _bytes(folder: Path, path: str) -> bytes | None:
     try:
-        with open(f"{folder}/{path}", "rb") as file:  # noqa: PTH123 (list reads hundreds)
-            return file.read()
+        # Nothing to wait for, where it is a pipe.
+        with open(f"{folder}/{path}", "rb", opener=_open) as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError:
-        raise CageError(f"{quote(folder / path)} is a folder, not a recipe", "Move it away.") from None
+        pass
+    raise CageError(f"{quote(folder / path)} is no file, so no recipe", "Move it away.")
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -176,6 +176,15 @@ def test_set_agent_leaves_a_key_of_another_name(web, tc):
     assert settings_of(web)["api_key_env"] == "MY_KEY"
 
 
+def test_set_agents_where_the_makefile_names_none_leaves_the_key(web, tc):
+    makefile = web / "Makefile"
+    makefile.write_text("".join(line for line in makefile.open() if "CAGE_AGENT" not in line))
+    done = tc("set", "web", "agents=codex")
+    assert done.code == 0
+    assert "CAGE_AGENTS no longer stands in your Makefile" in done.out
+    assert settings_of(web)["api_key_env"] == "ANTHROPIC_API_KEY"
+
+
 def test_set_agent_that_is_not_installed_is_refused(web, tc):
     before = everything(web)
     done = tc("set", "web", "agent=codex")

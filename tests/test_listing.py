@@ -28,7 +28,8 @@ def test_list_shows_states_of_this_home_with_one_call(web, tc, engine, home, rep
     home_id = (home / "id").read_text().strip()
     row = '{{.Label "trusty-cage.env"}}\t{{.Names}}\t{{.State}}'
     only = f"label=trusty-cage.home={home_id}"
-    assert asked == repr(["ps", "--all", "--no-trunc", "--filter", only, "--format", row])
+    cages = "name=^/isolated-dev-[^.]*$"
+    assert asked == repr(["ps", "--all", "--no-trunc", "--filter", only, "--filter", cages, "--format", row])
 
 
 def test_list_as_json(web, tc, engine, repo):

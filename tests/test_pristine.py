@@ -7,6 +7,7 @@ import time
 import pytest
 
 from cage import pristine
+from cage.errors import CageError
 
 
 @pytest.fixture
@@ -92,7 +93,17 @@ def test_file_that_just_changed_is_looked_at_again(web):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"marks": [], "edited": []}', '{"marks": {"a": 1}, "edited": 1}']
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"paths": [], "marks": [], "edited": []}',
+        '{"paths": [".rendered", "a"], "marks": [0, 0, 0, 0], "edited": []}',
+        '{"paths": [".rendered", 1], "marks": [0, 0, 0, 0], "edited": [1]}',
+        '{"paths": {".rendered": "a"}, "marks": 1, "edited": 1}',
+    ],
 )
 def test_what_is_kept_may_be_damaged(text, known):
     (known / "Makefile").write_text("# mine\n")
@@ -104,3 +115,20 @@ def test_what_is_found_need_not_be_kept(known):
     (known / "Makefile").write_text("# mine\n")
     shutil.rmtree(known / ".state")
     assert pristine.edited(known) == ["Makefile"]
+
+
+def test_copy_that_comes_below_a_folder_of_folders_is_seen(known):
+    inner = known / pristine.COPIES / "image" / "agents"
+    (inner / "one").mkdir(parents=True)
+    (inner / "one" / "file").write_text("one\n")
+    assert pristine.edited(known) == ["image/agents/one/file"]
+    tick()
+    (inner / "more").write_text("more\n")
+    assert pristine.edited(known) == ["image/agents/more", "image/agents/one/file"]
+
+
+def test_pipe_in_the_place_of_a_recipe_is_told_and_not_waited_for(known):
+    (known / "layout.sh").unlink()
+    os.mkfifo(known / "layout.sh")
+    with pytest.raises(CageError, match="is no file"):
+        pristine.edited(known)

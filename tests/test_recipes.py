@@ -294,7 +294,7 @@ def test_recipe_that_became_a_folder_is_named(web, tc, release):
     assert tc("render", "web") == (
         1,
         "",
-        f"error: '{web}/layout.sh' is a folder, not a recipe\nMove it away.\n",
+        f"error: '{web}/layout.sh' is no file, so no recipe\nMove it away.\n",
     )
 
 
