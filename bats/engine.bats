@@ -82,7 +82,7 @@ survives() {
     local command="tc create $BATS_FILE_TMPDIR/engine-repo --name other --shell bash --no-attach"
     slim other 'RUN sleep 1'
     for call in 'stop during docker build .*Dockerfile' 'crash before docker create .*[.]guard' \
-        'stop before docker run .*[.]helper' 'crash before docker exec .* policy apply' 'stop before docker start .*other$'; do
+        'stop before docker run .*[.]helper' 'crash before docker logs .*[.]guard' 'stop before docker start .*other$'; do
         survives "$command" "$call"
         [ "$(tc exec other -- cat README)" = hello ]
         [ "$(docker ps --all --quiet --filter label=trusty-cage.env=other | wc -l)" = 2 ]
