@@ -324,6 +324,22 @@ SH
     gone one
 }
 
+@test "create: a volume with work in it whose folder and containers are gone is not filled anew" {
+    make_repo one
+    tc create "$PWD/one" --no-attach >/dev/null 2>&1
+    docker exec isolated-dev-one sh -c 'echo precious >work.txt'
+    docker rm --force isolated-dev-one isolated-dev-one.guard >/dev/null
+    rm -rf "$TRUSTY_CAGE_HOME/envs/one"
+    run -0 bash -c "$(tc doctor | sed -n "s/^ *Keep what is in it: //p")"
+    [ "$(tar -xOf isolated-dev-one.tar ./work.txt)" = precious ]
+    run -1 tc create "$PWD/one" --no-attach
+    says "volume 'isolated-dev-one' is there already, and there may be work in it"
+    run -3 tc destroy one -y
+    says 'could not be counted, so nothing was destroyed'
+    run -0 tc destroy one -y --force
+    gone one
+}
+
 @test "destroy: work that can't be kept for the trash is not destroyed without --force" {
     make_repo one
     run -0 tc create "$PWD/one" --no-attach

@@ -235,6 +235,30 @@ as_laid_out() {
     run -0 tc destroy life -y
 }
 
+@test "destroy: what it prints brings the recipes back, edits and all, with the clone or without" {
+    make_repo "$BATS_TEST_TMPDIR/again"
+    tc create "$BATS_TEST_TMPDIR/again" --no-attach --pids 300 >/dev/null 2>&1
+    folder=$TRUSTY_CAGE_HOME/envs/again
+    printf 'greet:\n\t@echo hello from local.mk\n' >>"$folder/local.mk"
+    echo '# mine' >>"$folder/layout.sh"
+    for clone in with without; do
+        docker exec isolated-dev-again sh -c "echo work >lost-$clone.txt"
+        run -0 tc destroy again -y
+        [ $clone = with ] || rm -rf "$folder"
+        back=$(sed -n 's/^Make it again from them:  //p' <<<"$output")
+        run -0 env CAGE_NO_ATTACH=1 bash -c "$back"
+        says "Created cage 'again'."
+        run -0 tc make again greet
+        says 'hello from local.mk'
+        [ "$(docker inspect --format '{{.HostConfig.PidsLimit}}' isolated-dev-again)" = 300 ]
+        run -0 tc status again
+        says 'layout.sh'
+        says '0 added, 0 changed, 0 deleted'
+        [ "$(tc exec again -- cat README)" = hello ]
+    done
+    remove_cage again
+}
+
 @test "by make alone, without Python: create, attach's way up, change, export, destroy" {
     make_repo "$BATS_TEST_TMPDIR/solo"
     export CAGE=solo

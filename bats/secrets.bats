@@ -77,7 +77,7 @@ silent() {
 @test "rebuild-image, with a key in the environment; the image that is built holds none" {
     # On top of the one that is there: the build itself takes no time.
     printf 'FROM %s\nRUN env >/tmp/environment; ps -eo args >/tmp/args || true\n' \
-        "$(docker inspect --format '{{.Config.Image}}' isolated-dev-secrets)" >"$ENV/Dockerfile"
+        "$(docker inspect --format '{{index .Config.Labels "trusty-cage.image"}}' isolated-dev-secrets)" >"$ENV/Dockerfile"
     run -0 tc rebuild-image secrets -y
     says "Made the containers of cage 'secrets' anew."
     silent

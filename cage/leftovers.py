@@ -8,6 +8,9 @@ from cage import home, meta, names
 from cage.errors import CageError
 from cage.findings import Finding, ask, bad, good
 
+READER = "docker run --rm --network none --entrypoint tar"
+GUARD = "$(docker image ls --quiet trusty-cage-guard | head -n 1) -C /v -cf - ."
+
 Found = list[tuple[str, str, str, str]]
 
 
@@ -38,11 +41,9 @@ def _objects(home_id: str) -> Found:
 def _left_over(kind: str, name: str, owner: str) -> Finding:
     if kind == "container":
         return bad("left over", f"container '{name}': its cage has no folder", f"docker rm --force {shlex.quote(name)}")
-    kept = sorted((home.root() / "trash").glob(f"{owner}-*/meta.json")) if names.NAME.fullmatch(owner) else []
-    look = f"If you want nothing of it: docker volume rm {shlex.quote(name)}"
-    if kept:
-        folder, back = shlex.quote(str(kept[-1].parent)), shlex.quote(str(home.folder_of(owner)))
-        look = f"Bring the recipes back: cp -a {folder}/. {back}/\n{look}"
+    volume = shlex.quote(name)
+    look = f"Keep what is in it: {READER} --mount type=volume,src={volume},dst=/v,readonly {GUARD} >{volume}.tar\n"
+    look += f"Then, or if you want nothing of it: docker volume rm {volume}"
     return bad("left over", f"volume '{name}': its cage has no folder; there may be work in it", look)
 
 

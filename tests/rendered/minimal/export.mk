@@ -21,11 +21,15 @@ HELPER_GONE = grep -q '^helper missing' $(S)/seen || for _ in 1 2 3 4 5 6 7 8 9;
 		"$$CAGE_ENGINE" rm --force -- "$$CAGE_HELPER" >/dev/null 2>&1 || true; \
 		"$$CAGE_ENGINE" container inspect -- "$$CAGE_HELPER" >/dev/null 2>&1 || break; sleep 0.3; done
 
-# $(PAUSED) COMMAND; $(READING) judge VERB: the cage is paused meanwhile, the helper reads everything and writes nothing.
-PAUSED = set -o pipefail; if grep -Eq '^cage (running|cut-off|paused)' $(S)/seen; then \
-		trap '"$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null' EXIT; \
-		grep -q '^cage paused' $(S)/seen || "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null || exit 1; fi;
-READING = $(PAUSED) tar -C $(S)/question -cf - . | $(HELPER) --cap-add DAC_READ_SEARCH --user 0:0 \
+# $(RESUMED) COMMAND: whatever its end is, the cage runs again. $(PAUSE) comes within it, just before a helper is told
+# to begin: it waits for its standard input, so that a container starts while the host is still looked at.
+RESUMED = set -o pipefail; ! grep -Eq '^cage (running|cut-off|paused)' $(S)/seen \
+		|| trap '"$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null' EXIT;
+PAUSE = { ! grep -Eq '^cage (running|cut-off)' $(S)/seen || "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null; }
+
+# $(READING) judge VERB: the helper reads everything and writes nothing.
+READING = $(RESUMED) { bash lib/inventory && $(PAUSE) && tar -C $(S)/question -cf - .; } \
+		| $(HELPER) --cap-add DAC_READ_SEARCH --user 0:0 \
 		--mount "$(VOLUME),dst=/project,readonly" -- "$$(cat $(S)/guard-image)"
 
 ##@ Everyday
@@ -41,33 +45,37 @@ sync: ## Take the host's changes into the cage (CAGE_PATHS, CAGE_TAKE=host)
 # The helper is asked with the base and what the host holds now; it answers with lists and a tree of what changed.
 stage: question
 	$(call say,STAGE,$$CAGE_NAME)
-	$(Q)rm -rf $(S)/stage && mkdir $(S)/stage
 	$(Q)umask 022; { $(READING) judge "$${CAGE_WAY:-export}" | tar -C $(S)/stage -xf - --no-same-owner; } \
 		&& [ -e $(S)/stage/complete ] || $(die) 1 'the cage could not be read, so nothing was written' 'Try again: @export@'
 
 question: seen
 	$(Q)[ -e .history/base ] || $(die) 1 'the base manifest .history/base is missing' 'Finish creating first: @create@'
 	$(Q)$(HELPER_GONE)
-	$(Q)rm -rf $(S)/question && mkdir $(S)/question && cp .history/base $(S)/question/base
-	$(Q)[ "$$CAGE_WAY" != sync ] || $(GIT) -C repo ls-files -z >$(S)/question/tracked
+	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
 	$(Q)git -C repo config --get core.hooksPath >$(S)/question/hooks || true
-	$(Q)bash lib/inventory
+	$(Q)[ "$$CAGE_WAY" != sync ] || $(GIT) -C repo ls-files -z >$(S)/question/tracked
 
 plan: stage
 	$(Q)bash lib/plan "$${CAGE_WAY:-export}"
 
-# What was staged and shown. The host's own versions go into a backup first; what exists only there stays.
+# What was staged and shown, if it is anything.
+WRITES_NOTHING = [ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] && [ ! -e .history/applying ]
 apply: plan
+	$(Q): >$(S)/backup
+	$(Q)$(if $(only_shown),,$(WRITES_NOTHING) ||) $(MAKE) written
+	$(Q)bash lib/exported
+
+# The host's own versions go into a backup first; what exists only there stays.
+written:
 	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the host clone?'
 	$(Q)bash lib/check
 	$(Q)[ ! -s $(S)/stage/backup ] || rsync --archive --ignore-existing --from0 --files-from=$(S)/stage/backup \
 		-- repo/ "$$(cat $(S)/backup)/files/"
 	$(Q)[ ! -s $(S)/stage/delete ] || { cd repo && xargs -0 rm -f -- <../$(S)/stage/delete; }
 	$(Q)[ ! -s $(S)/stage/rmdir ] || { cd repo && { xargs -0 rmdir -- <../$(S)/stage/rmdir 2>/dev/null || true; }; }
-	$(Q)[ ! -s $(S)/stage/write ] || { rm -rf $(S)/rsync && mkdir $(S)/rsync; }
+	$(Q)rm -rf $(S)/rsync && mkdir $(S)/rsync
 	$(Q)[ ! -s $(S)/stage/write ] || rsync --links --perms --ignore-times --no-implied-dirs --temp-dir="$$PWD/$(S)/rsync" --from0 --files-from=$(S)/stage/write $(progress) \
 		-- $(S)/stage/tree/ repo/ || $(die) 1 'the export was written only in part' 'Finish it: @export@'
-	$(Q)bash lib/exported
 
 # The state before the last export. What stands there now goes aside, into the same backup.
 undone: | $(S)
@@ -108,8 +116,8 @@ incoming: question
 # What the host changed since the base goes into the cage, the same three-sided way; CAGE_PATHS restricts it.
 synced: plan
 	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the cage?'
-	$(Q)$(PAUSED) { tar -C $(S) -cf - stage/expect stage/delete stage/write stage/base; \
-		[ ! -s $(S)/stage/write ] || tar -C repo -cf - --null -T $(S)/stage/write; } \
+	$(Q)$(RESUMED) { $(PAUSE) && tar -C $(S) -cf - stage/expect stage/delete stage/write stage/base && \
+		{ [ ! -s $(S)/stage/write ] || tar -C repo -cf - --null -T $(S)/stage/write; }; } \
 		| $(HELPER) --user 1000:1000 --mount "$(VOLUME),dst=/project" -- "$$(cat $(S)/guard-image)" receive >.history/base.new 2>$(S)/helper.err \
 		|| bash lib/unwritten sync
 	$(Q)mv .history/base.new .history/base
@@ -135,4 +143,4 @@ kept:
 	$(Q)cmp -s $(S)/old-tree $(S)/new-tree || $(GIT) --git-dir=$(S)/incoming.git bundle create --quiet \
 		".history/$$CAGE_TO.bundle" refs/heads/work $$(sed 's/^/^/' $(S)/parent)
 
-.PHONY: apply branched count counted export incoming kept plan question reached stage sync synced undone
+.PHONY: apply branched count counted export incoming kept plan question reached stage sync synced undone written
