@@ -166,7 +166,30 @@ SH
     ln -s "$BATS_TEST_TMPDIR/mine" "$dots/.left-out"
     mkdir -p "$BATS_TEST_TMPDIR/env/.state" && cd "$BATS_TEST_TMPDIR/env" && ln -s "$ENV/lib" lib
     run -0 bash lib/dotfiles "$dots"
-    says 'left out of the dotfiles: .gitconfig: [credential]'
+    says 'left out of the dotfiles: .gitconfig: credential settings and tokens'
     [ "$(cat "$BATS_TEST_TMPDIR/mine")" = mine ]
     [ "$(cat "$dots/.gitconfig")" = $'[user]\n\tname = theirs' ]
+}
+
+@test "dotfiles: no name in them names anything outside, whatever it holds; credentials under other names stay out too" {
+    mkdir -p "$BATS_TEST_TMPDIR/victim/.ssh"
+    echo key >"$BATS_TEST_TMPDIR/victim/.ssh/id"
+    printf '[credential]\n\thelper = mine\n' >"$BATS_TEST_TMPDIR/victim/.gitconfig"
+    before=$(fingerprint "$BATS_TEST_TMPDIR/victim")
+    dots=$BATS_TEST_TMPDIR/dots
+    make_repo "$dots"
+    mkdir -p "$dots/a"$'\n'"$BATS_TEST_TMPDIR/victim/.ssh" "$dots/config/gh" "$dots/dot_ssh"
+    echo x >"$dots/a"$'\n'"$BATS_TEST_TMPDIR/victim/.ssh/x"
+    printf '[credential]\n\thelper = x\n' >"$dots/a"$'\n'"$BATS_TEST_TMPDIR/victim/.gitconfig"
+    printf '[core]\n\tpager = less\n[credential "https://x"]\n\thelper = store\n' >"$dots/git-common"
+    ln -s git-common "$dots/.gitconfig"
+    touch "$dots/config/gh/hosts.yml" "$dots/dot_ssh/key" "$dots/.pgpass" "$dots/.env"
+    mkdir -p "$BATS_TEST_TMPDIR/env/.state" && cd "$BATS_TEST_TMPDIR/env" && ln -s "$ENV/lib" lib
+    run -0 bash lib/dotfiles "$dots"
+    [ "$before" = "$(fingerprint "$BATS_TEST_TMPDIR/victim")" ]
+    [ "$(cat "$dots/git-common")" = $'[core]\n\tpager = less' ]
+    for gone in config/gh dot_ssh .pgpass .env; do
+        says "left out of the dotfiles: $gone"
+        [ ! -e "$dots/$gone" ]
+    done
 }

@@ -35,7 +35,9 @@ class Cage:
         folder = home.folder_of(names.check(name))
         try:
             _finish(folder)
-            return cls(name, folder, meta.read(folder))
+            fields = meta.read(folder)
+            meta.check_settings(folder, fields)
+            return cls(name, folder, fields)
         except (FileNotFoundError, NotADirectoryError):
             pass
         if (folder / "repo").is_dir():

@@ -160,7 +160,12 @@ def parse(words: list[str]) -> Namespace:
     if words[:1] == ["exec"] and "--" in words:
         at = words.index("--")
         words, command = words[:at], words[at + 1 :]
-    args = parser().parse_args(words)
+    top = parser()
+    args, rest = top.parse_known_args(words)
+    if args.verb == "sync" and not any(word.startswith("-") for word in rest):
+        args.paths += rest  # those after an option, which argparse doesn't see any more
+    elif rest:
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
     if command:
         args.command += command
     return args

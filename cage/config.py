@@ -3,8 +3,6 @@
 from collections import namedtuple
 from collections.abc import Mapping
 
-from dotenv import dotenv_values
-
 from cage import home
 from cage.agents import known
 from cage.errors import CageError
@@ -58,6 +56,9 @@ def read_dotenv() -> dict[str, str | None]:
     path = home.root() / ".env"
     if not path.exists():
         return {}
+    # As slow as all else here together, and most have no such file.
+    from dotenv import dotenv_values
+
     try:
         return dict(dotenv_values(path, interpolate=False))
     except (OSError, UnicodeDecodeError) as error:

@@ -1,5 +1,6 @@
 """tc doctor: what this machine lacks for cages, each with the command that mends it. It changes nothing."""
 
+import http.client
 import json
 import os
 import re
@@ -184,13 +185,15 @@ def _registries(bundle: str) -> Iterator[Finding]:
     for command in REGISTRIES:
         if not (url := _first_line(command)).startswith("https://"):
             continue
-        host = url.split("/")[2]
+        # A user and a password in it are neither needed to answer nor to be shown.
+        before, _, path = url.removeprefix("https://").partition("/")
+        host = before.rpartition("@")[2]
         try:
-            with urllib.request.urlopen(url, timeout=PATIENCE, context=trusted):
+            with urllib.request.urlopen(f"https://{host}/{path}", timeout=PATIENCE, context=trusted):
                 yield good("registries", f"{host} answers")
         except urllib.error.HTTPError:
             yield good("registries", f"{host} answers")
-        except OSError as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             yield _unreached(host, getattr(error, "reason", error))
 
 

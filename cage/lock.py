@@ -80,6 +80,6 @@ def _started(number: int | str) -> str:
     Empty if there is none, or only its remains.
     """
     command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(number)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C", "TZ": "UTC0"})
     state, *words = done.stdout.split() or ["Z"]
     return "" if state.startswith("Z") else "_".join(words)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cage import home
 from cage.errors import CageError
-from cage.settings import SETTINGS
+from cage.settings import BY_KEY, SETTINGS, dotfiles, readable_file
 from cage.text import quote
 
 SCHEMA = 1
@@ -72,6 +72,8 @@ def read(folder: Path) -> Fields:
     for key, value in inner.items():
         if not isinstance(value, str):
             raise _bad(path, f"has a setting {quote(key)} that is not a string")
+    if fields.get("dockerfile", "own") != "own":
+        raise _bad(path, "has a 'dockerfile' that is not 'own'")
     _check_names(path, fields, folder.name)
     return fields
 
@@ -93,6 +95,7 @@ def _load(path: Path) -> Fields:
             raise _bad(path, "is not a file")
         with path.open("rb") as file:
             fields = json.loads(file.read(LARGEST).decode(errors="surrogateescape"))
+        dump(fields)  # half a letter, which JSON can name and no file hold
     except PermissionError:
         raise _bad(path, "can't be read: permission denied") from None
     except (ValueError, RecursionError):
@@ -100,6 +103,19 @@ def _load(path: Path) -> Fields:
     if not isinstance(fields, dict):
         raise _bad(path, "is not what trusty-cage writes")
     return fields
+
+
+def check_settings(folder: Path, fields: Fields) -> None:
+    """Raise CageError for a setting that nobody could have typed; what names a file may have gone since."""
+    for key, value in settings(fields).items():
+        if BY_KEY[key].check in (readable_file, dotfiles):
+            continue
+        try:
+            if BY_KEY[key].check(value) == value:
+                continue
+        except ValueError:
+            pass
+        raise _bad(folder / "meta.json", f"has {quote(value)} as '{key}'")
 
 
 def _check_names(path: Path, fields: Fields, name: str) -> None:

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cage.errors import FAILED, INTERRUPTED
+from cage.errors import FAILED, INTERRUPTED, USAGE, CageError
 from cage.foreground import sh
 from cage.surroundings import clean_environment, no_make
+
+# Linux takes no string of the environment, and no argument, over 128 KiB (execve(2)).
+LARGEST = 130_000
 
 
 def make(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> int:
@@ -48,6 +51,9 @@ def make_unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[i
 
 
 def _environment(variables: dict[str, str], said: str) -> dict[str, str]:
+    for value in variables.values():
+        if len(value.encode(errors="surrogateescape")) > LARGEST:
+            raise CageError(f"the command is longer than {LARGEST // 1000} kB", "Put it into a file.", USAGE)
     return clean_environment() | variables | {"CAGE_VIA": "tc", "CAGE_EXIT_FILE": said}
 
 

@@ -42,7 +42,7 @@ def like(pattern: str, example: str) -> Callable[[str], str]:
     """A check that takes what matches pattern whole."""
 
     def check(value: str) -> str:
-        if re.fullmatch(pattern, value):
+        if len(value) <= 512 and re.fullmatch(pattern, value, re.ASCII):
             return value
         raise ValueError("is not a value of it", f"For example: {example}")
 
@@ -136,15 +136,15 @@ SETTINGS = [
     ),
     Setting(
         "memory", "--memory", "TRUSTY_CAGE_MEMORY", "", "limits",
-        like(r"(?:[1-9]\d*[bkmgBKMG]?)?", "4g"), "limit, such as 4g; empty: half of the engine's",
+        like(r"(?:[1-9]\d{0,17}[bkmgBKMG]?)?", "4g"), "limit, such as 4g; empty: half of the engine's",
     ),
     Setting(
         "cpus", "--cpus", "TRUSTY_CAGE_CPUS", "", "limits",
-        like(r"(?:(?=.*[1-9])\d+(?:\.\d+)?)?", "1.5"), "limit, such as 1.5; empty: none",
+        like(r"(?:(?=.*[1-9])\d{1,4}(?:\.\d{1,9})?)?", "1.5"), "limit, such as 1.5; empty: none",
     ),
     Setting(
         "pids", "--pids", "TRUSTY_CAGE_PIDS", "4096", "limits",
-        like(r"[1-9]\d*", "4096"), "limit of processes",
+        like(r"[1-9]\d{0,8}", "4096"), "limit of processes",
     ),
     Setting(
         "hardened", "--hardened", "TRUSTY_CAGE_HARDENED", "no", "container",

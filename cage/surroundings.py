@@ -4,12 +4,12 @@ import os
 
 from cage.errors import CageError
 
-# What would change how make, git or a recipe's shell behave, whoever set it.
+# What would change how make, git, tar or a recipe's shell behave, whoever set it.
 UNWANTED = (
     "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES",
-    "BASH_ENV", "ENV", "CDPATH",
+    "BASH_ENV", "ENV", "CDPATH", "SHELLOPTS", "BASHOPTS", "TAR_OPTIONS", "GREP_OPTIONS", "POSIXLY_CORRECT",
 )  # fmt: skip
-UNWANTED_PREFIXES = ("GIT_", "CAGE_")
+UNWANTED_PREFIXES = ("GIT_", "CAGE_", "BASH_FUNC_")
 
 
 def clean_environment() -> dict[str, str]:

@@ -7,11 +7,13 @@ CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 INVISIBLE = "\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
 UNPRINTABLE = re.compile(f"[{CONTROL}{INVISIBLE}]")
 
-# A password or a known kind of token before the host of a URL. 'host:8080/' is a port.
+# A password or what looks like a token before the host of a URL. 'host:8080/' is a port.
 SECRET = re.compile(
     r"(?i)://(?:[^/?#\s]*(?::(?!\d*(?:/|$))|%3a)[^?#\s]*"
-    r"|(?:gh[a-z]_|github_pat_|glpat-)[^/?#\s]*)@"
+    r"|(?:gh[a-z]_|github_pat_|gl[a-z]+-|hf_|AT[A-Z]TT)[^/?#@\s]*|[A-Za-z0-9_=-]{32,})@"
 )
+# One that is an argument of the URL.
+ARGUMENT = re.compile(r"(?i)([?&;][^=&\s]*(?:token|password|secret|key)[^=&\s]*=)[^&#\s]+")
 
 LONGEST = 4096
 BEARABLE = 160
@@ -19,7 +21,7 @@ BEARABLE = 160
 
 def printable(text: object) -> str:
     """Anything as one line that is safe to print: no control character, no password."""
-    return UNPRINTABLE.sub("?", SECRET.sub("://***@", str(text)[:LONGEST]))
+    return UNPRINTABLE.sub("?", ARGUMENT.sub(r"\1***", SECRET.sub("://***@", str(text)[:LONGEST])))
 
 
 def quote(text: object) -> str:

@@ -23,7 +23,11 @@ def export(args: Namespace) -> int:
     """Bring the work back to the host clone: into its work tree, or as commits on a branch."""
     to = "commits" if args.commits else "branch" if args.branch else ""
     if args.branch_name is not None and not to:
-        raise CageError("--as names a branch", "Give it with --branch or --commits", USAGE)
+        raise CageError(
+            "--as names a branch", f"Say what goes onto it: tc export {args.name} --branch, or --commits", USAGE
+        )
+    if args.branch_name == "":
+        raise CageError("the name of the branch is empty", f"For example: --as work/{args.name}", USAGE)
     return Cage.find(args.name).make(
         "export",
         **_set(
@@ -69,13 +73,18 @@ def execute(args: Namespace) -> int:
     """Run a command through a login shell inside; returns its exit code."""
     if not args.command:
         raise CageError("no command is given", f"For example: tc exec {args.name} -- ls", USAGE)
+    for word in args.command:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise CageError(f"{quote(word)} is not UTF-8", "Put it into a file, and run that.", USAGE) from None
     return Cage.find(args.name).make("exec", CAGE_CMD=shlex.join(args.command))
 
 
 def targets(args: Namespace) -> int:
     """Make any targets of the cage's Makefile, those of its user too."""
     for target in args.targets:
-        if target.startswith("-") or "=" in target:
+        if target.startswith("-") or "=" in target or quote(target) != f"'{target}'":
             raise CageError(
                 f"{quote(target)} is not a target",
                 f"Options and variables go to make itself: make -C {shlex.quote(str(home.folder_of(args.name)))} …",

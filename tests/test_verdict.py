@@ -134,7 +134,8 @@ def judge_link(cage: Path, links: dict[str, str], path: str) -> str:
     for name, target in links.items():
         (cage / "project" / name).parent.mkdir(parents=True, exist_ok=True)
         (cage / "project" / name).symlink_to(target)
-    return tree.link_reason(path.encode(), links[path].encode(), tree.scan())
+    targets = {path.encode(): target.encode() for path, target in links.items()}
+    return tree.link_reason(path.encode(), targets[path.encode()], targets.get)
 
 
 @pytest.mark.parametrize(

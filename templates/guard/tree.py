@@ -1,10 +1,14 @@
-"""What a cage's project folder holds, read without trusting it: no link is followed, no special file opened."""
+"""What a cage's project folder holds, read without trusting it: no link is followed, no special file opened.
+
+Run by itself, it prints the manifest of the project: mode, size, SHA-256, path of every file and link.
+"""
 
 import hashlib
 import os
 import re
 import stat
 import subprocess
+import sys
 import unicodedata
 from itertools import islice
 from typing import NamedTuple
@@ -20,7 +24,10 @@ SCRATCH = "/run/j"
 
 def limit(name, default):
     """The limit CAGE_LIMIT_<NAME> of the environment, or its DEFAULT."""
-    return int(os.environ.get(f"CAGE_LIMIT_{name}") or default)
+    said = os.environ.get(f"CAGE_LIMIT_{name}") or str(default)
+    if not re.fullmatch("[0-9]{1,18}", said):
+        raise SystemExit(f"error: CAGE_LIMIT_{name} is no number: {said[:40]!a}")
+    return int(said)
 
 
 FILE_BYTES = limit("FILE", 100 << 20)
@@ -182,9 +189,9 @@ def name_reason(path):
     return ""
 
 
-def link_reason(path, target, found):
+def link_reason(path, target, onward):
     """Why the link PATH to TARGET may not leave; empty if it may. It has to stay inside, read either way:
-    as text, and walked through the cage's own links."""
+    as text, and walked through the cage's own links: ONWARD tells where the one at a path leads, None for no link."""
     parts = target.split(b"/")
     down = next((i for i, part in enumerate(parts) if part != b".."), len(parts))
     if not target or target.startswith(b"/") or down > path.count(b"/"):
@@ -204,12 +211,11 @@ def link_reason(path, target, found):
             at = at[:-1]
             continue
         here = b"/".join([*at, part])
-        if here in found and stat.S_ISLNK(found[here].mode):
+        if (next_target := onward(here)) is not None:
             hops += 1
-            onward = os.readlink(os.path.join(ROOT, here))
-            if hops > 40 or onward.startswith(b"/"):
+            if hops > 40 or next_target.startswith(b"/"):
                 return "is a link that leaves the project through another one"
-            ahead = onward.split(b"/") + ahead
+            ahead = next_target.split(b"/") + ahead
         else:
             at = [*at, part]
     return ""
@@ -287,3 +293,8 @@ def show(path):
     text = path.decode("utf-8", "backslashreplace")
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return text if len(text) <= 300 else f"{text[:140]}…{text[-140:]}"
+
+
+if __name__ == "__main__":
+    described = {path: describe(path, found) for path, found in scan().items()}
+    sys.stdout.buffer.write(manifest({path: entry for path, entry in described.items() if entry}))

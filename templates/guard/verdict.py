@@ -30,21 +30,48 @@ RUNS_LATER = [
     (rb"(^|/)(\.husky|\.githooks)(/|$)", "git, as hooks"),
     (rb"(^|/)(\.pre-commit-config\.yaml|lefthook\.ya?ml)$", "git, as hooks"),
     (rb"(^|/)\.git(attributes|modules)$", "git"),
-    (rb"(^|/)\.envrc$", "direnv"),
-    (rb"(^|/)\.(vscode|idea|devcontainer|zed)(/|$)", "the editor"),
-    (rb"(^|/)\.(devcontainer\.json|nvim\.lua|exrc|vimrc)$", "the editor"),
-    (rb"(^|/)(\.claude(/|$)|\.cursor(/|$)|\.mcp\.json$|CLAUDE\.md$|AGENTS\.md$)", "agents on the host"),
-    (rb"^(\.github(/workflows(/|$)|$)|\.gitlab-ci\.yml$|\.circleci(/|$)|Jenkinsfile$)", "CI"),
+    (rb"(^|/)(\.envrc|mise\.toml|\.mise\.toml)$", "the shell"),
+    (rb"(^|/)\.(vscode|idea|devcontainer|zed|fleet)(/|$)", "the editor"),
     (
-        rb"(^|/)(GNUmakefile|[Mm]akefile|[^/]*\.mk|[Jj]ustfile|Rakefile|CMakeLists\.txt)$",
+        rb"(^|/)(\.devcontainer\.json|\.n?vim(\.lua|rc)|\.exrc|\.dir-locals\.el|[^/]*\.(code-workspace|sublime-project))$",
+        "the editor",
+    ),
+    (rb"(^|/)\.(claude|cursor|codex|gemini|opencode|windsurf|aider[^/]*|continue)(/|$)", "agents on the host"),
+    (
+        rb"(^|/)(\.mcp\.json|(CLAUDE(\.local)?|AGENTS|GEMINI)\.md|opencode\.jsonc?|\.(cursor|windsurf|cline)rules)$",
+        "agents on the host",
+    ),
+    (rb"^(\.github(/(workflows|actions)(/|$)|$)|\.gitlab-ci\.yml$|\.circleci(/|$)|Jenkinsfile$|\.travis\.yml$)", "CI"),
+    (
+        rb"(^|/)(GNUmakefile|[Mm]akefile|[^/]*\.mk|\.?[Jj]ustfile|Rakefile|Taskfile\.ya?ml|CMakeLists\.txt)$",
         "make and its like",
     ),
     (
-        rb"(^|/)(package\.json|\.npmrc|setup\.py|conftest\.py|build\.rs|pyproject\.toml)$",
+        rb"(^|/)(package\.json|\.npmrc|\.yarnrc(\.yml)?|\.pnpmfile\.cjs|setup\.(py|cfg)|conftest\.py|tox\.ini|noxfile\.py"
+        rb"|build\.rs|\.cargo/config(\.toml)?|pyproject\.toml|Gemfile|[^/]*\.gradle(\.kts)?)$",
         "a package manager",
     ),
     (rb"(^|/)(Dockerfile|(docker-)?compose\.ya?ml)$", "the engine"),
 ]
+
+
+def runner(path, mode, before, hooks):
+    """What on the host would run PATH later, with MODE now and BEFORE, None for nothing, until now; empty for nothing.
+
+    HOOKS is the folder that git there takes its hooks from.
+    """
+    if path == hooks or path.startswith(hooks + b"/"):
+        return "git, as hooks"
+    for pattern, by in RUNS_LATER:
+        if re.search(pattern, path, re.IGNORECASE):
+            return by
+    return "a new executable" if mode == "100755" and (not before or before.mode != mode) else ""
+
+
+def warning(runs):
+    """The lines that point out what RUNS (path -> by what) on the host later; none for nothing."""
+    lines = [f"  {show(path)}: {by}" for path, by in sorted(runs.items())]
+    return ["Read these first, the host runs them later:", *bounded(lines)] if runs else []
 
 
 class Host(NamedTuple):
@@ -55,6 +82,7 @@ class Host(NamedTuple):
     ignore_files: dict  # path -> content
     tracked: set  # paths that git has in its index there
     hooks: bytes = b"."  # the folder that git there takes its hooks from; "." for its own
+    private: frozenset = frozenset()  # paths that git there ignores and does not track; only a sync asks for them
 
 
 class Choices(NamedTuple):
@@ -119,12 +147,17 @@ class Verdict:
         if found.size > FILE_BYTES and not (before and before.size == found.size):
             return f"is larger than {FILE_BYTES >> 20} MiB"
         if stat.S_ISLNK(found.mode):
-            reason = link_reason(path, os.readlink(os.path.join(ROOT, path)), self.found)
+            reason = link_reason(path, os.readlink(os.path.join(ROOT, path)), self.onward)
         else:
             reason = "" if stat.S_ISREG(found.mode) else f"is {kind(found.mode)}, neither a file nor a link"
         if not before:
             reason = reason or name_reason(path) or known.collision(path)
         return reason or (f"brings the export over {TOTAL_BYTES >> 20} MiB in all" if found.size > room else "")
+
+    def onward(self, path):
+        """Where the cage's link PATH leads; None if it is none."""
+        found = self.found.get(path)
+        return os.readlink(os.path.join(ROOT, path)) if found and stat.S_ISLNK(found.mode) else None
 
     def sort_missing(self):
         """Paths of base that the cage no longer has, unless something refused stands in their place."""
@@ -141,8 +174,10 @@ class Verdict:
         agreed = on_host.same(now) if on_host else now is None
         if not self.choices.compare_host or (untouched and not agreed) or (self.choices.take == "cage" and not agreed):
             self.put(path, now)
-        elif agreed or self.choices.take == "host":
+        elif agreed or (self.choices.take == "host" and (before or not on_host)):
             self.settled[path] = now
+        elif self.choices.take == "host":
+            pass  # a file of the host's own stays unknown to both sides: no later sync may take it in
         else:
             both = "deleted" if now is None else "new" if before is None else "changed"
             self.conflicts[path] = f"{both} in the cage, {'deleted' if on_host is None else 'other'} on the host"
@@ -220,17 +255,8 @@ class Verdict:
 
     def runs_later(self):
         """Changed paths that the host runs later, with what runs them."""
-        return {p: by for p in sorted(self.changed) if (by := self.runner(p))}
-
-    def runner(self, path):
-        """What on the host would run PATH later; empty for nothing known."""
-        if path == self.host.hooks or path.startswith(self.host.hooks + b"/"):
-            return "git, as hooks"
-        now, before = self.changed[path], self.base.get(path)
-        for pattern, by in RUNS_LATER:
-            if re.search(pattern, path, re.IGNORECASE):
-                return by
-        return "a new executable" if now.mode == "100755" and (not before or before.mode != now.mode) else ""
+        found = {p: runner(p, e.mode, self.base.get(p), self.host.hooks) for p, e in sorted(self.changed.items())}
+        return {p: by for p, by in found.items() if by}
 
     def summary(self):
         """The line that counts."""
@@ -244,9 +270,8 @@ class Verdict:
     def report(self):
         """What a person reads before they agree; safe to print."""
         marks = self.marks()
-        lines = bounded([f"  {marks[p]}  {show(p)}" for p in sorted(marks)])
+        lines = bounded([f"  {marks[p]}  {show(p)}" for p in sorted(marks)]) + warning(self.runs_later())
         for title, entries in [
-            ("Read these first, the host runs them later:", self.runs_later()),
             ("Conflicts:", self.conflicts),
             ("Refused:", self.refused),
         ]:
@@ -282,9 +307,14 @@ class Arrival:
         self.expected = {}  # path -> Entry that the cage has there now (None: nothing)
         self.settled = {}  # path -> Entry, nothing is sent and the base moves on
         self.conflicts = {}
+        self.held = 0  # changed on the host, and ignored there
         for path in sorted(base.keys() | host.tracked):
-            if self.wanted(path):
+            if path in host.private:
+                self.held += not host.entries[path].same(base[path])
+            elif self.wanted(path):
                 self.decide(path, base.get(path), host.entries.get(path))
+        there = {q for p in base.keys() | host.tracked for q in [*parents(p), p]}
+        self.unknown = [p for p in choices.paths if p not in there]
 
     def wanted(self, path):
         """Whether the person asked for PATH, by itself or by a folder above it."""
@@ -322,6 +352,7 @@ class Arrival:
             "delete": ended(p for p, e in self.sent.items() if not e),
             "expect": manifest({p: e for p, e in self.expected.items() if e}),
             "conflicts": ended(self.conflicts),
+            "unknown": b"".join(show(p).encode() + b"\0" for p in self.unknown),
             "refused": b"",
             "force": b"",
             "report": self.report().encode(),
@@ -331,7 +362,8 @@ class Arrival:
     def summary(self):
         """The line that counts."""
         gone = sum(e is None for e in self.sent.values())
-        return f"{len(self.sent) - gone} to the cage, {gone} deleted there, {counted(self.conflicts, 'conflict')}"
+        held = f", {self.held} ignored on the host and kept there" if self.held else ""
+        return f"{len(self.sent) - gone} to the cage, {gone} deleted there, {counted(self.conflicts, 'conflict')}{held}"
 
     def report(self):
         """What a person reads before they agree; safe to print."""

@@ -39,7 +39,7 @@ export: ## Bring the work back to the host clone (CAGE_DRY_RUN, CAGE_DIFF, CAGE_
 	$(post)
 
 sync: ## Take the host's changes into the cage (CAGE_PATHS, CAGE_TAKE=host)
-	$(Q)CAGE_WAY=sync $(lock) $(MAKE) $(if $(CAGE_DRY_RUN)$(CAGE_JSON),plan,synced)
+	$(Q)CAGE_WAY=sync $(lock) $(MAKE) $(if $(only_planned),plan,synced)
 	$(post)
 
 # The helper is asked with the base and what the host holds now; it answers with lists and a tree of what changed.
@@ -52,8 +52,9 @@ question: seen
 	$(Q)[ -e .history/base ] || $(die) 1 'the base manifest .history/base is missing' 'Finish creating first: @create@'
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
-	$(Q)git -C repo config --get core.hooksPath >$(S)/question/hooks || true
-	$(Q)[ "$$CAGE_WAY" != sync ] || $(GIT) -C repo ls-files -z >$(S)/question/tracked
+	$(Q)hooks=$$(git -C repo config --type=path --get core.hooksPath); printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
+	$(Q)[ "$$CAGE_WAY" != sync ] || { $(GIT) -C repo ls-files -z >$(S)/question/tracked \
+		&& $(GIT) -C repo ls-files -z --others --ignored --exclude-standard >$(S)/question/private; }
 
 plan: stage
 	$(Q)bash lib/plan "$${CAGE_WAY:-export}"
@@ -92,7 +93,7 @@ undone: | $(S)
 branched: incoming
 	$(Q)cmp -s $(S)/old-tree $(S)/new-tree || $(GIT) -C repo -c transfer.fsckObjects=true fetch --quiet --no-tags \
 		--no-write-fetch-head -- "$$PWD/$(S)/incoming.git" "refs/heads/work:refs/heads/$$(cat $(S)/branch)" \
-		|| $(die) 3 "branch '$$(cat $(S)/branch)' holds other work, or git refused the objects" 'Name another: @export@ @as@'
+		2>$(S)/fetch.err || bash lib/unfetched
 	$(Q)bash lib/branched
 
 # Made in a git folder that borrows the clone's objects; the fetch above checks them whole before the clone has them.
@@ -100,14 +101,14 @@ incoming: question
 	$(Q)cp .history/base.seeded $(S)/question/base && printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME}" >$(S)/branch
 	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/branch)" >/dev/null || $(die) 2 'that is no name for a branch'
 	$(Q)$(GIT) -C repo rev-parse --quiet --verify "refs/heads/$$(cat $(S)/branch)" >$(S)/parent \
-		|| $(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{commit}" >$(S)/parent || true
+		|| $(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{commit}" >$(S)/parent 2>/dev/null || true
 	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat $(S)/parent)^{tree}" >$(S)/old-tree || true
 	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{tree}" >$(S)/seeded-tree
 	$(Q)$(GIT) -C repo var GIT_COMMITTER_IDENT >$(S)/ident 2>/dev/null \
 		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/ident
 	$(Q)rm -rf $(S)/incoming.git && $(GIT) init --quiet --bare --template= $(SAME_FORMAT) $(S)/incoming.git
 	$(Q)echo ../../../repo/.git/objects >$(S)/incoming.git/objects/info/alternates
-	$(Q){ $(COMMIT) $(READING) $(if $(filter commits,$(CAGE_TO)),history export,judge branch) \
+	$(Q){ $(COMMIT) $(READING) $(if $(filter commits,$(value CAGE_TO)),history export,judge branch) \
 		| $(GIT) --git-dir=$(S)/incoming.git fast-import --quiet --done 2>$(S)/import.log; } \
 		|| $(die) 3 'the work could not be made commits, so nothing was written'
 	$(Q)$(GIT) --git-dir=$(S)/incoming.git rev-parse --quiet --verify 'refs/heads/work^{tree}' >$(S)/new-tree \
