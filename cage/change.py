@@ -8,7 +8,7 @@ from cage import agents, landing, lock, merge, meta, parse, pristine, runner, se
 from cage import render as templates
 from cage.cage import Cage
 from cage.errors import DONE, UNREACHABLE, USAGE, CageError
-from cage.text import quote
+from cage.text import quote, warn
 
 LIMITS = {setting.key for setting in settings.SETTINGS if setting.applies == "limits"}
 COPY = f"{pristine.COPIES}/Makefile"
@@ -32,10 +32,13 @@ def auth(args: Namespace) -> int:
     """Renew the agent's credentials, or change where they come from."""
     found = Cage.find(args.name)
     given = {"auth_mode": args.auth_mode, "api_key_env": args.api_key_env}
-    if values := {key: value for key, value in given.items() if value is not None}:
-        change(found, values)
-    new = {"CAGE_AUTH_MODE_NEW": args.auth_mode} if args.auth_mode else {}
-    return found.make("auth", **new)
+    values = {key: value for key, value in given.items() if value is not None}
+    moves = change(found, values)[0] if values else {}
+    code = found.make("auth")
+    if code != DONE and moves:
+        _take_back(found, moves)
+        warn("the settings are as they were")
+    return code
 
 
 def _values(words: Iterable[str]) -> dict[str, str]:
@@ -110,10 +113,14 @@ def _limit(cage: Cage, moves: landing.Moves) -> str:
         return f"after: tc make {cage.name} limits (the engine can't be reached now)"
     if "No rule to make target" in said:
         return f"after: tc make {cage.name} recreate"
-    with lock.held(cage.folder, "set"):
-        landing.land(cage.folder, {path: (new, old) for path, (old, new) in moves.items()})
+    _take_back(cage, moves)
     why = [line for line in said.splitlines() if not line.startswith("make")]
     raise CageError("the engine refuses these limits; nothing was changed", "\n".join(why[:4]))
+
+
+def _take_back(cage: Cage, moves: landing.Moves) -> None:
+    with lock.held(cage.folder, "set"):
+        landing.land(cage.folder, {path: (new, old) for path, (old, new) in moves.items()})
 
 
 def _line(key: str) -> re.Pattern[bytes]:

@@ -26,7 +26,7 @@ examples:
 COMPLETION_NOTE = """\
 to have them, put into your shell's start-up file:
   bash   eval "$(tc completion bash)"
-  zsh    eval "$(tc completion zsh)"
+  zsh    autoload -Uz compinit && compinit; eval "$(tc completion zsh)"
   fish   tc completion fish | source
 """
 

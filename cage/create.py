@@ -15,6 +15,8 @@ from cage.settings import SETTINGS
 from cage.text import printable, quote
 
 LARGEST = 1 << 20
+# What a draft is made of: a folder with nothing else in it holds nobody's work.
+DRAFTED = {*pristine.RECIPES, *pristine.MAKEFILES, pristine.COPIES, ".state", ".trash", "guard", "image", "lib"}
 
 
 def create(args: Namespace) -> int:
@@ -135,14 +137,16 @@ def _remove_old_drafts(folder: Path) -> None:
 
 
 def _settle_clone(folder: Path, args: Namespace) -> str:
-    """What becomes of the host clone of a destroyed cage: reuse, fresh, or '' without one."""
+    """What becomes of the host clone of a destroyed cage: reuse, fresh, or '' without one.
+
+    'debris' is what a create left that was killed while its recipes were moved there.
+    """
     if not folder.exists() or not any(folder.iterdir()):
         return ""
     if not (folder / "repo").is_dir():
-        raise CageError(
-            f"{quote(folder)} is in the way: it holds neither a cage nor a host clone",
-            f"Move it away: mv {shlex.quote(str(folder))} …",
-        )
+        if {path.name for path in folder.iterdir()} <= DRAFTED:
+            return "debris"
+        raise CageError(f"{quote(folder)} is in the way: it holds neither a cage nor a host clone", home.away(folder))
     return args.clone or terminal.ask(
         f"the host clone of a destroyed cage '{folder.name}' is left: use it, or move it aside?",
         ("reuse", "fresh"),

@@ -1,5 +1,6 @@
 """tc doctor: what this machine lacks for cages, each with the command that mends it. It changes nothing."""
 
+import getpass
 import http.client
 import json
 import os
@@ -31,6 +32,7 @@ TOOLS = {
     "tar": ((1, 0), "tar"),
     "bash": ((3, 2), "bash"),
     "ps": (None, "procps"),
+    "awk": (None, "mawk"),
 }
 OLDEST_ENGINE = (20, 10)
 
@@ -71,6 +73,7 @@ def _examine() -> Iterator[Finding]:
     else:
         yield from _engine(json.loads(version))
     yield from _tools()
+    yield from _addresses()
     yield from _disk(home.root())
     try:
         values = config.resolve({}, os.environ).values
@@ -87,9 +90,11 @@ def _reach(why: str) -> str:
     if "not installed" in why:
         return _install("docker.io") if sys.platform != "darwin" else "Install OrbStack or Docker Desktop, and start it"
     if "permission denied" in why.lower():
-        return f"sudo usermod -aG docker {shlex.quote(os.environ.get('USER') or '$USER')}\nThen log in again."
+        return f"sudo usermod -aG docker {shlex.quote(getpass.getuser())}\nThen log in again."
     if os.environ.get("DOCKER_HOST"):
         return "DOCKER_HOST is set; try without it: unset DOCKER_HOST"
+    if ask("context", "show")[0] not in ("", "default"):
+        return "Another context than the default one is in use; try that: docker context use default"
     if sys.platform == "darwin":
         return "open -a OrbStack, or: open -a Docker"
     return "sudo systemctl start docker" if Path("/run/systemd/system").is_dir() else "sudo service docker start"
@@ -147,6 +152,15 @@ def _tools() -> Iterator[Finding]:
             yield bad(tool, f"{number[0]} is older than {least}", _install(package))
         else:
             yield good(tool, number[0] if number else said)
+
+
+def _addresses() -> Iterator[Finding]:
+    """What tells the host's addresses to the guard; sbin is not on everybody's PATH."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+    if tool := shutil.which("ip", path=path) or shutil.which("ifconfig", path=path):
+        yield good(Path(tool).name, "is installed")
+    else:
+        yield bad("ip", "neither 'ip' nor 'ifconfig' is installed", _install("iproute2"))
 
 
 def _disk(folder: Path) -> Iterator[Finding]:

@@ -1,7 +1,12 @@
 """What tc doctor finds, and how it asks the engine: through its client, only to read."""
 
+import os
 import subprocess
+import sys
+import time
 from collections import namedtuple
+
+from cage.text import printable
 
 # state is good, or bad with the command that mends it.
 Finding = namedtuple("Finding", "check state said remedy")
@@ -19,12 +24,21 @@ def bad(check: str, said: str, remedy: str) -> Finding:
     return Finding(check, "bad", said, remedy)
 
 
+def trace(begin: float, step: str, *words: str) -> None:
+    """With TRUSTY_CAGE_TRACE, print a call of the engine as lib/trace does, with what it took since begin."""
+    if os.environ.get("TRUSTY_CAGE_TRACE"):
+        took = (time.monotonic() - begin) * 1000
+        print(f"{took:5.0f} ms  {step:<14} docker {printable(' '.join(words))[:200]}", file=sys.stderr)
+
+
 def ask(*words: str, patience: int = PATIENCE) -> tuple[str, str]:
     """What the engine's client says, and else why it says nothing."""
+    begin = time.monotonic()
     try:
         done = subprocess.run(
             ["docker", *words], capture_output=True, text=True, errors="replace", timeout=patience, check=False
         )
+        trace(begin, "doctor", *words)
     except FileNotFoundError:
         return "", "'docker' is not installed"
     except subprocess.TimeoutExpired:

@@ -1,6 +1,7 @@
 """TRUSTY_CAGE_HOME: where cages live, and how files are written there."""
 
 import os
+import shlex
 import time
 from itertools import count
 from pathlib import Path
@@ -54,6 +55,11 @@ def write(path: Path, data: bytes, mode: int = 0o600, sync: bool = True) -> None
         if sync:
             os.fsync(file.fileno())
     draft.rename(path)
+
+
+def away(folder: Path) -> str:
+    """The remedy for a folder that is in the way."""
+    return f"Move it away: mv {shlex.quote(str(folder))} {shlex.quote(f'{folder}.old')}"
 
 
 def aside(kind: str, name: str) -> Path:

@@ -1,6 +1,7 @@
 """What is left over or missing: the cages' folders against the engine's objects, both ways."""
 
 import shlex
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def find(reachable: bool) -> Iterator[Finding]:
         return
     found = _objects(home_id) if reachable and home_id else None
     wrong = [finding for name, folder in sorted(folders.items()) for finding in _cage(name, folder, found)]
+    wrong += _drafts(home.root() / "envs") + _without_network(found or [])
     whole = {name for name, folder in folders.items() if (folder / "meta.json").exists()}
     wrong += [_left_over(kind, name, owner) for kind, name, owner, _ in found or [] if owner not in whole]
     yield from wrong or [good("cages", f"{len(whole)}, and nothing is left over")]
@@ -47,13 +49,36 @@ def _left_over(kind: str, name: str, owner: str) -> Finding:
     return bad("left over", f"volume '{name}': its cage has no folder; there may be work in it", look)
 
 
+def _drafts(envs: Path) -> list[Finding]:
+    """What creates left that were killed before their folder was whole; one at work is done within seconds."""
+    old = [path for path in sorted(envs.glob(".new-*")) if path.stat().st_mtime < time.time() - 60]
+    return [
+        bad("left over", f"'{path}', of a create that was killed", f"rm -r {shlex.quote(str(path))}") for path in old
+    ]
+
+
+def _without_network(found: Found) -> list[Finding]:
+    """Cages whose guard is on a network that is gone, or was made anew since."""
+    guards = {name: owner for kind, name, owner, _ in found if kind == "container" and name.endswith(".guard")}
+    if not guards:
+        return []
+    now = ask("network", "inspect", "--format", "{{.Id}}", "--", "trusty-cage")[0]
+    each = "{{.Name}} {{range .NetworkSettings.Networks}}{{.NetworkID}}{{end}}"
+    rows = [line.split(" ") for line in ask("container", "inspect", "--format", each, "--", *guards)[0].splitlines()]
+    owners = {guards.get(row[0].removeprefix("/")) for row in rows if len(row) == 2 and row[1] and row[1] != now}
+    return [
+        bad("cage", f"the network of '{owner}' is gone", f"tc make {owner} recreate")
+        for owner in sorted(owners - {None})
+    ]
+
+
 def _cage(name: str, folder: Path, found: Found | None) -> Iterator[Finding]:
     try:
         names.check(name)
-        meta.read(folder)
+        fields = meta.read(folder)
     except FileNotFoundError:
         if not (folder / "repo").is_dir():
-            yield bad("cage", f"'{folder}' holds no cage", f"Move it away: mv {shlex.quote(str(folder))} …")
+            yield bad("cage", f"'{folder}' holds no cage", home.away(folder))
         return
     except CageError as error:
         yield bad("cage", error.problem, error.remedy)
@@ -65,7 +90,18 @@ def _cage(name: str, folder: Path, found: Found | None) -> Iterator[Finding]:
         yield bad("cage", f"the last export of '{name}' was interrupted", f"tc export {name}")
     if not (history / "created").exists():
         yield bad("cage", f"'{name}' is half made", f"make -C {shlex.quote(str(folder))} create")
-    elif found is not None:
+        return
+    if not (history / "base").exists():
+        seeded, base = shlex.quote(str(history / "base.seeded")), shlex.quote(str(history / "base"))
+        yield bad(
+            "cage", f"the base manifest of '{name}' is gone", f"Begin with that of the seeding: cp {seeded} {base}"
+        )
+    if not (folder / "repo").is_dir():
+        clone = shlex.quote(str(folder / "repo"))
+        yield bad(
+            "cage", f"the host clone of '{name}' is gone", f"git clone -- {shlex.quote(fields['repo_url'])} {clone}"
+        )
+    if found is not None:
         yield from _missing(name, found)
 
 
@@ -75,9 +111,14 @@ def _missing(name: str, found: Found) -> Iterator[Finding]:
     if ("volume", main) not in own:
         yield bad("cage", f"volume '{main}' is gone, and the work in it", f"tc destroy {name}")
         return
+    if ("volume", f"{main}.home") not in own:
+        yield bad("cage", f"volume '{main}.home' is gone: logins, history and dotfiles", f"tc make {name} recreate")
+        return
     for part in (f"{main}.guard", main):
         if ("container", part) not in own:
             yield bad("cage", f"container '{part}' is gone; the files are kept", f"tc make {name} recreate")
             return
     if own["container", main] == "paused":
         yield bad("cage", f"'{name}' is paused: what read it was interrupted", f"tc start {name}")
+    if own["container", main] == "running" != own["container", f"{main}.guard"]:
+        yield bad("cage", f"'{name}' is cut off from the network: its guard does not run", f"tc start {name}")

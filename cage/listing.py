@@ -3,12 +3,14 @@
 import json
 import os
 import subprocess
+import time
 from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
 
 from cage import home, meta, names, parse, pristine
 from cage.errors import DONE, FAILED, CageError
+from cage.findings import trace
 from cage.text import fail, printable, warn
 
 FIELDS = ("name", "status", "created_at", "auth_mode", "edited", "repo_url")
@@ -88,16 +90,8 @@ def _ask() -> subprocess.Popen[str] | None:
     if not (home_id := home.home_id()):
         return None
     row = '{{.Label "trusty-cage.env"}}\t{{.Names}}\t{{.State}}'
-    command = ["docker", "ps", "--all", "--no-trunc"]
-    # Without the guards: the engine looks up the image of each container that it names.
-    command += [
-        "--filter",
-        f"label=trusty-cage.home={home_id}",
-        "--filter",
-        "name=^/isolated-dev-[^.]*$",
-        "--format",
-        row,
-    ]
+    only = f"label=trusty-cage.home={home_id}"
+    command = ["docker", "ps", "--all", "--no-trunc", "--filter", only, "--format", row]
     with suppress(OSError):
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -110,15 +104,24 @@ def _states(asked: subprocess.Popen[str] | None) -> dict[str, str] | None:
     """Each cage's container's state, by the cage's name; None if the engine does not answer."""
     if asked is None:
         return None if home.home_id() else {}
+    begin = time.monotonic()
     try:
         said = asked.communicate(timeout=PATIENCE)[0]
+        trace(begin, "list", *asked.args[1:])
     except subprocess.TimeoutExpired:
         asked.kill()
         return None
     if asked.returncode:
         return None
     rows = [line.split("\t") for line in said.splitlines()]
-    return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == f"isolated-dev-{row[0]}"}
+    found = {row[1]: (row[0], row[2]) for row in rows if len(row) == 3}
+    return {name: _state(found, state, name) for it, (name, state) in found.items() if it == f"isolated-dev-{name}"}
+
+
+def _state(found: dict[str, tuple[str, str]], state: str, name: str) -> str:
+    """A cage's state; one that runs without its guard has no network."""
+    guard = found.get(f"isolated-dev-{name}.guard", ("", ""))[1]
+    return "cut-off" if state == "running" != guard else state
 
 
 def _table(rows: list[dict[str, object]]) -> str:

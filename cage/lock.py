@@ -79,6 +79,11 @@ def _started(number: int | str) -> str:
 
     Empty if there is none, or only its remains.
     """
+    with suppress(OSError):
+        state, *fields = Path(f"/proc/{number}/stat").read_text(errors="replace").rpartition(") ")[2].split()
+        return "" if state in "ZX" else fields[18]
+    if Path("/proc/self/stat").exists():
+        return ""
     command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(number)]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C", "TZ": "UTC0"})
     state, *words = done.stdout.split() or ["Z"]

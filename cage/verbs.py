@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from cage import home
 from cage.cage import Cage, names_of_all
-from cage.errors import DONE, USAGE, CageError
+from cage.errors import DONE, INTERRUPTED, UNREACHABLE, USAGE, CageError
 from cage.text import quote
 
 
@@ -61,12 +61,13 @@ def destroy(args: Namespace) -> int:
 
 
 def rebuild_image(args: Namespace) -> int:
-    """Build the image again: of one cage, or of all in turn until one fails."""
+    """Build the image again: of one cage, or of all in turn; returns the first code that is not good."""
+    codes = []
     for name in [args.name] if args.name else names_of_all():
-        code = Cage.find(name).make("rebuild-image", **_set(CAGE_YES=args.yes))
-        if code != DONE:
-            return code
-    return DONE
+        codes.append(Cage.find(name).make("rebuild-image", **_set(CAGE_YES=args.yes)))
+        if codes[-1] in (INTERRUPTED, UNREACHABLE):
+            break
+    return next(filter(None, codes), DONE)
 
 
 def execute(args: Namespace) -> int:

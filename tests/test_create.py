@@ -193,9 +193,19 @@ def test_folder_in_the_way_is_left_alone(toy, tc, repo, home):
     assert done.code == 1
     assert done.err == (
         f"error: '{home}/envs/web' is in the way: it holds neither a cage nor a host clone\n"
-        f"Move it away: mv '{home}/envs/web' …\n"
+        f"Move it away: mv '{home}/envs/web' '{home}/envs/web.old'\n"
     )
     assert [path.name for path in (home / "envs" / "web").iterdir()] == ["notes"]
+
+
+def test_recipes_of_a_create_that_was_killed_are_no_hindrance(toy, tc, repo, home):
+    folder = home / "envs" / "web"
+    (folder / "lib").mkdir(parents=True)
+    (folder / "Makefile").write_text("half")
+    assert tc("create", repo, "--render-only", "--auth-mode", "api_key").code == 0
+    assert (folder / "meta.json").exists()
+    assert "half" not in (folder / "Makefile").read_text()
+    assert [path.read_text() for path in home.glob("trash/web-*/Makefile")] == ["half"]
 
 
 def test_draft_of_a_killed_create_is_removed(toy, tc, repo, home):

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
@@ -34,6 +35,14 @@ def said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setattr(doctor, "REGISTRIES", ())
     return folder
+
+
+@pytest.fixture
+def web(web):
+    """A cage's folder with what the real recipes leave in it."""
+    (web / "repo").mkdir()
+    (web / ".history" / "base").touch()
+    return web
 
 
 def findings(tc):
@@ -160,22 +169,71 @@ def test_cage_that_is_half_made(said, tc, web):
     ("containers", "volumes", "found"),
     [
         ("", "", {"volume 'isolated-dev-web' is gone, and the work in it": "tc destroy web"}),
-        ("", "w", {"container 'isolated-dev-web.guard' is gone; the files are kept": "tc make web recreate"}),
-        ("g", "w", {"container 'isolated-dev-web' is gone; the files are kept": "tc make web recreate"}),
-        ("gp", "w", {"'web' is paused: what read it was interrupted": "tc start web"}),
-        ("gr", "w", {}),
+        ("gr", "w", {"volume 'isolated-dev-web.home' is gone: logins, history and dotfiles": "tc make web recreate"}),
+        ("", "wh", {"container 'isolated-dev-web.guard' is gone; the files are kept": "tc make web recreate"}),
+        ("g", "wh", {"container 'isolated-dev-web' is gone; the files are kept": "tc make web recreate"}),
+        ("gp", "wh", {"'web' is paused: what read it was interrupted": "tc start web"}),
+        ("er", "wh", {"'web' is cut off from the network: its guard does not run": "tc start web"}),
+        ("gr", "wh", {}),
     ],
 )
 def test_stamps_are_compared_with_objects(said, tc, web, containers, volumes, found):
     lines = {
         "g": "isolated-dev-web.guard\tweb\trunning\n",
+        "e": "isolated-dev-web.guard\tweb\texited\n",
         "p": "isolated-dev-web\tweb\tpaused\n",
         "r": "isolated-dev-web\tweb\trunning\n",
         "w": "isolated-dev-web\tweb\n",
+        "h": "isolated-dev-web.home\tweb\n",
     }
     (said / "ps").write_text("".join(lines[letter] for letter in containers))
     (said / "volume").write_text("".join(lines[letter] for letter in volumes))
     assert remedies(tc) == found
+
+
+@pytest.mark.parametrize("network", ["", "new"])
+def test_guard_on_a_network_that_is_gone_or_was_made_anew(said, tc, web, network):
+    (said / "ps").write_text("isolated-dev-web.guard\tweb\texited\nisolated-dev-web\tweb\texited\n")
+    (said / "volume").write_text("isolated-dev-web\tweb\nisolated-dev-web.home\tweb\n")
+    (said / "container").write_text("/isolated-dev-web.guard old\n")
+    (said / "network").write_text(network)
+    assert remedies(tc) == {"the network of 'web' is gone": "tc make web recreate"}
+    (said / "network").write_text("old")
+    assert remedies(tc) == {}
+
+
+def test_base_and_clone_that_are_gone(said, tc, web):
+    (said / "ps").write_text("isolated-dev-web.guard\tweb\texited\nisolated-dev-web\tweb\texited\n")
+    (said / "volume").write_text("isolated-dev-web\tweb\nisolated-dev-web.home\tweb\n")
+    (web / ".history" / "base").unlink()
+    history = f"'{web}/.history/base"
+    assert remedies(tc) == {
+        "the base manifest of 'web' is gone": f"Begin with that of the seeding: cp {history}.seeded' {history}'"
+    }
+    (web / ".history" / "base").touch()
+    (web / "repo").rmdir()
+    ((problem, remedy),) = remedies(tc).items()
+    assert problem == "the host clone of 'web' is gone"
+    assert remedy.startswith("git clone -- ") and remedy.endswith(f" '{web}/repo'")
+
+
+def test_draft_of_a_create_that_was_killed(said, tc, home):
+    draft = home / "envs" / ".new-web-00000000"
+    draft.mkdir(parents=True)
+    assert remedies(tc) == {}
+    os.utime(draft, (0, 0))
+    assert remedies(tc) == {f"'{draft}', of a create that was killed": f"rm -r '{draft}'"}
+
+
+def test_neither_ip_nor_ifconfig(said, tc, monkeypatch):
+    found = shutil.which
+    monkeypatch.setattr("shutil.which", lambda it, **more: None if it in ("ip", "ifconfig") else found(it, **more))
+    assert "neither 'ip' nor 'ifconfig' is installed" in remedies(tc)
+
+
+def test_doctor_traces_its_calls(said, tc, monkeypatch):
+    monkeypatch.setenv("TRUSTY_CAGE_TRACE", "1")
+    assert " ms  doctor         docker version --format " in tc("doctor").err
 
 
 def test_what_is_left_over_of_a_cage_without_a_folder(said, tc):

@@ -17,7 +17,7 @@ def test_no_cage_says_how_to_make_one(tc, engine):
 
 def test_list_shows_states_of_this_home_with_one_call(web, tc, engine, home, repo):
     (engine / "answer").write_text(
-        "web\tisolated-dev-web\trunning\nweb\tisolated-dev-web.guard\texited\nother\tx\trunning\n"
+        "web\tisolated-dev-web\trunning\nweb\tisolated-dev-web.guard\trunning\nother\tx\trunning\n"
     )
     done = tc("list")
     assert done.code == 0
@@ -28,8 +28,19 @@ def test_list_shows_states_of_this_home_with_one_call(web, tc, engine, home, rep
     home_id = (home / "id").read_text().strip()
     row = '{{.Label "trusty-cage.env"}}\t{{.Names}}\t{{.State}}'
     only = f"label=trusty-cage.home={home_id}"
-    cages = "name=^/isolated-dev-[^.]*$"
-    assert asked == repr(["ps", "--all", "--no-trunc", "--filter", only, "--filter", cages, "--format", row])
+    assert asked == repr(["ps", "--all", "--no-trunc", "--filter", only, "--format", row])
+
+
+def test_cage_without_its_guard_is_cut_off(web, tc, engine):
+    (engine / "answer").write_text("web\tisolated-dev-web\trunning\nweb\tisolated-dev-web.guard\texited\n")
+    assert "web   cut-off  " in tc("list").out
+
+
+def test_list_traces_its_call(web, tc, engine, monkeypatch):
+    monkeypatch.setenv("TRUSTY_CAGE_TRACE", "1")
+    (engine / "answer").write_text("")
+    (line,) = tc("list").err.splitlines()
+    assert " ms  list           docker ps --all " in line
 
 
 def test_list_as_json(web, tc, engine, repo):
@@ -62,7 +73,7 @@ def test_container_that_is_gone_is_said(web, tc, engine):
 
 
 def test_bad_folders_are_shown_and_the_others_too(web, tc, engine, home):
-    (engine / "answer").write_text("web\tisolated-dev-web\trunning\n")
+    (engine / "answer").write_text("web\tisolated-dev-web\trunning\nweb\tisolated-dev-web.guard\trunning\n")
     envs = home / "envs"
     for name in ("cut", "empty", "left", "\x1b[2J"):
         (envs / name).mkdir()

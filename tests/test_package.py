@@ -54,8 +54,9 @@ def test_wheel_carries_templates_inside_the_package(built):
     names = set(zipfile.ZipFile(built[0]).namelist())
     inside = {path if path.startswith("cage/") else f"cage/{path}" for path in carried()}
     made = {f"cage/generated/tc.{kind}" for kind in ("bash", "zsh", "fish", "1")}
-    manual = f"trusty_cage-{__version__}.data/data/share/man/man1/tc.1"
-    assert {name for name in names if ".dist-info/" not in name} == inside | made | {manual}
+    manuals = {f"trusty_cage-{__version__}.data/data/share/man/man1/{name}.1" for name in ("tc", "trusty-cage")}
+    made.add("cage/generated/trusty-cage.1")
+    assert {name for name in names if ".dist-info/" not in name} == inside | made | manuals
 
 
 def test_wheel_has_three_dependencies_and_two_programs(built):

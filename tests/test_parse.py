@@ -42,13 +42,13 @@ def test_every_verb_names_file_and_line_and_runs_nothing(path, words, web, tc, e
 
 
 def test_list_goes_on_past_recipes_that_cannot_be_read(web, tc, engine, repo, home):
-    (engine / "answer").write_text("web\tisolated-dev-web\trunning\nzoo\tisolated-dev-zoo\trunning\n")
+    (engine / "answer").write_text("".join(f"{cage}\tisolated-dev-{cage}\texited\n" for cage in ("web", "zoo")))
     assert tc("create", repo, "--name", "zoo").code == 0
     with (web / "Makefile").open("a") as file:
         file.write("endif\n")
     done = tc("list")
     assert done.code == 1
-    assert [row.split()[:2] for row in done.out.splitlines()[1:]] == [["web", "running"], ["zoo", "running"]]
+    assert [row.split()[:2] for row in done.out.splitlines()[1:]] == [["web", "stopped"], ["zoo", "stopped"]]
     assert done.err.startswith("error: the recipes of cage 'web' can't be read: Makefile:")
 
 

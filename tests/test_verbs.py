@@ -12,7 +12,7 @@ from conftest import ROOT
 
 
 def line(verb, **variables):
-    keys = ("via", "yes", "dry", "skip", "json", "mode", "new")
+    keys = ("via", "yes", "dry", "skip", "json", "mode")
     given = {"via": "tc", "mode": "api_key", **variables}
     return f"{verb} web " + " ".join(f"{key}={given.get(key, '')}" for key in keys) + "\n"
 
@@ -33,7 +33,7 @@ def line(verb, **variables):
         (["rebuild-image", "web", "-y"], line("rebuild-image", yes="1")),
         (["rebuild-image"], line("rebuild-image")),
         (["auth", "web"], line("auth")),
-        (["auth", "web", "--auth-mode", "subscription"], line("auth", mode="subscription", new="subscription")),
+        (["auth", "web", "--auth-mode", "subscription"], line("auth", mode="subscription")),
         (["make", "web", "stop", "start"], line("stop") + line("start")),
         (["exec", "web", "--", "echo", "$HOME", "a  b", "--", "-y"], "$HOME a  b -- -y\n"),
         (["exec", "web", "echo", "x"], "x\n"),

@@ -23,9 +23,10 @@ HELPER_GONE = grep -q '^helper missing' $(S)/seen || for _ in 1 2 3 4 5 6 7 8 9;
 
 # $(RESUMED) COMMAND: whatever its end is, the cage runs again. $(PAUSE) comes within it, just before a helper is told
 # to begin: it waits for its standard input, so that a container starts while the host is still looked at.
-RESUMED = set -o pipefail; ! grep -Eq '^cage (running|cut-off|paused)' $(S)/seen \
-		|| trap '"$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null' EXIT;
-PAUSE = { ! grep -Eq '^cage (running|cut-off)' $(S)/seen || "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null; }
+RESUMED = set -o pipefail; rm -f $(S)/paused; ! grep -q '^cage paused' $(S)/seen || : >$(S)/paused; trap '[ ! -e $(S)/paused ] \
+		|| { "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null && echo "cage running" >>$(S)/seen; }' EXIT;
+PAUSE = { ! grep -Eq '^cage (running|cut-off)' $(S)/seen \
+		|| { : >$(S)/paused && "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null; }; }
 
 # $(READING) judge VERB: the helper reads everything and writes nothing.
 READING = $(RESUMED) { bash lib/inventory && $(PAUSE) && tar -C $(S)/question -cf - .; } \
@@ -49,7 +50,8 @@ stage: question
 		&& [ -e $(S)/stage/complete ] || $(die) 1 'the cage could not be read, so nothing was written' 'Try again: @export@'
 
 question: seen
-	$(Q)[ -e .history/base ] || $(die) 1 'the base manifest .history/base is missing' 'Finish creating first: @create@'
+	$(Q)bash lib/askable
+	$(Q)$(if $(only_shown),,! grep -q '^guard missing' $(S)/seen ||) CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
 	$(Q)hooks=$$(git -C repo config --type=path --get core.hooksPath); printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
@@ -81,12 +83,13 @@ written:
 # The state before the last export. What stands there now goes aside, into the same backup.
 undone: | $(S)
 	$(Q)bash lib/undo
-	$(Q)$(ask) "Put the host clone back to what it was before $$(cat $(S)/backup)?"
+	$(Q)$(ask) "Put the host clone back to what it was before $$(cat $(S)/backup)? What was changed there since is kept."
 	$(Q)[ ! -s $(S)/added ] || rsync --archive --from0 --files-from=$(S)/added --remove-source-files \
 		-- repo/ "$$(cat $(S)/backup)/undone/"
 	$(Q)cd repo && { xargs -0 rmdir -- <../$(S)/made 2>/dev/null || true; }
-	$(Q)rsync --archive --ignore-times --omit-dir-times --backup --backup-dir="$$PWD/$$(cat $(S)/backup)/undone" \
-		-- "$$(cat $(S)/backup)/files/" repo/
+	$(Q)[ ! -s $(S)/changed ] || rsync --archive --ignore-existing --from0 --files-from=$(S)/changed \
+		-- repo/ "$$(cat $(S)/backup)/undone/"
+	$(Q)rsync --archive --ignore-times --omit-dir-times -- "$$(cat $(S)/backup)/files/" repo/
 	$(Q)bash lib/undone
 
 # The cage's state, or (CAGE_TO=commits) the agent's own commits, on a branch; work tree and HEAD stay as they are.
