@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, edit
 
 
 def line(verb, **variables):
@@ -248,3 +248,13 @@ def test_release_of_sh_that_needs_more_gets_it(tmp_path):
         [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout == "True\n"
+
+
+def test_rebuild_image_of_all_goes_on_past_one_that_fails(web, tc, repo):
+    assert tc("create", repo, "--name", "zoo").code == 0
+    edit(web / "Makefile", "export destroy rebuild-image auth:", "export destroy auth:")
+    with (web / "Makefile").open("a") as file:
+        file.write("rebuild-image:\n\t@exit 1\n")
+    done = tc("rebuild-image", "-y")
+    assert done.code == 1
+    assert done.out.startswith("rebuild-image zoo ")

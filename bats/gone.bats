@@ -1,0 +1,196 @@
+#!/usr/bin/env bats
+# What is gone, or was cut short half-way: guards, homes, clones, manifests, sessions. Each is named, with the command
+# that mends it, and no work is lost on the way.
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own
+
+load cages
+
+setup_file() {
+    mkdir "$BATS_FILE_TMPDIR/shadow"
+    for program in docker rsync mv; do
+        ln -s "$BATS_TEST_DIRNAME/fault" "$BATS_FILE_TMPDIR/shadow/$program"
+    done
+    make_cage gone
+}
+teardown_file() {
+    remove_cage gone
+}
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+teardown() {
+    remove_cage other
+    tmux -L gone kill-server 2>/dev/null || true
+    if [ "${STOPPED:-}" ]; then kill -KILL "$STOPPED" 2>/dev/null || true; fi
+}
+
+# fault PATTERN COMMAND …: the command dies, with all that it started, after the call that matches PATTERN.
+fault() {
+    export FAULT_ONCE=$BATS_TEST_TMPDIR/fault.$RANDOM.$RANDOM
+    FAULT_ON=$1 PATH=$BATS_FILE_TMPDIR/shadow:$PATH run -137 setsid --wait "${@:2}" </dev/null
+    [ -d "$FAULT_ONCE" ]
+}
+
+other() {
+    make_repo other
+    tc create "$PWD/other" --no-attach "$@" >other.out 2>&1 || { cat other.out; return 1; }
+    OTHER=$TRUSTY_CAGE_HOME/envs/other
+}
+
+# The command that the last run printed after $1.
+printed() {
+    sed -n "s/^ *$1 *//p" <<<"$output" | head -n 1
+}
+
+@test "undo: killed and run again, what its user had changed since is kept" {
+    inside <<<'echo agent >README'
+    run -0 tc export gone -y
+    echo mine >>"$CLONE/README"
+    fault 'rsync .*ignore-times.* repo/$' tc export gone --undo -y
+    run -0 tc export gone --undo -y
+    says 'What stood there until now: '
+    [ "$(cat "$CLONE/README")" = hello ]
+    [ "$(tail -n 1 "$(printed 'What stood there until now:')/README")" = mine ]
+    inside <<<'git reset -q --hard'
+}
+
+@test "sync: a cage that was left paused is paused again while it is written" {
+    echo theirs >"$CLONE/README"
+    docker pause isolated-dev-gone >/dev/null
+    TRUSTY_CAGE_TRACE=1 run -0 tc sync gone -y
+    says_not 'is not paused'
+    [[ $output =~ synced\ +docker\ pause.*synced\ +docker\ run ]] || [[ $output =~ docker\ pause.*docker\ run.*receive ]]
+    [ "$(docker inspect --format '{{.State.Status}}' isolated-dev-gone)" = running ]
+    [ "$(tc exec gone -- cat README)" = theirs ]
+    git -C "$CLONE" checkout -q README
+    run -0 tc sync gone -y
+}
+
+@test "attach: a cage that is stopped from elsewhere gives the terminal back, and says so" {
+    tmux -L gone -f /dev/null new-session -d -x 150 -y 40 'bash --norc'
+    tmux -L gone send-keys "$(command -v tc) attach gone; echo ended with \$?" Enter
+    for _ in {1..60}; do
+        [ "$(tmux -L gone display-message -p '#{alternate_on}')" != 1 ] || break
+        sleep 0.5
+    done
+    run -0 tc stop gone
+    for _ in {1..20}; do
+        ! tmux -L gone capture-pane -p | grep -q 'ended with [0-9]' || break
+        sleep 0.5
+    done
+    run -0 tmux -L gone capture-pane -p
+    says "error: the session ended: cage 'gone' was stopped or removed"
+    says 'See: tc status gone'
+    says 'ended with 1'
+    [ "$(tmux -L gone display-message -p '#{alternate_on}#{mouse_any_flag}')" = 00 ]
+    run -0 tc start gone
+}
+
+@test "the host clone is gone: said, with the command that makes one; the work in the cage arrives in it" {
+    inside <<<'echo work >work.txt'
+    mv "$CLONE" "$PWD/away"
+    run -1 tc export gone -y
+    says "the host clone is gone: $CLONE"
+    [ "$(docker inspect --format '{{.State.Status}}' isolated-dev-gone)" = running ]
+    bash -c "$(printed 'Put it back, or clone anew:')"
+    run -0 tc export gone -y
+    [ "$(cat "$CLONE/work.txt")" = work ]
+    inside <<<'rm work.txt'
+    run -0 tc export gone -y
+}
+
+@test "the base manifest is gone: said, with the command that begins with that of the seeding" {
+    rm "$ENV/.history/base"
+    run -1 tc export gone -y
+    says 'the base manifest .history/base is gone'
+    bash -c "$(printed 'Begin with that of the seeding:')"
+    run -0 tc export gone -y
+    says "Nothing new to export from cage 'gone'."
+}
+
+@test "an owner of the lock that is stopped is told at once" {
+    cd "$ENV"
+    CAGE_NAME=gone CAGE_ENGINE=docker bash lib/lock start sleep 60 3>&- &
+    STOPPED=$!
+    for _ in {1..50}; do [[ $(readlink .state/lock) != "$STOPPED":* ]] || break; sleep 0.1; done
+    kill -STOP "$STOPPED"
+    run -1 tc stop gone
+    says "cage 'gone' is held by 'start' (process $STOPPED), which is stopped"
+    says "kill -CONT $STOPPED; kill $STOPPED"
+}
+
+@test "destroy: what the agent does while the question is open is kept, too" {
+    other
+    docker exec isolated-dev-other sh -c 'echo early >early.txt'
+    tmux -L gone -f /dev/null new-session -d -x 200 -y 40 'bash --norc'
+    tmux -L gone send-keys "$(command -v tc) destroy other; echo ended with \$?" Enter
+    for _ in {1..60}; do
+        ! tmux -L gone capture-pane -p | grep -qF '[y/N]' || break
+        sleep 0.5
+    done
+    docker exec isolated-dev-other sh -c 'echo precious >late.txt'
+    tmux -L gone send-keys y Enter
+    for _ in {1..60}; do
+        ! tmux -L gone capture-pane -p | grep -q 'ended with [0-9]' || break
+        sleep 0.5
+    done
+    run -0 tmux -L gone capture-pane -p
+    says "Destroyed cage 'other'."
+    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/other-*/branch.bundle')
+    git -C "$OTHER/repo" fetch -q "$bundle" work:kept
+    [ "$(git -C "$OTHER/repo" show kept:late.txt)" = precious ]
+    rm -rf "$TRUSTY_CAGE_HOME"/trash/other-*
+}
+
+@test "destroy: without its guard and without .state the work is counted and kept all the same" {
+    other
+    docker exec isolated-dev-other sh -c 'echo precious >work.txt'
+    docker rm --force isolated-dev-other.guard >/dev/null
+    rm -rf "$OTHER/.state"
+    run -0 tc destroy other -y
+    says '1 added'
+    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/other-*/branch.bundle')
+    git -C "$OTHER/repo" fetch -q "$bundle" work:kept
+    [ "$(git -C "$OTHER/repo" show kept:work.txt)" = precious ]
+    rm -rf "$TRUSTY_CAGE_HOME"/trash/other-*
+}
+
+@test "destroy: killed on the way to the trash, the second run ends in the same place and names the work" {
+    other
+    docker exec isolated-dev-other sh -c 'echo precious >work.txt'
+    fault 'mv .history' tc destroy other -y
+    run -0 tc destroy other -y
+    says 'Un-exported work:'
+    [ "$(find "$TRUSTY_CAGE_HOME/trash" -maxdepth 1 -name 'other-*' | wc -l)" = 1 ]
+    back=$(printed 'Make it again from them:')
+    bash -c "$(printed 'Un-exported work:')"
+    [ "$(git -C "$OTHER/repo" show cage/other-branch:work.txt)" = precious ]
+    CAGE_NO_ATTACH=1 bash -c "$back"
+    [ "$(tc exec other -- cat README)" = hello ]
+    rm -rf "$TRUSTY_CAGE_HOME"/trash/other-*
+}
+
+@test "recreate: a home that is gone is said, and dotfiles are laid in anew" {
+    make_repo dots
+    echo 'set number' >dots/.vimrc
+    git -C dots add --all
+    git -C dots commit --quiet --message Dots
+    other --dotfiles "$PWD/dots"
+    docker rm --force isolated-dev-other isolated-dev-other.guard >/dev/null
+    docker volume rm isolated-dev-other.home >/dev/null
+    run -1 tc doctor
+    says "volume 'isolated-dev-other.home' is gone: logins, history and dotfiles"
+    run -0 tc make -y other recreate
+    says "volume 'isolated-dev-other.home' is gone"
+    [ "$(tc exec other -- bash -c 'cat ~/.vimrc')" = 'set number' ]
+    run -0 tc make -y other recreate
+    says_not 'is gone'
+}
+
+@test "create: where the host's addresses can't be told no guard is made" {
+    make_repo other
+    tc create "$PWD/other" --no-attach --render-only
+    printf 'echo "no addresses" >&2; exit 1\n' >"$TRUSTY_CAGE_HOME/envs/other/lib/addresses"
+    CAGE_NO_ATTACH=1 run ! make -C "$TRUSTY_CAGE_HOME/envs/other" create
+    says 'no addresses'
+    says_not 'Created cage'
+    [ -z "$(docker ps --all --quiet --filter name='^isolated-dev-other.guard$')" ]
+}
