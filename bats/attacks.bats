@@ -59,6 +59,14 @@ SH
     for path in .VSCode/tasks.json .husky .claude MAKEFILE; do grep -F "  $path: " <<<"$output"; done
 }
 
+@test "export: the folder that core.hooksPath names is pointed out, in full as well" {
+    git -C "$CLONE" config core.hooksPath "$CLONE/tools/own"
+    inside <<<'mkdir -p tools/own; echo x >tools/own/pre-commit'
+    run -0 tc export "$CAGE" -y
+    git -C "$CLONE" config --unset core.hooksPath
+    says '  tools/own/pre-commit: git, as hooks'
+}
+
 @test "sync: a draft's name that the agent has taken, and a huge file in the place of a small one" {
     inside <<<'mkdir lib/.trusty-cage.incoming .trusty-cage.incoming; rm run.sh; truncate -s 8T run.sh'
     echo host >>"$CLONE/README"; echo host >>"$CLONE/lib/code.txt"
@@ -192,4 +200,14 @@ SH
         says "left out of the dotfiles: $gone"
         [ ! -e "$dots/$gone" ]
     done
+}
+
+@test "auth: a FIFO in the place of the credentials is not waited for" {
+    mkdir -p "$BATS_TEST_TMPDIR/user/.claude"
+    echo '{"canary": "token"}' >"$BATS_TEST_TMPDIR/user/.claude/.credentials.json"
+    inside <<<'mkdir -p ~/.claude; rm -f ~/.claude/.credentials.json; mkfifo ~/.claude/.credentials.json'
+    HOME=$BATS_TEST_TMPDIR/user run -0 timeout 30 tc auth "$CAGE" --auth-mode subscription
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'stat -c "%F %a" ~/.claude/.credentials.json; cat ~/.claude/.credentials.json'
+    [ "$output" = $'regular file 600\n{"canary": "token"}' ]
+    run -0 tc auth "$CAGE" --auth-mode api_key
 }
