@@ -233,7 +233,7 @@ SH
 }
 
 @test "sync: a file of the host's own stays there, though the cage has one of its name" {
-    inside <<<'echo cage >notes.txt'
+    inside <<<'echo cage >notes.txt; echo new >new.txt'
     echo private >"$CLONE/notes.txt"
     run -0 tc export "$CAGE" -y --take host
     echo 'more of it' >>"$CLONE/notes.txt"
