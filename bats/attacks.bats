@@ -59,6 +59,23 @@ SH
     for path in .VSCode/tasks.json .husky .claude MAKEFILE; do grep -F "  $path: " <<<"$output"; done
 }
 
+@test "export: the folder that core.hooksPath names is pointed out, in full as well" {
+    git -C "$CLONE" config core.hooksPath "$CLONE/tools/own"
+    inside <<<'mkdir -p tools/own; echo x >tools/own/pre-commit'
+    run -0 tc export "$CAGE" -y
+    git -C "$CLONE" config --unset core.hooksPath
+    says '  tools/own/pre-commit: git, as hooks'
+}
+
+@test "commits, branch: what the host runs later is pointed out" {
+    inside <<<'mkdir .husky; echo x >.husky/pre-commit; echo x >.envrc; git add -A; git commit -q -m Runs'
+    for way in --commits --branch; do
+        run -0 --separate-stderr tc export "$CAGE" $way --as "later$way"
+        # shellcheck disable=SC2154 # bats sets it
+        [[ $stderr == *$'Read these first, the host runs them later:\n  .envrc: the shell\n  .husky/pre-commit: git, as hooks'* ]]
+    done
+}
+
 @test "sync: a draft's name that the agent has taken, and a huge file in the place of a small one" {
     inside <<<'mkdir lib/.trusty-cage.incoming .trusty-cage.incoming; rm run.sh; truncate -s 8T run.sh'
     echo host >>"$CLONE/README"; echo host >>"$CLONE/lib/code.txt"
@@ -147,6 +164,23 @@ SH
     says_not esc
 }
 
+@test "commits: what git says of the agent's objects is bounded, and no words of the agent's stand as the tool's" {
+    inside <<'SH'
+{
+    printf '[submodule "x"]\n\tpath = x\n\turl = "-x'
+    for i in $(seq 50); do printf '\\nerror: OWNED line %s' $i; done
+    printf '\\n\302\2330;31mRED"\n'
+} >.gitmodules
+git add -f .gitmodules; git commit -q -m Url
+SH
+    run -3 tc export "$CAGE" --commits
+    says "branch 'cage/$CAGE' holds other work, or git refused the objects"
+    [ -z "$(LC_ALL=C tr -d '\011\012\040-\176' <<<"$output")" ]
+    run -0 grep -E 'OWNED|RED' <<<"$output"
+    for line in "${lines[@]}"; do [[ $line == '  '* ]]; done
+    [ "${#lines[@]}" -le 15 ]
+}
+
 @test "terminal: what is cut out of a diff brings nothing together; no lone control byte passes" {
     inside <<'SH'
 printf 'a\302\302\235\23552;c;QUFB b\302\342\200\256\233c \342\200\342\200\256\256d \2331me \330\234f caf\303\251\n' >>README
@@ -192,4 +226,14 @@ SH
         says "left out of the dotfiles: $gone"
         [ ! -e "$dots/$gone" ]
     done
+}
+
+@test "auth: a FIFO in the place of the credentials is not waited for" {
+    mkdir -p "$BATS_TEST_TMPDIR/user/.claude"
+    echo '{"canary": "token"}' >"$BATS_TEST_TMPDIR/user/.claude/.credentials.json"
+    inside <<<'mkdir -p ~/.claude; rm -f ~/.claude/.credentials.json; mkfifo ~/.claude/.credentials.json'
+    HOME=$BATS_TEST_TMPDIR/user run -0 timeout 30 tc auth "$CAGE" --auth-mode subscription
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'stat -c "%F %a" ~/.claude/.credentials.json; cat ~/.claude/.credentials.json'
+    [ "$output" = $'regular file 600\n{"canary": "token"}' ]
+    run -0 tc auth "$CAGE" --auth-mode api_key
 }

@@ -287,3 +287,9 @@ SH
     sed -i '/CAGE_LIMIT_FILE/d' "$ENV/local.mk"
     run -0 tc export "$CAGE" -y
 }
+
+@test "export: a limit that is no number is an error in words" {
+    run -2 make -C "$ENV" export CAGE_DRY_RUN=1 CAGE_LIMIT_FILE=100M
+    says "error: CAGE_LIMIT_FILE is no number: '100M'"
+    says_not Traceback
+}

@@ -104,6 +104,15 @@ comes_home() {
     [ "$(cat "$CLONE/build/out.txt")" = changed ]
 }
 
+@test "an encoding that is none, as the attributes have it, keeps no file out" {
+    echo one >source/file && commit
+    echo 'file working-tree-encoding=NOPE-8' >source/.gitattributes
+    git -C source add .gitattributes && git -C source commit --quiet --message Encoding
+    create
+    [ "$(docker exec "isolated-dev-$CAGE" git ls-files)" = $'.gitattributes\nfile' ]
+    comes_home
+}
+
 @test "names with line breaks, blanks, quotes, escape sequences and other bytes" {
     (
         cd source || exit

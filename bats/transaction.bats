@@ -220,6 +220,82 @@ SH
     [ "$output" = '' ]
 }
 
+@test "sync: a file that git on the host ignores stays there, even one that the base has" {
+    inside <<<'echo cage >notes.txt'
+    run -0 tc export "$CAGE" -y
+    mkdir -p "$CLONE/.git/info"
+    echo notes.txt >>"$CLONE/.git/info/exclude"
+    echo private >"$CLONE/notes.txt"
+    run -0 tc sync "$CAGE" -y
+    says '0 to the cage, 0 deleted there, 0 conflicts, 1 ignored on the host and kept there'
+    [ "$(docker exec "isolated-dev-$CAGE" cat notes.txt)" = cage ]
+    : >"$CLONE/.git/info/exclude"
+}
+
+@test "sync: a file of the host's own stays there, though the cage has one of its name" {
+    inside <<<'echo cage >notes.txt; echo new >new.txt'
+    echo private >"$CLONE/notes.txt"
+    run -0 tc export "$CAGE" -y --take host
+    echo 'more of it' >>"$CLONE/notes.txt"
+    run -0 tc sync "$CAGE" -y --take host
+    says '0 to the cage, 0 deleted there, 0 conflicts'
+    [ "$(docker exec "isolated-dev-$CAGE" cat notes.txt)" = cage ]
+}
+
+@test "sync: hard links of the host arrive, each as a file of its own" {
+    ln "$CLONE/README" "$CLONE/same.txt"
+    git -C "$CLONE" add same.txt
+    echo host >>"$CLONE/README"
+    run -0 tc sync "$CAGE" -y
+    says '2 to the cage'
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'cat README same.txt; stat -c %h README same.txt; ls -A'
+    [ "$output" = $'hello\nhost\nhello\nhost\n1\n1\n.git\n.gitignore\nREADME\nlib\nlink\nrun.sh\nsame.txt' ]
+}
+
+@test "sync: a file of a repository in an ignored folder stays there" {
+    inside <<<'mkdir vendor; echo cage >vendor/x'
+    run -0 tc export "$CAGE" -y
+    mkdir -p "$CLONE/.git/info"
+    echo vendor/ >>"$CLONE/.git/info/exclude"
+    git init --quiet "$CLONE/vendor"
+    echo private >"$CLONE/vendor/x"
+    run -0 tc sync "$CAGE" -y
+    : >"$CLONE/.git/info/exclude"
+    rm -rf "$CLONE/vendor"
+    says '0 to the cage, 0 deleted there, 0 conflicts'
+}
+
+@test "sync: links of the host that are hard links of each other stay in the cage" {
+    inside <<<'ln -s README one; ln -s README two'
+    run -0 tc export "$CAGE" -y
+    rm "$CLONE/two" && ln -P "$CLONE/one" "$CLONE/two"
+    run -0 tc sync "$CAGE" -y
+    says '0 to the cage, 0 deleted there, 0 conflicts'
+}
+
+@test "ignored: rules that are hard links of each other hold back alike" {
+    mkdir "$CLONE/one" "$CLONE/two"
+    echo secret >"$CLONE/one/.gitignore"
+    ln "$CLONE/one/.gitignore" "$CLONE/two/.gitignore"
+    inside <<<'mkdir one two; echo x >one/secret; echo x >two/secret'
+    run -0 tc export "$CAGE" -y
+    says '0 added, 0 changed, 0 deleted, 0 refused, 2 held back'
+}
+
+@test "sync: a path that begins with ./ is that path" {
+    echo one >>"$CLONE/README"; echo two >>"$CLONE/lib/code.txt"
+    run -0 tc sync "$CAGE" ./README -y
+    says '1 to the cage'
+    [ "$(docker exec "isolated-dev-$CAGE" cat README lib/code.txt)" = $'hello\none\nlibrary' ]
+}
+
+@test "sync: a path that nothing has is an error" {
+    echo one >>"$CLONE/README"
+    run -2 tc sync "$CAGE" -y README none.txt
+    says "called: none.txt"
+    [ "$(docker exec "isolated-dev-$CAGE" cat README)" = hello ]
+}
+
 @test "kill: an export killed at any step is finished by the next one, and its undo is whole" {
     before=$(fingerprint "$CLONE")
     git_before=$(fingerprint "$CLONE/.git")

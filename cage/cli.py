@@ -162,8 +162,9 @@ def parse(words: list[str]) -> Namespace:
         words, command = words[:at], words[at + 1 :]
     top = parser()
     args, rest = top.parse_known_args(words)
-    if args.verb == "sync" and not any(word.startswith("-") for word in rest):
-        args.paths += rest  # those after an option, which argparse doesn't see any more
+    at = rest.index("--") if "--" in rest else len(rest)
+    if args.verb == "sync" and not any(word.startswith("-") for word in rest[:at]):
+        args.paths += rest[:at] + rest[at + 1 :]  # those after an option, which argparse doesn't see any more
     elif rest:
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     if command:

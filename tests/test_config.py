@@ -95,6 +95,8 @@ REFUSED = [
     ("memory", "lots", "'lots' for 'memory' is not a value of it", "For example: 4g"),
     ("cpus", "0", "'0' for 'cpus' is not a value of it", "For example: 1.5"),
     ("pids", "-1", "'-1' for 'pids' is not a value of it", "For example: 4096"),
+    ("pids", "1\u0660", "'1\u0660' for 'pids' is not a value of it", "For example: 4096"),
+    ("cpus", "\u0661", "'\u0661' for 'cpus' is not a value of it", "For example: 1.5"),
     ("base_image", "-v", "'-v' for 'base_image' is not a value of it", "For example: debian:12"),
     ("base_image", "a\n", "'a?' for 'base_image' is not a value of it", "For example: debian:12"),
     ("hardened", "maybe", "'maybe' for 'hardened' is not a value of it", "Known: yes, no"),
@@ -141,4 +143,11 @@ def test_hardened_may_be_said_in_other_words():
 def test_value_of_64_kilobytes_is_refused_in_a_line():
     with pytest.raises(CageError) as refused:
         settings.check("base_image", "x" * 65536)
+    assert len(refused.value.problem) < 250
+
+
+@pytest.mark.parametrize("key", ["memory", "cpus", "pids", "python_version"])
+def test_number_of_70000_digits_is_refused_in_a_line(key):
+    with pytest.raises(CageError) as refused:
+        settings.check(key, ("3." if key == "python_version" else "") + "1" * 70000)
     assert len(refused.value.problem) < 250

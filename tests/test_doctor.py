@@ -154,6 +154,21 @@ def test_certificate_that_is_not_trusted(said, tc, monkeypatch):
     assert remedy.endswith("export TRUSTY_CAGE_CA_BUNDLE=FILE")
 
 
+@pytest.mark.parametrize("host", ["registry.example", "registry.example:8443"])
+@pytest.mark.parametrize("answers", [True, False])
+def test_password_of_a_registry_is_not_shown(said, tc, monkeypatch, host, answers):
+    def answer(url, **_):
+        assert url == f"https://{host}/x/"
+        raise urllib.error.HTTPError(url, 401, "", {}, None) if answers else urllib.error.URLError("no route")
+
+    monkeypatch.setattr(doctor, "REGISTRIES", (("echo", f"https://me:hunter2@{host}/x/"),))
+    monkeypatch.setattr("urllib.request.urlopen", answer)
+    for words in (["doctor"], ["doctor", "--json"]):
+        shown = "".join(map(str, tc(*words)))
+        assert host in shown
+        assert "hunter2" not in shown and "me:" not in shown
+
+
 def test_bundle_without_certificates(said, tc, monkeypatch, tmp_path):
     (tmp_path / "none.pem").write_text("nothing")
     monkeypatch.setenv("TRUSTY_CAGE_CA_BUNDLE", str(tmp_path / "none.pem"))

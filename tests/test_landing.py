@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT, edit, everything
 
 from cage import cli, landing, lock
+from cage.errors import CageError
 
 # What changes a folder, as Python reports it before it happens.
 WRITES = {
@@ -141,10 +142,10 @@ def recipes_lock(web):
     """lib/lock, as recipes run it in the folder of the cage."""
     for name in ("lock", "words"):
         shutil.copy(ROOT / "templates/lib" / name, web / "lib" / name)
-    return lambda: subprocess.Popen(
+    return lambda **more: subprocess.Popen(
         ["bash", "lib/lock", "export", "echo", "through"],
         cwd=web,
-        env={**os.environ, "CAGE_NAME": "web", "CAGE_ENGINE": "docker", "LC_ALL": "C"},
+        env={**os.environ, "CAGE_NAME": "web", "CAGE_ENGINE": "docker", "LC_ALL": "C", **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -158,3 +159,15 @@ def test_recipes_and_tc_respect_the_same_lock(web, recipes_lock):
     assert verb.communicate()[0] == "through\n"
     with lock.held(web, "render"):
         pass
+
+
+def test_lock_of_the_living_holds_in_another_time_zone(web, recipes_lock, monkeypatch):
+    monkeypatch.setattr(lock, "TRIES", 2)
+    monkeypatch.setenv("TZ", "EAST-7")
+    with lock.held(web, "render"):
+        verb = recipes_lock(TZ="WEST+9")
+        assert verb.stderr.readline() == f"cage 'web' is busy with 'render' (process {os.getpid()}); waiting\n"
+        monkeypatch.setenv("TZ", "WEST+9")
+        with pytest.raises(CageError), lock.held(web, "set"):
+            pass
+    assert verb.communicate()[0] == "through\n"

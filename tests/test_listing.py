@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 HEAD = "NAME   STATUS   CREATED               AUTH     EDITED  REPOSITORY\n"
 
 
@@ -102,6 +104,28 @@ def test_bad_folders_are_shown_and_the_others_too(web, tc, engine, home):
         f"error: '{envs}/empty' holds no cage\n"
         "Move it away.\n"
     )
+
+
+@pytest.mark.parametrize("damage", [{"repo_url": "\ud800"}, {"dockerfile": [1]}], ids=str)
+def test_folder_whose_meta_no_file_could_hold_is_named_and_the_others_are_shown(web, tc, engine, repo, home, damage):
+    (engine / "answer").write_text("web\tisolated-dev-web\trunning\nzoo\tisolated-dev-zoo\texited\n")
+    assert tc("create", repo, "--name", "zoo").code == 0
+    fields = json.loads((web / "meta.json").read_text()) | damage
+    (web / "meta.json").write_text(json.dumps(fields))
+    done = tc("list")
+    assert done.code == 1
+    assert [row.split()[:2] for row in done.out.splitlines()[1:]] == [["web", "bad"], ["zoo", "stopped"]]
+    assert done.err.startswith(f"error: '{home}/envs/web/meta.json' ")
+
+
+@pytest.mark.parametrize("setting", [{"hardened": "Yes"}, {"pids": "-1"}, {"network": "bogus"}], ids=str)
+def test_setting_that_nobody_could_have_typed_keeps_no_cage_from_the_list(web, tc, engine, repo, setting):
+    (engine / "answer").write_text("web\tisolated-dev-web\trunning\nzoo\tisolated-dev-zoo\texited\n")
+    assert tc("create", repo, "--name", "zoo").code == 0
+    fields = json.loads((web / "meta.json").read_text())
+    fields["settings"] |= setting
+    (web / "meta.json").write_text(json.dumps(fields))
+    assert [row.split()[0] for row in tc("list").out.splitlines()[1:]] == ["web", "zoo"]
 
 
 def test_what_meta_holds_is_never_printed_raw(web, tc, engine):

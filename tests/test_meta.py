@@ -76,6 +76,11 @@ DAMAGED = {
     "a schema of true": change(schema=True),
     "a newer schema": change(schema=2),
     "a list": lambda fields: [],
+    "half a letter": change(repo_url="\ud800"),
+    "a Dockerfile of another kind": change(dockerfile=[1]),
+    "hardened in other words": lambda fields: change(settings={**fields["settings"], "hardened": "Yes"})(fields),
+    "less than no processes": lambda fields: change(settings={**fields["settings"], "pids": "-1"})(fields),
+    "a network that is none": lambda fields: change(settings={**fields["settings"], "network": "bogus"})(fields),
 }
 
 
@@ -87,6 +92,7 @@ def test_damaged_meta_is_an_error_that_names_the_file(damage, folder, fields, tc
         done = tc(verb, "web")
         assert done.code == 1
         assert done.err.startswith(f"error: '{folder}/meta.json' ")
+        assert done.err.count("error: ") == 1 and "Traceback" not in done.err
     assert (folder / "meta.json").read_bytes() == before
 
 

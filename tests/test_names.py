@@ -1,9 +1,14 @@
 """Names of cages and the repositories they come from."""
 
+import os
+import subprocess
+
 import pytest
+from conftest import ROOT
 
 from cage import names
 from cage.errors import CageError
+from cage.text import printable
 
 
 @pytest.mark.parametrize(
@@ -55,6 +60,8 @@ def test_underivable_name_proposes_one():
         "file:///srv/x.git",
         "git@host:x.git",
         "host:x",
+        "https://host:8080/@scope/x",
+        "https://host/x?depth=1",
     ],
 )
 def test_url_stays_as_it_is(url):
@@ -69,6 +76,13 @@ PASSWORDS = [
     "https://me:hun@ter2@host/x",
     "https://me%3Ahunter2@host/x",
     "https://ghp_hunter2@github.com/x",
+    "https://hf_hunter2@host/x",
+    "https://ATATThunter2@host/x",
+    "https://glpat-hunter2@host/x",
+    "https://gldt-hunter2@host/x",
+    f"https://{'0123456789abcdef' * 2}hunter2@host/x",
+    "https://host/x?private_token=hunter2",
+    "https://host/x?a=b&access_token=hunter2",
     "ssh://me:hunter2@host/x",
 ]
 
@@ -83,6 +97,16 @@ def test_password_in_url_is_refused_and_not_echoed(url, tc):
         "It would be kept in files. Leave it out, and let a git credential helper or an SSH\n"
         "key answer for it: git help credentials\n"
     )
+
+
+@pytest.mark.parametrize("url", PASSWORDS)
+def test_password_is_never_printed(url):
+    assert "ter2" not in printable(f"git says: {url} is gone")
+
+
+@pytest.mark.parametrize("url", ["git@host:x", "https://user@host/x", "https://host:8080/@scope/x", "https://h/x?a=b"])
+def test_url_without_a_password_is_printed_as_it_is(url):
+    assert printable(url) == url
 
 
 @pytest.mark.parametrize("url", PASSWORDS)
@@ -137,3 +161,58 @@ def test_folder_that_is_no_repository_is_refused(tmp_path):
     with pytest.raises(CageError) as refused:
         names.repository("plain")
     assert refused.value.problem == f"'{tmp_path}/plain' is not a git repository"
+
+
+def origin(url):
+    """What lib/origin makes of the origin of a local repository."""
+    return subprocess.run(
+        ["bash", "lib/origin"],
+        input=f"{url}\n",
+        cwd=ROOT / "templates",
+        env={**os.environ, "CAGE_NAME": "web"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("https://me:hunter2@host/x.git", "https://host/x.git"),
+        ("https://me:hun/ter2@host/x", "https://host/x"),
+        ("https://me:hunter2@host:8443/x", "https://host:8443/x"),
+        ("https://ghp_hunter2@host/x", "https://host/x"),
+        ("https://host/x?private_token=hunter2", "https://host/x"),
+        ("ssh://me:hunter2@host/x", "ssh://me@host/x"),
+        ("ftp://me:hunter2@host/x", "ftp://host/x"),
+        ("https://me:hun@ter2@host/x", "https://host/x"),
+    ],
+)
+def test_origin_is_taken_over_without_its_password(url, taken):
+    done = origin(url)
+    assert (done.returncode, done.stdout) == (0, f"{taken}\n")
+    assert "ter2" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://host:8443/x@y",
+        "https://host/@scope/x",
+        "ssh://git@host:2222/x.git",
+        "git@host:x.git",
+        "host:x",
+        "/srv/x y.git",
+        "../x",
+        "file:///srv/x.git",
+    ],
+)
+def test_origin_without_a_password_is_taken_over_as_it_is(url):
+    done = origin(url)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{url}\n", "")
+
+
+@pytest.mark.parametrize("url", ["-x", "--upload-pack=touch x", "ext::sh -c touch% x", "fd::17", "::x"])
+def test_origin_that_names_a_program_is_not_taken_over(url):
+    done = origin(url)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -285,3 +286,176 @@ def test_meta_of_another_kind_stops_every_verb(cage, tc, docker, change):
     assert {path: path.read_bytes() for path in cage.rglob("*") if path.is_file()} == before
     assert asked(docker) == []
     assert "web   bad" in tc("list").out
+
+
+AS_TEXT = "$(shell touch pwned)"
+
+
+def by_make(cage, *words, **environment):
+    """Make by itself in the cage's folder, with these variables in the environment."""
+    command = ["make", "-C", cage, *words]
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "name", ["V", "TRUSTY_CAGE_TRACE", "CAGE_TO", "CAGE_UNDO", "CAGE_JSON", "CAGE_DRY_RUN", "CHECK", "CACHE"]
+)
+def test_variable_of_the_environment_is_no_text_of_make(cage, tc, docker, tmp_path, monkeypatch, name):
+    for target in ("help", "start", "export", "sync", "build-image", "build-guard-image"):
+        by_make(cage, target, **{name: AS_TEXT})
+    monkeypatch.setenv(name, AS_TEXT)
+    assert tc("start", "web").code == 0
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("words", [["help"], ["-p", "help"], ["start"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "evil",
+    [{"BASH_ENV": "evil"}, {"BASH_FUNC_rm%%": "() { touch pwned; }"}],
+    ids=lambda evil: next(iter(evil)),
+)
+def test_shell_of_a_recipe_takes_nothing_from_its_caller(cage, docker, tmp_path, words, evil):
+    (tmp_path / "evil").write_text("touch pwned\n")
+    given = {key: str(tmp_path / "evil") if value == "evil" else value for key, value in evil.items()}
+    assert by_make(cage, *words, **given).returncode == 0
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_options_of_the_shell_stay_outside(cage, docker):
+    done = by_make(cage, "start", SHELLOPTS="braceexpand:hashall:interactive-comments:xtrace")
+    assert (done.returncode, [row for row in done.stderr.splitlines() if row.startswith("+")]) == (0, [])
+
+
+def test_options_of_tar_stay_outside(cage, docker, tmp_path):
+    assert by_make(cage, "repo").returncode == 0
+    (cage / ".history" / "base").touch()
+    done = by_make(cage, "export", TAR_OPTIONS="--checkpoint=1 --checkpoint-action=exec=touch${IFS}pwned")
+    assert "STAGE" in done.stderr
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_key_of_more_than_one_line_arrives_as_it_is(cage):
+    for key in ("l1\nl2 ", f" {AS_TEXT}", "$$a#b"):
+        assert shown(cage, "ANTHROPIC_API_KEY", ANTHROPIC_API_KEY=key) == key
+
+
+@pytest.mark.parametrize("words", [["-p"], ["-p", "help"], ["-e", "-p", "help"], ["-pn", "start"]], ids=" ".join)
+@pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "https_proxy", "HTTP_PROXY"])
+def test_what_make_knows_holds_no_secret(cage, docker, words, name):
+    done = by_make(cage, *words, **{name: "http://me:canary-0123@127.0.0.1:9/"})
+    assert "CAGE_NAME := web" in done.stdout
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_dry_run_of_create_shows_the_builds_and_changes_nothing(cage, docker):
+    (cage / ".history" / "created").unlink()
+    before = {path: path.read_bytes() for path in cage.rglob("*") if path.is_file()}
+    done = by_make(cage, "-n", "create")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"$CAGE_ENGINE" build ') == 2
+    assert '"$CAGE_ENGINE" logs ' in done.stdout
+    assert {path: path.read_bytes() for path in cage.rglob("*") if path.is_file()} == before
+    assert not (docker / "asked").exists()
+
+
+def test_command_longer_than_a_system_takes_is_refused(cage, tc):
+    assert tc("exec", "web", "--", "x" * 131000) == (
+        2,
+        "",
+        "error: the command is longer than 130 kB\nPut it into a file.\n",
+    )
+
+
+def test_word_that_is_not_utf_8_is_refused(cage, tc, docker):
+    done = tc("exec", "web", "--", "echo", "caf\udce9")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: 'caf?' is not UTF-8\nPut it into a file, and run that.\n"
+
+
+def test_engine_that_says_nothing_is_not_waited_for(cage, tc, docker):
+    (docker / "docker").write_text('#!/bin/sh\n[ "$1 $2" != "container inspect" ] || exec sleep 20\n')
+    makefile = (cage / "Makefile").read_text()
+    assert makefile.count("lib/within 30 ") == 1
+    (cage / "Makefile").write_text(makefile.replace("lib/within 30 ", "lib/within 1 "))
+    done = tc("start", "web")
+    assert (done.code, done.out) == (4, "")
+    assert done.err.startswith(
+        "error: the engine says nothing of this cage's containers\nRestart the engine, then: tc make web recreate\n"
+    )
+
+
+@pytest.fixture
+def dotfiles(tmp_path):
+    """A dotfiles repository."""
+    folder = tmp_path / "dots"
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    who = ["-c", "user.name=x", "-c", "user.email=x@x"]
+    subprocess.run(["git", "-C", folder, *who, "commit", "--quiet", "--allow-empty", "-m", "x"], check=True)
+    return folder
+
+
+def test_output_of_an_install_script_is_kept_only_in_part(cage, tc, docker, dotfiles):
+    assert tc("set", "web", f"dotfiles_repo={dotfiles}").code == 0
+    with (docker / "docker").open("a") as file:
+        file.write('if "exec" in sys.argv and "install.sh" in sys.argv[-1]:\n    print("loud\\n" * 1000000)\n')
+    assert by_make(cage, ".history/dotfiles").returncode == 0
+    assert (cage / ".state" / "dotfiles.out").stat().st_size == 65536
+
+
+def test_auth_leaves_the_dotfiles_alone(cage, tc, docker, dotfiles):
+    assert tc("set", "web", f"dotfiles_repo={dotfiles}").code == 0
+    done = tc("auth", "web")
+    assert (done.code, "DOTFILES" in done.err) == (0, False)
+    assert not any("install.sh" in word for words in asked(docker) for word in words)
+
+
+@pytest.fixture
+def dirty(repo, tmp_path):
+    """The repository web: its own settings name a program for each of its files, and two are not committed."""
+    (repo / ".gitattributes").write_text("* filter=evil\n")
+    for name in ("one", "two"):
+        (repo / name).write_text("x")
+    who = ["-c", "user.name=x", "-c", "user.email=x@x"]
+    subprocess.run(["git", "-C", repo, "add", "--all"], check=True)
+    subprocess.run(["git", "-C", repo, *who, "commit", "--quiet", "-m", "x"], check=True)
+    for key, value in (("filter.evil.clean", "touch pwned; cat"), ("core.fsmonitor", "touch pwned")):
+        subprocess.run(["git", "-C", repo, "config", key, value], check=True)
+    (repo / ".git" / "info").mkdir(exist_ok=True)
+    (repo / ".git" / "info" / "exclude").write_text("mine\n")
+    (repo / "one").write_text("y")
+    (repo / "three").write_text("new")
+    (repo / "mine").write_text("not counted")
+    return repo
+
+
+def test_settings_of_a_local_repository_run_nothing_and_its_files_are_counted(cage, dirty, tmp_path):
+    done = by_make(cage, "repo", "uncommitted")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith(f"2 uncommitted files of {dirty} are not taken: the cage gets HEAD.\n")
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_files_of_a_local_repository_without_a_commit_are_counted(cage, repo):
+    (repo / "new").write_text("x")
+    done = by_make(cage, "repo", "uncommitted")
+    assert done.stderr.endswith(f"1 uncommitted file of {repo} is not taken: the cage gets HEAD.\n")
+
+
+def test_files_of_a_local_repository_with_a_split_index_are_counted(cage, dirty):
+    subprocess.run(["git", "-C", dirty, "-c", "core.fsmonitor=false", "update-index", "--split-index"], check=True)
+    done = by_make(cage, "repo", "uncommitted")
+    assert done.stderr.endswith(f"2 uncommitted files of {dirty} are not taken: the cage gets HEAD.\n")
+
+
+def test_password_of_a_local_repositorys_origin_stays_there(cage, dirty, docker):
+    origin = "https://me:hunter2@example.com/x.git"
+    subprocess.run(["git", "-C", dirty, "config", "remote.origin.url", origin], check=True)
+    git = shutil.which("git")
+    (docker / "git").write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >>"{docker}/git-asked"\nexec {git} "$@"\n')
+    (docker / "git").chmod(0o755)
+    done = by_make(cage, "repo")
+    assert done.returncode == 0
+    assert "The origin is taken over without its user and password: https://example.com/x.git\n" in done.stderr
+    assert "url = https://example.com/x.git\n" in (cage / "repo/.git/config").read_text()
+    assert "https://example.com/x.git" in (docker / "git-asked").read_text()
+    assert "hunter2" not in (docker / "git-asked").read_text() + done.stdout + done.stderr

@@ -10,6 +10,8 @@ import time
 import pytest
 from conftest import ROOT, edit
 
+from cage import cli
+
 
 def line(verb, **variables):
     keys = ("via", "yes", "dry", "skip", "json", "mode")
@@ -154,6 +156,31 @@ def test_make_takes_targets_only(word, web, tc):
     )
 
 
+def test_name_of_a_target_steers_no_terminal(web, tc):
+    done = tc("make", "web", "x\x1b]0;t\a")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: 'x?]0;t?' is not a target\n")
+
+
+def test_name_of_a_branch_is_not_empty(web, tc):
+    for way in ("--branch", "--commits"):
+        assert tc("export", "web", way, "--as", "") == (
+            2,
+            "",
+            "error: the name of the branch is empty\nFor example: --as work/web\n",
+        )
+
+
+@pytest.mark.parametrize("words", ["sync web -y a b", "sync web a -y b", "sync web a b -y", "sync -y web a b"])
+def test_paths_of_sync_stand_before_and_after_options(words):
+    args = cli.parse(words.split())
+    assert (args.name, args.yes, args.paths) == ("web", True, ["a", "b"])
+
+
+def test_option_that_sync_does_not_know_is_wrong_usage(web, tc):
+    assert tc("sync", "web", "-y", "a", "--bogus").code == 2
+
+
 def test_exec_without_a_command_is_wrong_usage(web, tc):
     assert tc("exec", "web") == (2, "", "error: no command is given\nFor example: tc exec web -- ls\n")
 
@@ -258,3 +285,64 @@ def test_rebuild_image_of_all_goes_on_past_one_that_fails(web, tc, repo):
     done = tc("rebuild-image", "-y")
     assert done.code == 1
     assert done.out.startswith("rebuild-image zoo ")
+
+
+def within(seconds, *command, **more):
+    """lib/within, as recipes run it."""
+    return subprocess.run(
+        ["bash", ROOT / "templates/lib/within", seconds, *command], capture_output=True, text=True, timeout=10, **more
+    )
+
+
+def test_command_with_a_time_limit_keeps_its_streams_and_its_exit_code():
+    done = within("9", "sh", "-c", "cat; echo err >&2; exit 42", input="in\n")
+    assert (done.returncode, done.stdout, done.stderr) == (42, "in\n", "err\n")
+
+
+def test_command_past_its_time_limit_is_ended_with_124():
+    done = within("0.2", "sleep", "30")
+    assert (done.returncode, done.stdout, done.stderr) == (124, "", "")
+
+
+def test_remedy_names_the_folder_whatever_is_in_its_name(tmp_path):
+    folder = tmp_path / "R&D" / "web"
+    shutil.copytree(ROOT / "templates/lib", folder / "lib")
+    done = subprocess.run(
+        ["bash", "lib/die", "3", "no", "Try: @start@"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "CAGE_NAME": "web"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (3, f"error: no\nTry: make -C '{folder}' start\n")
+
+
+@pytest.fixture
+def staged(tmp_path):
+    """lib/plan of an export that was staged, with --diff; a file that changed is large."""
+    folder = tmp_path / "cage"
+    shutil.copytree(ROOT / "templates/lib", folder / "lib")
+    stage = folder / ".state/stage"
+    (stage / "tree").mkdir(parents=True)
+    (folder / "repo").mkdir()
+    (stage / "tree/large").write_text("abcdefghi\n" * 300_000)
+    (stage / "tree/small").write_text("x\n")
+    (stage / "write").write_bytes(b"./large\0./small\0")
+    (stage / "report").write_text("  A  large\n")
+    (stage / "summary").write_text("1 added\n")
+    return subprocess.run(
+        ["bash", "lib/plan", "export"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "CAGE_NAME": "web", "CAGE_DIFF": "1"},
+        capture_output=True,
+        text=True,
+    ), folder
+
+
+def test_diff_is_bounded_and_says_where_the_rest_is(staged):
+    done, folder = staged
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *_, told, last = done.stdout.splitlines()
+    assert (first, last) == ("  A  large", "1 added")
+    assert told.endswith(f"all of it: diff -r -u {folder}/repo {folder}/.state/stage/tree")
+    assert 1_000_000 < len(done.stdout) < 1_001_000

@@ -3,8 +3,14 @@
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
+import tarfile
 import tempfile
+from collections import namedtuple
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -97,6 +103,27 @@ def test_export_ends_as_the_rules_say(base, inside, host, take):
         shutil.rmtree(root)
 
 
+RUNS = {
+    "git, as hooks": ".husky/pre-commit sub/.githooks/x lefthook.yml",
+    "the shell": ".envrc sub/mise.toml .mise.toml",
+    "the editor": ".fleet/run.json .nvimrc .vim.lua .dir-locals.el x.code-workspace",
+    "agents on the host": ".gemini/x .codex/x .opencode/x opencode.json GEMINI.md CLAUDE.local.md .cursorrules",
+    "CI": ".github/actions/x/action.yml .travis.yml",
+    "make and its like": ".justfile Taskfile.yml",
+    "a package manager": ".yarnrc.yml .cargo/config.toml .cargo/config .pnpmfile.cjs setup.cfg tox.ini Gemfile",
+}
+
+
+@pytest.mark.parametrize(("path", "by"), [(path, by) for by, paths in RUNS.items() for path in paths.split()])
+def test_what_the_host_runs_later_is_known_by_its_name(path, by):
+    assert verdict.runner(path.encode(), "100644", None, b".") == by
+
+
+@pytest.mark.parametrize("path", ["README", "src/cargo/config", "docs/gemini.txt", "envrc", "a.yarnrc.yml.txt"])
+def test_what_the_host_does_not_run_is_not_pointed_out(path):
+    assert verdict.runner(path.encode(), "100644", None, b".") == ""
+
+
 @pytest.mark.parametrize("configured", [b"tools/hooks", b"./tools/hooks/"])
 def test_what_the_clone_runs_as_hooks_is_pointed_out(configured, tmp_path, monkeypatch):
     """core.hooksPath of the host clone, wherever it leads."""
@@ -127,6 +154,52 @@ def test_sync_ends_as_the_rules_say(base, inside, host, take):
     finally:
         tree.ROOT = verdict.ROOT = b"/project"
         shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("take", ["", "host"])
+@pytest.mark.parametrize("base", [{"a": "one\n"}, {"a": "one\n", "b": "two\n"}])
+def test_sync_takes_nothing_that_git_on_the_host_ignores(cage, base, take):
+    lay(cage / "project", base)
+    host = host_of({"a": "one\n", "b": "private\n"})
+    host = host._replace(tracked={b"a"}, private=frozenset({b"b"}))
+    arrival = verdict.Arrival(side(base), host, verdict.Choices(take=take))
+    assert (arrival.sent, arrival.settled, arrival.conflicts) == ({}, {}, {})
+    held = ", 1 ignored on the host and kept there" if "b" in base else ""
+    assert arrival.summary() == f"0 to the cage, 0 deleted there, 0 conflicts{held}"
+
+
+def test_file_of_the_hosts_own_is_not_taken_into_the_base(cage):
+    lay(cage / "project", {"a": "one\n", "b": "two\n"})
+    base, host = side({"a": "one\n"}), host_of({"a": "one\n", "b": "private\n"})
+    judged = verdict.Verdict(base, host, verdict.Choices(take="host"))
+    assert (judged.changed, judged.conflicts) == ({}, {})
+    assert judged.next_base() == base
+
+
+def program(name):
+    """A program of the guard, as a module."""
+    loader = SourceFileLoader(f"guard_{name}", str(GUARD / name))
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+def test_write_that_fails_in_the_middle_leaves_no_draft_behind(cage, monkeypatch):
+    receive = program("receive")
+    monkeypatch.setattr(receive, "ROOT", tree.ROOT)
+    lay(cage / "project", {"a": "one\n"})
+    with pytest.raises(AttributeError):
+        receive.write(b"a", tarfile.TarInfo("./a"), None)
+    assert [path.name for path in (cage / "project").iterdir()] == ["a"]
+    assert (cage / "project/a").read_text() == "one\n"
+
+
+@pytest.mark.parametrize("said", ["100M", "-1", "1e9", "\u0661", "9" * 19])
+def test_limit_that_is_no_number_is_an_error_in_words(said, monkeypatch):
+    monkeypatch.setenv("CAGE_LIMIT_FILE", said)
+    with pytest.raises(SystemExit) as ended:
+        tree.limit("FILE", 1)
+    assert ended.value.code == f"error: CAGE_LIMIT_FILE is no number: {said!a}"
 
 
 def judge_link(cage: Path, links: dict[str, str], path: str) -> str:
@@ -191,3 +264,82 @@ def test_names_for_a_terminal_hold_nothing_that_acts(cage):
     shown = tree.show(b"\x1b]0;x\x07\n\xc2\x9b\xe2\x80\xae\xff" + b"y" * 400)
     assert shown.isprintable()
     assert len(shown) < 300
+
+
+@pytest.fixture
+def commits(tmp_path, monkeypatch):
+    """An agent's repository of a first commit with an escaping link, and what the judge of commits says of the rest."""
+    history, folder = program("history"), tmp_path / "agent"
+    monkeypatch.setenv("CAGE_TREE", "")
+
+    def git(*words):
+        command = ["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x@x", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(*words):
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "x", *words)
+
+    def judge():
+        """What of the commits on the branch work is refused."""
+        base = {b"README": entry("x"), b"out": tree.link_entry(b"../../etc")}
+        paths = history.Paths(base, b".")
+        export = ["git", "-C", folder, "fast-export", "--show-original-ids", "refs/heads/work"]
+        stream = subprocess.run(export, check=True, capture_output=True).stdout
+        first = git("rev-list", "--max-parents=0", "work").encode()
+        history.Rewriter(BytesIO(stream), BytesIO(), first, b"1" * 40, paths).run()
+        return {tree.show(path): why for path, why in paths.refused.items()}
+
+    folder.mkdir()
+    git("init", "--quiet", "--initial-branch", "work")
+    (folder / "README").write_text("x")
+    (folder / "out").symlink_to("../../etc")
+    commit()
+    commits = namedtuple("Commits", "folder git commit judge")
+    return commits(folder, git, commit, judge)
+
+
+THROUGH = {"in": "is a link that leaves the project through another one"}
+
+
+def test_commit_of_a_link_through_one_that_leaves_is_refused(commits):
+    (commits.folder / "in").symlink_to("out/passwd")
+    commits.commit()
+    assert commits.judge() == THROUGH
+
+
+def test_commit_of_a_link_through_one_that_a_side_branch_removed_is_refused(commits):
+    commits.git("checkout", "--quiet", "-b", "side")
+    (commits.folder / "out").unlink()
+    (commits.folder / "out").write_text("a file")
+    commits.commit()
+    commits.git("checkout", "--quiet", "work")
+    (commits.folder / "README").write_text("y")
+    commits.commit()
+    commits.git("merge", "--quiet", "--strategy", "ours", "--no-edit", "side")
+    (commits.folder / "in").symlink_to("out/passwd")
+    commits.commit()
+    assert commits.judge() == THROUGH
+
+
+def test_commit_of_a_name_that_differs_in_case_alone_is_refused(commits):
+    (commits.folder / "readme").write_text("x")
+    (commits.folder / "new").write_text("x")
+    commits.commit()
+    assert commits.judge() == {"readme": "is README on file systems that fold case or Unicode"}
+
+
+def test_commit_of_a_file_is_taken(commits):
+    (commits.folder / "new").write_text("x")
+    commits.commit()
+    assert commits.judge() == {}
+
+
+def test_commit_of_a_link_through_what_is_a_link_no_more_is_taken(commits):
+    (commits.folder / "out").unlink()
+    commits.commit()
+    (commits.folder / "out").mkdir()
+    (commits.folder / "out/file").write_text("x")
+    (commits.folder / "in").symlink_to("out/file")
+    commits.commit()
+    assert commits.judge() == {}
