@@ -442,7 +442,8 @@ def test_files_of_a_local_repository_without_a_commit_are_counted(cage, repo):
 
 
 def test_files_of_a_local_repository_with_a_split_index_are_counted(cage, dirty):
-    subprocess.run(["git", "-C", dirty, "-c", "core.fsmonitor=false", "update-index", "--split-index"], check=True)
+    harmless = ["-c", "core.fsmonitor=false", "-c", "filter.evil.clean=cat"]
+    subprocess.run(["git", "-C", dirty, *harmless, "update-index", "--split-index"], check=True)
     done = by_make(cage, "repo", "uncommitted")
     assert done.stderr.endswith(f"2 uncommitted files of {dirty} are not taken: the cage gets HEAD.\n")
 
