@@ -23,8 +23,10 @@ HELPER_GONE = grep -q '^helper missing' $(S)/seen || for _ in 1 2 3 4 5 6 7 8 9;
 
 # $(RESUMED) COMMAND: whatever its end is, the cage runs again. $(PAUSE) comes within it, just before a helper is told
 # to begin: it waits for its standard input, so that a container starts while the host is still looked at.
-RESUMED = set -o pipefail; rm -f $(S)/paused; ! grep -q '^cage paused' $(S)/seen || : >$(S)/paused; trap '[ -n "$$CAGE_STAYS_PAUSED" ] \
-		|| [ ! -e $(S)/paused ] || { "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null && sed "s/^cage paused/cage running/" $(S)/seen >$(S)/seen.new && mv $(S)/seen.new $(S)/seen; }' EXIT;
+RESUMED = set -o pipefail; rm -f $(S)/paused; ! grep -q '^cage paused' $(S)/seen || : >$(S)/paused; \
+		trap '[ -n "$$CAGE_STAYS_PAUSED" ] || [ ! -e $(S)/paused ] || { $(UNPAUSE); }' EXIT;
+UNPAUSE = "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null \
+		&& sed "s/^cage paused/cage running/" $(S)/seen >$(S)/seen.new && mv $(S)/seen.new $(S)/seen
 PAUSE = { grep -q '^cage paused' $(S)/seen || ! grep -Eq '^cage (running|cut-off)' $(S)/seen \
 		|| { : >$(S)/paused && "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null; }; }
 
