@@ -106,6 +106,17 @@ printed() {
     says "Nothing new to export from cage 'gone'."
 }
 
+@test "a guard of another release does not answer for a helper: its successor's image does" {
+    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' isolated-dev-gone.guard)" ]
+    echo 1 >"$ENV/.history/protocol"
+    run -0 tc export gone -y
+    says "Nothing new to export from cage 'gone'."
+    [[ $(cat "$ENV/.state/guard-image") == trusty-cage-guard:* ]]
+    run -0 tc make -y gone recreate
+    run -0 tc export gone -y
+    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' isolated-dev-gone.guard)" ]
+}
+
 @test "an owner of the lock that is stopped is told at once" {
     cd "$ENV"
     CAGE_NAME=gone CAGE_ENGINE=docker bash lib/lock start sleep 60 3>&- &
@@ -183,6 +194,20 @@ printed() {
     [ "$(tc exec other -- bash -c 'cat ~/.vimrc')" = 'set number' ]
     run -0 tc make -y other recreate
     says_not 'is gone'
+}
+
+@test "recreate, destroy: without the base manifest and the containers, a volume with work in it is neither emptied nor removed" {
+    other
+    docker exec isolated-dev-other sh -c 'echo precious >work.txt'
+    rm "$OTHER/.history/base"
+    run -1 tc make -y other recreate
+    says "volume 'isolated-dev-other' is there already, and there may be work in it"
+    [ "$(tc exec other -- cat work.txt)" = precious ]
+    docker rm --force isolated-dev-other isolated-dev-other.guard >/dev/null
+    run -3 tc destroy other -y
+    says 'could not be counted, so nothing was destroyed'
+    run -0 docker volume inspect isolated-dev-other
+    run -0 tc destroy other -y --force
 }
 
 @test "create: where the host's addresses can't be told no guard is made" {

@@ -53,7 +53,8 @@ def make_unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[i
 def _environment(variables: dict[str, str], said: str) -> dict[str, str]:
     for value in variables.values():
         if len(value.encode(errors="surrogateescape")) > LARGEST:
-            raise CageError(f"the command is longer than {LARGEST // 1000} kB", "Put it into a file.", USAGE)
+            problem = f"what is asked for is longer than {LARGEST // 1000} kB"
+            raise CageError(problem, "Put a command into a file; name folders in the place of files.", USAGE)
     return clean_environment() | variables | {"CAGE_VIA": "tc", "CAGE_EXIT_FILE": said}
 
 

@@ -301,7 +301,8 @@ def by_make(cage, *words, **environment):
     "name", ["V", "TRUSTY_CAGE_TRACE", "CAGE_TO", "CAGE_UNDO", "CAGE_JSON", "CAGE_DRY_RUN", "CHECK", "CACHE"]
 )
 def test_variable_of_the_environment_is_no_text_of_make(cage, tc, docker, tmp_path, monkeypatch, name):
-    for target in ("help", "start", "export", "sync", "build-image", "build-guard-image"):
+    assert by_make(cage, "help", **{name: AS_TEXT}).returncode == 0
+    for target in ("start", "export", "sync", "build-image", "build-guard-image"):
         by_make(cage, target, **{name: AS_TEXT})
     monkeypatch.setenv(name, AS_TEXT)
     assert tc("start", "web").code == 0
@@ -362,7 +363,8 @@ def test_command_longer_than_a_system_takes_is_refused(cage, tc):
     assert tc("exec", "web", "--", "x" * 131000) == (
         2,
         "",
-        "error: the command is longer than 130 kB\nPut it into a file.\n",
+        "error: what is asked for is longer than 130 kB\n"
+        "Put a command into a file; name folders in the place of files.\n",
     )
 
 
@@ -435,6 +437,19 @@ def test_settings_of_a_local_repository_run_nothing_and_its_files_are_counted(ca
     assert not list(tmp_path.rglob("pwned"))
 
 
+def test_settings_that_tell_what_a_change_is_count(cage, dirty):
+    subprocess.run(["git", "-C", dirty, "config", "core.fileMode", "false"], check=True)
+    (dirty / "two").chmod(0o755)
+    done = by_make(cage, "repo", "uncommitted")
+    assert done.stderr.endswith(f"2 uncommitted files of {dirty} are not taken: the cage gets HEAD.\n")
+
+
+def test_name_of_a_variable_is_no_text_of_make(cage, tmp_path):
+    done = by_make(cage, "-p", "help", **{"A$(X)KEY": "1", "X": AS_TEXT})
+    assert done.returncode == 0
+    assert not list(tmp_path.rglob("pwned"))
+
+
 def test_files_of_a_local_repository_without_a_commit_are_counted(cage, repo):
     (repo / "new").write_text("x")
     done = by_make(cage, "repo", "uncommitted")
@@ -456,7 +471,7 @@ def test_password_of_a_local_repositorys_origin_stays_there(cage, dirty, docker)
     (docker / "git").chmod(0o755)
     done = by_make(cage, "repo")
     assert done.returncode == 0
-    assert "The origin is taken over without its user and password: https://example.com/x.git\n" in done.stderr
+    assert "The origin is taken over without what could be a secret in it: https://example.com/x.git\n" in done.stderr
     assert "url = https://example.com/x.git\n" in (cage / "repo/.git/config").read_text()
     assert "https://example.com/x.git" in (docker / "git-asked").read_text()
     assert "hunter2" not in (docker / "git-asked").read_text() + done.stdout + done.stderr

@@ -304,6 +304,20 @@ def test_command_past_its_time_limit_is_ended_with_124():
     assert (done.returncode, done.stdout, done.stderr) == (124, "", "")
 
 
+def test_interrupted_command_with_a_time_limit_leaves_nothing_behind():
+    command = ["bash", ROOT / "templates/lib/within", "40", "sleep", "41.5"]
+    process = subprocess.Popen(
+        command, start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=5) == 130
+    time.sleep(0.2)
+    found = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True).stdout.splitlines()
+    of_group = [line.split(None, 2) for line in found if line.split()[0] == str(process.pid)]
+    assert [words for words in of_group if not words[1].startswith("Z")] == []
+
+
 def test_remedy_names_the_folder_whatever_is_in_its_name(tmp_path):
     folder = tmp_path / "R&D" / "web"
     shutil.copytree(ROOT / "templates/lib", folder / "lib")

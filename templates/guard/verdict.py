@@ -3,6 +3,8 @@
 import os
 import re
 import stat
+import sys
+import tarfile
 from typing import NamedTuple
 
 from tree import (
@@ -72,6 +74,24 @@ def warning(runs):
     """The lines that point out what RUNS (path -> by what) on the host later; none for nothing."""
     lines = [f"  {show(path)}: {by}" for path, by in sorted(runs.items())]
     return ["Read these first, the host runs them later:", *bounded(lines)] if runs else []
+
+
+def point_out(runs):
+    """Say on standard error what RUNS on the host later; at a destroy (CAGE_FORCE) nobody reads on."""
+    if os.environ.get("CAGE_FORCE") != "1":
+        print(*(f"{line}\n" for line in warning(runs)), sep="", end="", file=sys.stderr)
+
+
+def read_parts():
+    """The files of the tar on standard input, by name. It begins when the cage is paused: nothing is looked at before.
+
+    Raises SystemExit where it never begins.
+    """
+    try:
+        with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
+            return {os.path.basename(m.name): tar.extractfile(m).read() for m in tar if m.isreg()}
+    except tarfile.ReadError:
+        raise SystemExit("error: the host clone could not be listed, or the cage not be paused") from None
 
 
 class Host(NamedTuple):

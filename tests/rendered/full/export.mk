@@ -21,14 +21,17 @@ HELPER_GONE = grep -q '^helper missing' $(S)/seen || for _ in 1 2 3 4 5 6 7 8 9;
 		"$$CAGE_ENGINE" rm --force -- "$$CAGE_HELPER" >/dev/null 2>&1 || true; \
 		"$$CAGE_ENGINE" container inspect -- "$$CAGE_HELPER" >/dev/null 2>&1 || break; sleep 0.3; done
 
-# $(RESUMED) COMMAND: whatever its end is, the cage runs again. $(PAUSE) comes within it, just before a helper is told
-# to begin: it waits for its standard input, so that a container starts while the host is still looked at.
+# $(RESUMED) COMMAND: whatever its end is, the cage runs again. Within it, $(PAUSE) comes just before the helper's
+# standard input begins. A helper does nothing before that, so its container can start while the host is looked at.
 RESUMED = set -o pipefail; rm -f $(S)/paused; ! grep -q '^cage paused' $(S)/seen || : >$(S)/paused; \
 		trap '[ -n "$$CAGE_STAYS_PAUSED" ] || [ ! -e $(S)/paused ] || { $(UNPAUSE); }' EXIT;
-UNPAUSE = "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null \
+UNPAUSE = "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null 2>&1 \
 		&& sed "s/^cage paused/cage running/" $(S)/seen >$(S)/seen.new && mv $(S)/seen.new $(S)/seen
 PAUSE = { grep -q '^cage paused' $(S)/seen || ! grep -Eq '^cage (running|cut-off)' $(S)/seen \
 		|| { : >$(S)/paused && "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null; }; }
+
+# Helpers run the guard's image, unless there is no guard, or it is one of a release that asked and answered otherwise.
+GUARD_SERVES = ! grep -q '^guard missing' $(S)/seen && [ "$$(cat .history/protocol 2>/dev/null)" = $(PROTOCOL) ]
 
 # $(READING) judge VERB: the helper reads everything and writes nothing.
 READING = $(RESUMED) { bash lib/inventory && $(PAUSE) && tar -C $(S)/question -cf - .; } \
@@ -49,11 +52,11 @@ sync: ## Take the host's changes into the cage (CAGE_PATHS, CAGE_TAKE=host)
 stage: question
 	$(call say,STAGE,$$CAGE_NAME)
 	$(Q)umask 022; { $(READING) judge "$${CAGE_WAY:-export}" | tar -C $(S)/stage -xf - --no-same-owner; } \
-		&& [ -e $(S)/stage/complete ] || $(die) 1 'the cage could not be read, so nothing was written' 'Try again: @export@'
+		&& [ -e $(S)/stage/complete ] || $(die) 1 'the cage could not be read, so nothing was written' "Try again: @$${CAGE_WAY:-export}@"
 
 question: seen
 	$(Q)bash lib/askable
-	$(Q)$(if $(only_shown),,! grep -q '^guard missing' $(S)/seen ||) CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
+	$(Q)$(if $(only_shown),,$(GUARD_SERVES) ||) CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
 	$(Q)hooks=$$(git -C repo config --type=path --get core.hooksPath); printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
