@@ -39,6 +39,10 @@ def test_table_has_medians_ratios_and_what_is_over(bench):
     assert bench.markdown(bench.summary(FIGURES), COST, "A machine.") == TABLE
 
 
+def test_trace_stands_below_the_table(bench):
+    assert bench.markdown(bench.summary(FIGURES), COST, "A machine.", "A trace.") == TABLE + "\nA trace.\n"
+
+
 def test_figure_has_a_bar_for_each_row(bench):
     top = ElementTree.fromstring(bench.svg(bench.summary(FIGURES)))
     assert [text.text for text in top.iter("{http://www.w3.org/2000/svg}text")][1:] == [
