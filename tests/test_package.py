@@ -41,7 +41,8 @@ def carried():
     """What both must carry, seen from the root of the project."""
     templates = (ROOT / "templates").rglob("*")
     files = [*templates, ROOT / "Makefile.cage", *(ROOT / "cage").glob("*.py")]
-    return {path.relative_to(ROOT).as_posix() for path in files if path.is_file()}
+    files = [path for path in files if path.is_file() and path.parent.name != "__pycache__"]
+    return {path.relative_to(ROOT).as_posix() for path in files}
 
 
 def test_sdist_carries_templates(built):
