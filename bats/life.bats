@@ -224,6 +224,7 @@ as_laid_out() {
     says '1 added, 1 changed'
     run -0 tc destroy life -y
     says "Host clone: $CLONE"
+    says_not paused
     [ -d "$CLONE/.git" ]
     trash=$(ls -d "$TRUSTY_CAGE_HOME"/trash/life-*)
     [ -f "$trash/Makefile" ] && [ -f "$trash/meta.json" ]
