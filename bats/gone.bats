@@ -35,6 +35,15 @@ other() {
     OTHER=$TRUSTY_CAGE_HOME/envs/other
 }
 
+# The work that a destroy put into the trash has the file $1.
+kept() {
+    local bundle
+    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/other-*/branch.bundle')
+    git -C "$OTHER/repo" fetch -q "$bundle" work:kept
+    [ "$(git -C "$OTHER/repo" show "kept:$1")" = precious ]
+    rm -rf "$TRUSTY_CAGE_HOME"/trash/other-*
+}
+
 # The command that the last run printed after $1.
 printed() {
     sed -n "s/^ *$1 *//p" <<<"$output" | head -n 1
@@ -145,10 +154,7 @@ printed() {
     done
     run -0 tmux -L gone capture-pane -p
     says "Destroyed cage 'other'."
-    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/other-*/branch.bundle')
-    git -C "$OTHER/repo" fetch -q "$bundle" work:kept
-    [ "$(git -C "$OTHER/repo" show kept:late.txt)" = precious ]
-    rm -rf "$TRUSTY_CAGE_HOME"/trash/other-*
+    kept late.txt
 }
 
 @test "destroy: without its guard and without .state the work is counted and kept all the same" {
@@ -158,10 +164,7 @@ printed() {
     rm -rf "$OTHER/.state"
     run -0 tc destroy other -y
     says '1 added'
-    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/other-*/branch.bundle')
-    git -C "$OTHER/repo" fetch -q "$bundle" work:kept
-    [ "$(git -C "$OTHER/repo" show kept:work.txt)" = precious ]
-    rm -rf "$TRUSTY_CAGE_HOME"/trash/other-*
+    kept work.txt
 }
 
 @test "destroy: killed on the way to the trash, the second run ends in the same place and names the work" {
