@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 GUARD = Path(__file__).parent.parent / "templates/guard"
 sys.path.insert(0, str(GUARD))
+import rules  # noqa: E402
+import runs_later  # noqa: E402
 import tree  # noqa: E402
 import verdict  # noqa: E402
 
@@ -57,7 +59,7 @@ def side(files: dict[str, str]) -> dict[bytes, tree.Entry]:
 
 
 def host_of(files: dict[str, str]) -> verdict.Host:
-    folders = {p for path in files for p in tree.parents(path.encode())}
+    folders = {p for path in files for p in rules.parents(path.encode())}
     return verdict.Host(side(files), folders, {}, {path.encode() for path in files})
 
 
@@ -116,12 +118,12 @@ RUNS = {
 
 @pytest.mark.parametrize(("path", "by"), [(path, by) for by, paths in RUNS.items() for path in paths.split()])
 def test_what_the_host_runs_later_is_known_by_its_name(path, by):
-    assert verdict.runner(path.encode(), "100644", None, b".") == by
+    assert runs_later.runner(path.encode(), "100644", None, b".") == by
 
 
 @pytest.mark.parametrize("path", ["README", "src/cargo/config", "docs/gemini.txt", "envrc", "a.yarnrc.yml.txt"])
 def test_what_the_host_does_not_run_is_not_pointed_out(path):
-    assert verdict.runner(path.encode(), "100644", None, b".") == ""
+    assert runs_later.runner(path.encode(), "100644", None, b".") == ""
 
 
 @pytest.mark.parametrize("configured", [b"tools/hooks", b"./tools/hooks/"])
@@ -198,7 +200,7 @@ def test_write_that_fails_in_the_middle_leaves_no_draft_behind(cage, monkeypatch
 def test_limit_that_is_no_number_is_an_error_in_words(said, monkeypatch):
     monkeypatch.setenv("CAGE_LIMIT_FILE", said)
     with pytest.raises(SystemExit) as ended:
-        tree.limit("FILE", 1)
+        rules.limit("FILE", 1)
     assert ended.value.code == f"error: CAGE_LIMIT_FILE is no number: {said!a}"
 
 
@@ -208,7 +210,7 @@ def judge_link(cage: Path, links: dict[str, str], path: str) -> str:
         (cage / "project" / name).parent.mkdir(parents=True, exist_ok=True)
         (cage / "project" / name).symlink_to(target)
     targets = {path.encode(): target.encode() for path, target in links.items()}
-    return tree.link_reason(path.encode(), targets[path.encode()], targets.get)
+    return rules.link_reason(path.encode(), targets[path.encode()], targets.get)
 
 
 @pytest.mark.parametrize(
@@ -252,16 +254,16 @@ def test_links_that_stay_are_not(cage, links, path):
     ],
 )
 def test_spellings_of_dotgit_are_known(name):
-    assert tree.is_dotgit(name.encode())
+    assert rules.is_dotgit(name.encode())
 
 
 @pytest.mark.parametrize("name", [".gitignore", ".github", "git", "a.git", "digit~1x", ".gitattributes"])
 def test_neighbours_of_dotgit_are_free(name):
-    assert not tree.is_dotgit(name.encode())
+    assert not rules.is_dotgit(name.encode())
 
 
 def test_names_for_a_terminal_hold_nothing_that_acts(cage):
-    shown = tree.show(b"\x1b]0;x\x07\n\xc2\x9b\xe2\x80\xae\xff" + b"y" * 400)
+    shown = rules.show(b"\x1b]0;x\x07\n\xc2\x9b\xe2\x80\xae\xff" + b"y" * 400)
     assert shown.isprintable()
     assert len(shown) < 300
 
@@ -288,7 +290,7 @@ def commits(tmp_path, monkeypatch):
         stream = subprocess.run(export, check=True, capture_output=True).stdout
         first = git("rev-list", "--max-parents=0", "work").encode()
         history.Rewriter(BytesIO(stream), BytesIO(), first, b"1" * 40, paths).run()
-        return {tree.show(path): why for path, why in paths.refused.items()}
+        return {rules.show(path): why for path, why in paths.refused.items()}
 
     folder.mkdir()
     git("init", "--quiet", "--initial-branch", "work")

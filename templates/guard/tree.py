@@ -5,36 +5,17 @@ Run by itself, it prints the manifest of the project: mode, size, SHA-256, path 
 
 import hashlib
 import os
-import re
 import stat
 import subprocess
 import sys
-import unicodedata
 from itertools import islice
 from typing import NamedTuple
 
+from rules import DEPTH, ENTRIES, PATH_BYTES, is_dotgit, looks_bare
+
 ROOT = b"/project"
 
-# What Unicode calls ignorable without putting it among the format characters: no glyph, and no part of a name for a
-# file system that folds case. Variation selectors stand after many an emoji and are left alone in a name.
-UNSEEN = re.compile("[\u115f\u1160\u2065\u3164\uffa0\ufff0-\ufff8\U000e0080-\U000e00ff\U000e01f0-\U000e0fff]")
-VARIANTS = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 SCRATCH = "/run/j"
-
-
-def limit(name, default):
-    """The limit CAGE_LIMIT_<NAME> of the environment, or its DEFAULT."""
-    said = os.environ.get(f"CAGE_LIMIT_{name}") or str(default)
-    if not re.fullmatch("[0-9]{1,18}", said):
-        raise SystemExit(f"error: CAGE_LIMIT_{name} is no number: {said[:40]!a}")
-    return int(said)
-
-
-FILE_BYTES = limit("FILE", 100 << 20)
-TOTAL_BYTES = limit("TOTAL", 2 << 30)
-ENTRIES = limit("ENTRIES", 1_000_000)
-DEPTH = limit("DEPTH", 100)
-PATH_BYTES = limit("PATH", 1000)
 
 
 class Entry(NamedTuple):
@@ -83,23 +64,6 @@ def scan():
         if len(found) > ENTRIES:
             raise SystemExit(f"error: the cage holds more than {ENTRIES} entries")
     return found
-
-
-def looks_bare(names):
-    """Whether a folder with these lower-case NAMES is one that git would take for a repository. What 'commondir'
-    names may hold the objects, the refs and the configuration in its place."""
-    names = {name.rstrip(b". ") for name in names}
-    return b"head" in names and ({b"objects", b"refs"} <= names or b"commondir" in names)
-
-
-def is_dotgit(name):
-    """Whether some file system reads NAME as .git: case, trailing dots and blanks, NTFS and HFS+ spellings."""
-    if name.isascii() and b"git" not in name.lower():
-        return False
-    text = name.decode("utf-8", "replace")
-    text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Mn") and not UNSEEN.match(c))
-    text = unicodedata.normalize("NFKC", text).casefold()
-    return any(re.fullmatch(r"\.git|git~\d+", part.rstrip(". ")) for part in re.split(r"[\\:]", text))
 
 
 def describe(path, found):
@@ -176,81 +140,6 @@ def ignored(paths, rules, place):
     return set(paths_in(answer.stdout))
 
 
-def name_reason(path):
-    """Why no new file may have this name; empty if it may."""
-    if len(path) > PATH_BYTES:
-        return f"has a path longer than {PATH_BYTES} bytes"
-    try:
-        text = path.decode()
-    except UnicodeDecodeError:
-        return "has a name that is not UTF-8"
-    if UNSEEN.search(text) or any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text):
-        return "has invisible or control characters in its name"
-    return ""
-
-
-def link_reason(path, target, onward):
-    """Why the link PATH to TARGET may not leave; empty if it may. It has to stay inside, read either way:
-    as text, and walked through the cage's own links: ONWARD tells where the one at a path leads, None for no link."""
-    parts = target.split(b"/")
-    down = next((i for i, part in enumerate(parts) if part != b".."), len(parts))
-    if not target or target.startswith(b"/") or down > path.count(b"/"):
-        return "is a link that leaves the project"
-    if b".." in parts[down:]:
-        return "is a link that goes down and up again"
-    at, ahead, hops = path.split(b"/")[:-1], parts, 0
-    while ahead:
-        part, *ahead = ahead
-        if part in (b"", b"."):
-            continue
-        if is_dotgit(part):
-            return "is a link into a git folder"
-        if part == b"..":
-            if not at:
-                return "is a link that leaves the project through another one"
-            at = at[:-1]
-            continue
-        here = b"/".join([*at, part])
-        if (next_target := onward(here)) is not None:
-            hops += 1
-            if hops > 40 or next_target.startswith(b"/"):
-                return "is a link that leaves the project through another one"
-            ahead = next_target.split(b"/") + ahead
-        else:
-            at = [*at, part]
-    return ""
-
-
-class Spellings:
-    """The paths there are, by how a file system that folds case and Unicode sees them."""
-
-    def __init__(self, paths):
-        self.paths, self.seen = paths, {}
-
-    def add(self, path):
-        """Note PATH and its parents, unless another spelling came first."""
-        for part in [*parents(path), path]:
-            self.seen.setdefault(self.folded(part), part)
-
-    def collision(self, path):
-        """Why PATH may not join the others; empty if it may, and then it has joined."""
-        while self.paths:  # sorted out at the first question: most exports bring no new path
-            self.add(self.paths.pop())
-        for part in [*parents(path), path]:
-            if (other := self.seen.get(self.folded(part), part)) != part:
-                return f"is {show(other)} on file systems that fold case or Unicode"
-        self.add(path)
-        return ""
-
-    @staticmethod
-    def folded(path):
-        """PATH as the most forgetful file system knows it."""
-        if path.isascii():
-            return path.lower()
-        text = VARIANTS.sub("", path.decode("utf-8", "surrogateescape"))
-        return unicodedata.normalize("NFD", unicodedata.normalize("NFC", text).casefold()).encode("utf-8", "replace")
-
-
 def manifest(entries):
     """ENTRIES (path -> Entry) as bytes: 'mode size digest path', each ended by NUL, sorted by path."""
     records = (b"%s %d %s %s\0" % (e.mode.encode(), e.size, e.digest.encode(), p) for p, e in sorted(entries.items()))
@@ -276,23 +165,10 @@ def paths_in(data):
     return [p.removeprefix(b"./") for p in data.split(b"\0")[:-1]]
 
 
-def parents(path):
-    """The folders above PATH, the outermost first."""
-    parts = path.split(b"/")
-    return [b"/".join(parts[:i]) for i in range(1, len(parts))]
-
-
 def kind(mode):
     """What MODE's file type is called."""
     names = [(stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISDIR, "a folder")]
     return next((name for test, name in names if test(mode)), "a device")
-
-
-def show(path):
-    """PATH for a terminal: one line, nothing that a terminal or a reader's eye would act on."""
-    text = path.decode("utf-8", "backslashreplace")
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return text if len(text) <= 300 else f"{text[:140]}…{text[-140:]}"
 
 
 if __name__ == "__main__":

@@ -1,85 +1,14 @@
 """Three sides, path by path: the base, the cage, the host. What goes where, what may not, what a person decides."""
 
 import os
-import re
 import stat
 import sys
 import tarfile
 from typing import NamedTuple
 
-from tree import (
-    FILE_BYTES,
-    ROOT,
-    TOTAL_BYTES,
-    Spellings,
-    describe,
-    ended,
-    ignore_files,
-    ignored,
-    kind,
-    link_reason,
-    manifest,
-    name_reason,
-    parents,
-    scan,
-    show,
-)  # fmt: skip
-
-LINES = 200  # of each list in the report: a person reads no more
-
-# Files that a program of the host runs later, unasked, and what runs them: in any case, and folders as links too.
-RUNS_LATER = [
-    (rb"(^|/)(\.husky|\.githooks)(/|$)", "git, as hooks"),
-    (rb"(^|/)(\.pre-commit-config\.yaml|lefthook\.ya?ml)$", "git, as hooks"),
-    (rb"(^|/)\.git(attributes|modules)$", "git"),
-    (rb"(^|/)(\.envrc|mise\.toml|\.mise\.toml)$", "the shell"),
-    (rb"(^|/)\.(vscode|idea|devcontainer|zed|fleet)(/|$)", "the editor"),
-    (
-        rb"(^|/)(\.devcontainer\.json|\.n?vim(\.lua|rc)|\.exrc|\.dir-locals\.el|[^/]*\.(code-workspace|sublime-project))$",
-        "the editor",
-    ),
-    (rb"(^|/)\.(claude|cursor|codex|gemini|opencode|windsurf|aider[^/]*|continue)(/|$)", "agents on the host"),
-    (
-        rb"(^|/)(\.mcp\.json|(CLAUDE(\.local)?|AGENTS|GEMINI)\.md|opencode\.jsonc?|\.(cursor|windsurf|cline)rules)$",
-        "agents on the host",
-    ),
-    (rb"^(\.github(/(workflows|actions)(/|$)|$)|\.gitlab-ci\.yml$|\.circleci(/|$)|Jenkinsfile$|\.travis\.yml$)", "CI"),
-    (
-        rb"(^|/)(GNUmakefile|[Mm]akefile|[^/]*\.mk|\.?[Jj]ustfile|Rakefile|Taskfile\.ya?ml|CMakeLists\.txt)$",
-        "make and its like",
-    ),
-    (
-        rb"(^|/)(package\.json|\.npmrc|\.yarnrc(\.yml)?|\.pnpmfile\.cjs|setup\.(py|cfg)|conftest\.py|tox\.ini|noxfile\.py"
-        rb"|build\.rs|\.cargo/config(\.toml)?|pyproject\.toml|Gemfile|[^/]*\.gradle(\.kts)?)$",
-        "a package manager",
-    ),
-    (rb"(^|/)(Dockerfile|(docker-)?compose\.ya?ml)$", "the engine"),
-]
-
-
-def runner(path, mode, before, hooks):
-    """What on the host would run PATH later, with MODE now and BEFORE, None for nothing, until now; empty for nothing.
-
-    HOOKS is the folder that git there takes its hooks from.
-    """
-    if path == hooks or path.startswith(hooks + b"/"):
-        return "git, as hooks"
-    for pattern, by in RUNS_LATER:
-        if re.search(pattern, path, re.IGNORECASE):
-            return by
-    return "a new executable" if mode == "100755" and (not before or before.mode != mode) else ""
-
-
-def warning(runs):
-    """The lines that point out what RUNS (path -> by what) on the host later; none for nothing."""
-    lines = [f"  {show(path)}: {by}" for path, by in sorted(runs.items())]
-    return ["Read these first, the host runs them later:", *bounded(lines)] if runs else []
-
-
-def point_out(runs):
-    """Say on standard error what RUNS on the host later; at a destroy (CAGE_FORCE) nobody reads on."""
-    if os.environ.get("CAGE_FORCE") != "1":
-        print(*(f"{line}\n" for line in warning(runs)), sep="", end="", file=sys.stderr)
+from rules import FILE_BYTES, TOTAL_BYTES, Spellings, bounded, link_reason, name_reason, parents, show
+from runs_later import runner, warning
+from tree import ROOT, describe, ended, ignore_files, ignored, kind, manifest, scan
 
 
 def read_parts():
@@ -404,8 +333,3 @@ class Arrival:
 def counted(things, noun):
     """How many THINGS there are, with their NOUN."""
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
-
-
-def bounded(lines):
-    """LINES, cut where nobody would read on."""
-    return lines if len(lines) <= LINES else [*lines[:LINES], f"  and {len(lines) - LINES} more"]
