@@ -109,7 +109,7 @@ def _missing(name: str, found: Found) -> Iterator[Finding]:
     own = {(kind, it): state for kind, it, owner, state in found if owner == name}
     main = f"isolated-dev-{name}"
     if ("volume", main) not in own:
-        yield bad("cage", f"volume '{main}' is gone, and the work in it", f"tc destroy {name}")
+        yield bad("cage", f"volume '{main}' is gone, and the work in it", f"tc destroy {name} --force")
         return
     if ("volume", f"{main}.home") not in own:
         yield bad("cage", f"volume '{main}.home' is gone: logins, history and dotfiles", f"tc make {name} recreate")

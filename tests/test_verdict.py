@@ -10,7 +10,6 @@ import tempfile
 from collections import namedtuple
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,9 @@ from hypothesis import strategies as st
 
 GUARD = Path(__file__).parent.parent / "templates/guard"
 sys.path.insert(0, str(GUARD))
+import commit_rules  # noqa: E402
+import objects  # noqa: E402
+import question  # noqa: E402
 import rules  # noqa: E402
 import runs_later  # noqa: E402
 import tree  # noqa: E402
@@ -58,9 +60,9 @@ def side(files: dict[str, str]) -> dict[bytes, tree.Entry]:
     return {path.encode(): entry(text) for path, text in files.items()}
 
 
-def host_of(files: dict[str, str]) -> verdict.Host:
+def host_of(files: dict[str, str]) -> question.Host:
     folders = {p for path in files for p in rules.parents(path.encode())}
-    return verdict.Host(side(files), folders, {}, {path.encode() for path in files})
+    return question.Host(side(files), folders, {}, {path.encode() for path in files})
 
 
 def merged(base: dict, cage: dict, host: dict, take: str) -> tuple[dict, set]:
@@ -271,8 +273,10 @@ def test_names_for_a_terminal_hold_nothing_that_acts(cage):
 @pytest.fixture
 def commits(tmp_path, monkeypatch):
     """An agent's repository of a first commit with an escaping link, and what the judge of commits says of the rest."""
-    history, folder = program("history"), tmp_path / "agent"
-    monkeypatch.setenv("CAGE_TREE", "")
+    folder = tmp_path / "agent"
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(objects, "GIT", str(folder / ".git"))
+    monkeypatch.setattr(objects, "SCRATCH", str(tmp_path / "scratch"))
 
     def git(*words):
         command = ["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x@x", *words]
@@ -282,15 +286,14 @@ def commits(tmp_path, monkeypatch):
         git("add", "--all")
         git("commit", "--quiet", "--message", "x", *words)
 
-    def judge():
-        """What of the commits on the branch work is refused."""
+    def judge(beside=()):
+        """What of the commits on the branch work is refused, with files BESIDE on the host."""
         base = {b"README": entry("x"), b"out": tree.link_entry(b"../../etc")}
-        paths = history.Paths(base, b".")
-        export = ["git", "-C", folder, "fast-export", "--show-original-ids", "refs/heads/work"]
-        stream = subprocess.run(export, check=True, capture_output=True).stdout
-        first = git("rev-list", "--max-parents=0", "work").encode()
-        history.Rewriter(BytesIO(stream), BytesIO(), first, b"1" * 40, paths).run()
-        return {rules.show(path): why for path, why in paths.refused.items()}
+        host = question.Host(base | dict.fromkeys(beside, entry("x")), set(), {}, set(), links={b"out": b"../../etc"})
+        read = objects.Objects()
+        judged = commit_rules.Commits(read, base, host, git("rev-list", "--max-parents=0", "work"))
+        judged.judge(judged.order(objects.resolve()))
+        return {rules.show(path): why for (path, _, _), why in judged.refused.items()}
 
     folder.mkdir()
     git("init", "--quiet", "--initial-branch", "work")

@@ -1,4 +1,4 @@
-"""The rules of what may leave a cage, for files, branches, commits, bundles and undo alike. Nothing here reads a file.
+"""The rules of what may leave a cage, for files, branches, commits and bundles alike. Nothing here reads a file.
 
 A rule over one entry is a function that gives the reason against it, empty for none. A rule over many holds for the
 tree that results on the host: what is there, minus what goes, plus what comes.
@@ -7,6 +7,7 @@ tree that results on the host: what is there, minus what goes, plus what comes.
 import os
 import re
 import unicodedata
+from functools import lru_cache
 
 # What Unicode calls ignorable without putting it among the format characters: no glyph, and no part of a name for a
 # file system that folds case. Variation selectors stand after many an emoji and are left alone in a name.
@@ -14,6 +15,7 @@ UNSEEN = re.compile("[\u115f\u1160\u2065\u3164\uffa0\ufff0-\ufff8\U000e0080-\U00
 VARIANTS = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 LINES = 200  # of each list in a report: a person reads no more
+HOPS = 40  # from link to link: Linux follows no more (path_resolution(7))
 
 
 def limit(name, default):
@@ -30,12 +32,11 @@ ENTRIES = limit("ENTRIES", 1_000_000)
 DEPTH = limit("DEPTH", 100)
 PATH_BYTES = limit("PATH", 1000)
 
+DOTGIT = "is a git folder in another place or spelling"
+BARE = "is a bare git repository"
+THROUGH = "is a link that leaves the project through another one"
 
-def looks_bare(names):
-    """Whether a folder with these lower-case NAMES is one that git would take for a repository. What 'commondir'
-    names may hold the objects, the refs and the configuration in its place."""
-    names = {name.rstrip(b". ") for name in names}
-    return b"head" in names and ({b"objects", b"refs"} <= names or b"commondir" in names)
+# -- names ---------------------------------------------------------------------
 
 
 def readings(name):
@@ -67,16 +68,31 @@ def is_short_name(reading, wanted):
     extension = extension[:3] if dot else ""
     said, end = found[1], found[2] or ""
     hashed = re.fullmatch(r"(.{1,2})[0-9a-f]{4}", said)
-    return end == extension and (
-        said == stem[: max(1, min(6, len(said)))] or bool(hashed and stem.startswith(hashed[1]))
-    )
+    begins = stem.startswith(hashed[1]) if hashed else said == stem[: min(6, len(said))]
+    return end == extension and begins
 
 
+@lru_cache(1 << 16)
 def is_dotgit(name):
     """Whether some file system reads NAME as .git."""
     if name.isascii() and b"git" not in name.lower():
         return False
     return any(part == ".git" or re.fullmatch(r"git~\d+", part) for part in readings(name))
+
+
+@lru_cache(1 << 16)
+def git_parts(name):
+    """Which of the names that make a folder a git repository some file system reads NAME as."""
+    low = name.lower()
+    if low.isascii() and not any(part in low for part in (b"head", b"objects", b"refs", b"common")):
+        return frozenset()
+    return frozenset(part for part in ("head", "objects", "refs", "commondir") if is_called(name, part))
+
+
+def looks_bare(parts):
+    """Whether a folder with these PARTS is one that git would take for a repository. What 'commondir' names may hold
+    the objects, the refs and the configuration in its place."""
+    return "head" in parts and ({"objects", "refs"} <= parts or "commondir" in parts)
 
 
 def name_reason(path):
@@ -92,72 +108,174 @@ def name_reason(path):
     return ""
 
 
+def size_reason(size, before=None):
+    """Why no file of SIZE bytes may leave; empty if it may. One that was as large BEFORE may."""
+    return f"is larger than {FILE_BYTES >> 20} MiB" if size > FILE_BYTES and size != before else ""
+
+
+# -- links ---------------------------------------------------------------------
+
+
 def link_reason(path, target, onward):
-    """Why the link PATH to TARGET may not leave; empty if it may. It has to stay inside, read either way:
-    as text, and walked through the cage's own links: ONWARD tells where the one at a path leads, None for no link."""
+    """Why the link PATH to TARGET may not leave; empty if it may. It has to stay inside, read either way: as text,
+    and walked: ONWARD tells where the link at a path leads, None for no link."""
     parts = target.split(b"/")
     down = next((i for i, part in enumerate(parts) if part != b".."), len(parts))
     if not target or target.startswith(b"/") or down > path.count(b"/"):
         return "is a link that leaves the project"
     if b".." in parts[down:]:
         return "is a link that goes down and up again"
-    at, ahead, hops = path.split(b"/")[:-1], parts, 0
+    return walk(path, target, onward)[0]
+
+
+def walk(path, target, onward):
+    """Follow the link PATH to TARGET, and where ONWARD leads. Returns why that is not inside, empty if it is, and the
+    paths that were passed."""
+    at, ahead, hops, passed = path.split(b"/")[:-1], target.split(b"/"), 0, []
+    if target.startswith(b"/"):
+        return THROUGH, passed
     while ahead:
         part, *ahead = ahead
         if part in (b"", b"."):
             continue
         if is_dotgit(part):
-            return "is a link into a git folder"
+            return "is a link into a git folder", passed
         if part == b"..":
             if not at:
-                return "is a link that leaves the project through another one"
+                return THROUGH, passed
             at = at[:-1]
             continue
-        here = b"/".join([*at, part])
-        if (next_target := onward(here)) is not None:
-            hops += 1
-            if hops > 40 or next_target.startswith(b"/"):
-                return "is a link that leaves the project through another one"
-            ahead = next_target.split(b"/") + ahead
-        else:
+        passed.append(b"/".join([*at, part]))
+        next_target = onward(passed[-1])
+        if next_target is None:
             at = [*at, part]
-    return ""
+            continue
+        hops += 1
+        if hops > HOPS or next_target.startswith(b"/"):
+            return THROUGH, passed
+        ahead = next_target.split(b"/") + ahead
+    return "", passed
+
+
+def misled(links, arriving, before):
+    """The ARRIVING paths that lead one of the LINKS (path -> target) which was inside with the links of BEFORE out of
+    the project: path -> reason. LINKS are all that result, the arriving ones too."""
+    found = {}
+    for path, target in links.items() if links != before else ():
+        if path in arriving:
+            continue
+        why, passed = walk(path, target, links.get)
+        if why and not walk(path, target, before.get)[0]:
+            found |= {p: f"leads {show(path)} out of the project" for p in passed if p in arriving}
+    return found
+
+
+# -- trees that result ---------------------------------------------------------
+
+
+class Bare:
+    """Folders that git would take for a repository, by all the paths that were noted."""
+
+    def __init__(self):
+        self.parts, self.noted = {}, set()  # folder -> the parts of a repository in it
+
+    def note(self, path):
+        """Note PATH and the folders above it."""
+        while path and path not in self.noted:
+            self.noted.add(path)
+            folder, _, name = path.rpartition(b"/")
+            if parts := git_parts(name):
+                self.parts[folder] = self.parts.get(folder, frozenset()) | parts
+            path = folder
+
+    def reason(self, path):
+        """Why PATH may not arrive; empty if it may. A project has a .git of its own, which git takes first; but what
+        arrives also lies in a stage, which has none: at the top the parts themselves are refused."""
+        for folder in [b"", *parents(path)]:
+            if looks_bare(self.parts.get(folder, frozenset())) and (folder or git_parts(path.split(b"/")[0])):
+                return BARE
+        return ""
 
 
 class Spellings:
     """The paths there are, by how a file system that folds case and Unicode sees them."""
 
     def __init__(self, paths):
-        self.paths, self.seen = paths, {}
+        self.paths, self.seen = set(paths), {}
 
     def add(self, path):
         """Note PATH and its parents, unless another spelling came first."""
         for part in [*parents(path), path]:
-            self.seen.setdefault(self.folded(part), part)
+            self.seen.setdefault(folded(part), part)
 
     def collision(self, path):
         """Why PATH may not join the others; empty if it may, and then it has joined."""
         while self.paths:  # sorted out at the first question: most exports bring no new path
             self.add(self.paths.pop())
         for part in [*parents(path), path]:
-            if (other := self.seen.get(self.folded(part), part)) != part:
-                return f"is {show(other)} on file systems that fold case or Unicode"
+            if (other := self.seen.get(folded(part), part)) != part:
+                return spelled(other)
         self.add(path)
         return ""
 
-    @staticmethod
-    def folded(path):
-        """PATH as the most forgetful file system knows it."""
-        if path.isascii():
-            return path.lower()
+
+def spelled(other):
+    """The reason against a path that is OTHER elsewhere."""
+    return f"is {show(other)} on file systems that fold case or Unicode"
+
+
+def folded(path):
+    """PATH as the most forgetful file system knows it. Combining marks stay, unlike in readings(): in many a language
+    they are the letters that two names differ in, and no file system drops them."""
+    if path.isascii():
+        text = path.decode().lower()
+    else:
         text = VARIANTS.sub("", path.decode("utf-8", "surrogateescape"))
-        return unicodedata.normalize("NFD", unicodedata.normalize("NFC", text).casefold()).encode("utf-8", "replace")
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf" and not UNSEEN.match(c))
+        text = unicodedata.normalize("NFKC", text).casefold()
+        text = unicodedata.normalize("NFD", text)
+    return re.sub(r"(:[^/]*|[. ]+)(?=/|$)", "", text.replace("\\", "/"))
+
+
+def result_reasons(arrivals, stay, folders, links, before, ever=()):
+    """What of ARRIVALS (path -> a link's target, None for a file) breaks a rule in the tree that results: path ->
+    reason. STAY are the paths of files and links beside them, FOLDERS the folders, LINKS the links of STAY (path ->
+    target), BEFORE all links that were there until now, EVER paths that a merge could bring together with them."""
+    if not arrivals:
+        return {}
+    found, new, bare = {}, {path for path in arrivals if path not in stay}, Bare()
+    for paths in (arrivals, stay, folders, ever):
+        for path in paths:
+            bare.note(path)
+    room = ENTRIES - len(stay) - len(folders)
+    known = Spellings({*stay, *folders}) if new else None
+    all_links = links | {path: target for path, target in arrivals.items() if target is not None}
+    for path in sorted(arrivals):
+        reason = bare.reason(path)
+        if path in new:
+            reason = reason or known.collision(path)
+            room -= 1
+            if room < 0:
+                reason = reason or f"brings the host clone over {ENTRIES} entries"
+        if arrivals[path] is not None:
+            reason = reason or link_reason(path, arrivals[path], all_links.get)
+        if reason:
+            found[path] = reason
+    return found or misled(all_links, arrivals, before)
+
+
+# -- words ---------------------------------------------------------------------
 
 
 def parents(path):
     """The folders above PATH, the outermost first."""
     parts = path.split(b"/")
     return [b"/".join(parts[:i]) for i in range(1, len(parts))]
+
+
+def counted(things, noun):
+    """How many THINGS there are, with their NOUN."""
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def show(path):

@@ -11,7 +11,7 @@ import sys
 from itertools import islice
 from typing import NamedTuple
 
-from rules import DEPTH, ENTRIES, PATH_BYTES, is_dotgit, looks_bare
+from rules import BARE, DEPTH, DOTGIT, ENTRIES, PATH_BYTES, git_parts, is_dotgit, looks_bare
 
 ROOT = b"/project"
 
@@ -45,8 +45,8 @@ def scan():
         folder, depth, reason = folders.pop()
         with os.scandir(os.path.join(ROOT, folder)) as listing:
             entries = list(islice(listing, ENTRIES + 1 - len(found)))
-        if looks_bare({e.name.lower() for e in entries}) and folder:
-            reason = "is a bare git repository"
+        if folder and looks_bare(frozenset().union(*(git_parts(e.name) for e in entries))):
+            reason = BARE
             found[folder] = found[folder]._replace(reason=reason)
         for entry in entries:
             path = os.path.join(folder, entry.name)
@@ -55,7 +55,7 @@ def scan():
             if path == b".git" and is_folder:
                 continue
             dotgit = is_dotgit(entry.name)
-            why = reason or ("is a git folder in another place or spelling" if dotgit else "")
+            why = reason or (DOTGIT if dotgit else "")
             if is_folder and (depth >= DEPTH or len(path) > PATH_BYTES):
                 why = why or f"is deeper than {DEPTH} folders or longer than {PATH_BYTES} bytes"
             elif is_folder and not dotgit:

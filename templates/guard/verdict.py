@@ -2,36 +2,22 @@
 
 import os
 import stat
-import sys
-import tarfile
 from typing import NamedTuple
 
-from rules import FILE_BYTES, TOTAL_BYTES, Spellings, bounded, link_reason, name_reason, parents, show
+from rules import (
+    FILE_BYTES,
+    TOTAL_BYTES,
+    bounded,
+    counted,
+    link_reason,
+    name_reason,
+    parents,
+    result_reasons,
+    show,
+    size_reason,
+)
 from runs_later import runner, warning
-from tree import ROOT, describe, ended, ignore_files, ignored, kind, manifest, scan
-
-
-def read_parts():
-    """The files of the tar on standard input, by name. It begins when the cage is paused: nothing is looked at before.
-
-    Raises SystemExit where it never begins.
-    """
-    try:
-        with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
-            return {os.path.basename(m.name): tar.extractfile(m).read() for m in tar if m.isreg()}
-    except tarfile.ReadError:
-        raise SystemExit("error: the host clone could not be listed, or the cage not be paused") from None
-
-
-class Host(NamedTuple):
-    """The host clone, as its inventory tells."""
-
-    entries: dict  # path -> Entry of files and links
-    folders: set
-    ignore_files: dict  # path -> content
-    tracked: set  # paths that git has in its index there
-    hooks: bytes = b"."  # the folder that git there takes its hooks from; "." for its own
-    private: frozenset = frozenset()  # paths that git there ignores and does not track; only a sync asks for them
+from tree import ROOT, describe, ended, ignore_files, ignored, kind, link_entry, manifest, scan
 
 
 class Choices(NamedTuple):
@@ -59,7 +45,11 @@ class Verdict:
         self.held = 0  # new paths that ignore rules match
         self.sort_present()
         self.sort_missing()
-        self.fit_to_host()
+        if choices.compare_host:
+            self.fit_to_host()
+        while broken := self.result_reasons():
+            for path, reason in broken.items():
+                self.refuse(path, reason)
 
     # -- what the cage has -------------------------------------------------
 
@@ -69,16 +59,15 @@ class Verdict:
         new = [p for p in leaves if p not in self.base and p != b".git"]
         held = set() if self.choices.include_ignored else self.ignored(new)
         self.held, total = len(held), 0
-        known = Spellings(self.base.keys() | self.host.entries.keys())
         for path in sorted(leaves.keys() - held):
             found, before = leaves[path], self.base.get(path)
             # Only what may be the base's is read before it is judged: 'truncate' makes terabytes in no time.
             other = not before or before.size != found.size
-            reason = self.reason(path, found, known, TOTAL_BYTES - total) if other else ""
+            reason = self.reason(path, found, TOTAL_BYTES - total) if other else ""
             now = None if reason else describe(path, found)
             if now and now.same(before):
                 continue
-            if reason := reason or self.reason(path, found, known, TOTAL_BYTES - total):
+            if reason := reason or self.reason(path, found, TOTAL_BYTES - total):
                 self.refused[path] = reason
             else:
                 total += found.size
@@ -86,21 +75,22 @@ class Verdict:
 
     def ignored(self, new):
         """Those of the NEW paths that the ignore rules of either side match."""
-        return ignored(new, ignore_files(self.found), "cage") | ignored(new, self.host.ignore_files, "host")
+        of_host = self.host.ignore_files if self.choices.compare_host else {}
+        return ignored(new, ignore_files(self.found), "cage") | ignored(new, of_host, "host")
 
-    def reason(self, path, found, known, room):
+    def reason(self, path, found, room):
         """Why this new or changed entry may not leave; empty if it may."""
         before = self.base.get(path)
         if found.reason:
             return found.reason
-        if found.size > FILE_BYTES and not (before and before.size == found.size):
-            return f"is larger than {FILE_BYTES >> 20} MiB"
+        if reason := size_reason(found.size, before and before.size):
+            return reason
         if stat.S_ISLNK(found.mode):
             reason = link_reason(path, os.readlink(os.path.join(ROOT, path)), self.onward)
         else:
             reason = "" if stat.S_ISREG(found.mode) else f"is {kind(found.mode)}, neither a file nor a link"
         if not before:
-            reason = reason or name_reason(path) or known.collision(path)
+            reason = reason or name_reason(path)
         return reason or (f"brings the export over {TOTAL_BYTES >> 20} MiB in all" if found.size > room else "")
 
     def onward(self, path):
@@ -158,7 +148,57 @@ class Verdict:
     def occupied(self, folder, gone):
         """Whether the host's FOLDER holds anything that is not deleted by this export."""
         inside = folder + b"/"
-        return any(p.startswith(inside) and p not in gone for p in self.host.entries)
+        left = (p for p in self.host.entries if p not in gone)
+        return any(p.startswith(inside) for p in [*left, *(p + b"/" for p in self.host.nested)])
+
+    # -- what would result -------------------------------------------------
+
+    def result_reasons(self):
+        """What of the changes breaks a rule in the tree that results on the host: path -> reason.
+
+        The work of a branch is joined with what is checked out there and lies beside it, as by a merge.
+        """
+        gone, links = set(self.deleted), self.host.links
+        arrivals = {p: self.onward(p) if e.mode == "120000" else None for p, e in self.changed.items()}
+        if self.choices.compare_host:
+            stay = self.host.entries.keys() - gone
+            folders = self.host.folders - set(self.emptied()) - arrivals.keys()
+            left = {p: target for p, target in links.items() if p in stay and p not in arrivals}
+            return result_reasons(arrivals, stay, folders, left, links)
+        beside = (self.host.entries.keys() | self.host.head.keys()) - self.base.keys()
+        stay = beside | (self.base.keys() - gone)
+        # A link that only the commit has is not walked: nothing may lead through it.
+        left = {p: b"/" for p, mode in self.host.head.items() if mode == b"120000" and p in beside}
+        left |= {p: target for p, target in links.items() if p in beside}
+        kept = [p for p, e in self.base.items() if e.mode == "120000" and p not in gone and p not in arrivals]
+        left |= {p: self.target(p) for p in kept}
+        ever = self.base.keys() | self.host.folders
+        return result_reasons(arrivals, stay, set(), left, left | links, ever)
+
+    def target(self, path):
+        """Where the base's link PATH leads; '/' where neither side has it any more."""
+        for target in (self.onward(path), self.host.links.get(path)):
+            if target is not None and link_entry(target) == self.base[path]:
+                return target
+        return b"/"
+
+    def refuse(self, path, reason):
+        """PATH, a change until now, stays in the cage: so does what would stand in its place or below it."""
+        self.refused[path] = reason
+        self.changed.pop(path, None)
+        self.deleted = [p for p in self.deleted if not p.startswith(path + b"/")]
+        for parent in [p for p in parents(path) if p in self.deleted]:
+            self.deleted.remove(parent)
+            for other in [p for p in self.changed if p.startswith(parent + b"/")]:
+                self.refused[other] = reason
+                del self.changed[other]
+
+    def emptied(self):
+        """The host's folders that go: the changes empty them, or put a file in their place."""
+        emptied = {q for p in self.deleted for q in parents(p) if q not in self.folders}
+        replaced = {d for d in self.host.folders if any(p in self.changed for p in [*parents(d), d])}
+        held = {q for p in self.host.nested for q in [*parents(p), p]}
+        return ((emptied | replaced) & self.host.folders) - held
 
     def too_much_gone(self):
         """Why so many deletions need --force; empty if they don't."""
@@ -175,14 +215,12 @@ class Verdict:
     def lists(self):
         """What the host acts on: name -> content."""
         touched = [p for p in [*self.changed, *self.deleted] if p in self.host.entries]
-        emptied = {q for p in self.deleted for q in parents(p) if q not in self.folders}
-        replaced = {d for d in self.host.folders if any(p in self.changed for p in [*parents(d), d])}
         return {
             "base": manifest(self.next_base()),
             "write": ended(self.changed),
             "added": ended(p for p in self.changed if p not in self.host.entries),
             "delete": ended(p for p in self.deleted if p in self.host.entries),
-            "rmdir": ended(sorted((emptied | replaced) & self.host.folders, key=lambda p: -p.count(b"/"))),
+            "rmdir": ended(sorted(self.emptied(), key=lambda p: -p.count(b"/"))),
             "backup": ended(touched),
             "expect": manifest({p: self.host.entries[p] for p in touched}),
             "conflicts": ended(self.conflicts),
@@ -199,7 +237,8 @@ class Verdict:
 
     def marks(self):
         """Every path that changes on the host, with the letter git would show."""
-        letters = {p: "M" if p in self.base or p in self.host.entries else "A" for p in self.changed}
+        there = self.base.keys() | (self.host.entries.keys() if self.choices.compare_host else set())
+        letters = {p: "M" if p in there else "A" for p in self.changed}
         return letters | dict.fromkeys(self.deleted, "D")
 
     def runs_later(self):
@@ -328,8 +367,3 @@ class Arrival:
             "deleted": [show(p) for p, e in sorted(self.sent.items()) if not e],
             "conflicts": {show(p): why for p, why in sorted(self.conflicts.items())},
         }
-
-
-def counted(things, noun):
-    """How many THINGS there are, with their NOUN."""
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"

@@ -99,28 +99,31 @@ undone: | $(S)
 
 # The cage's state, or (CAGE_TO=commits) the agent's own commits, on a branch; work tree and HEAD stay as they are.
 branched: incoming
-	$(Q)cmp -s $(S)/old-tree $(S)/new-tree || $(GIT) -C repo -c transfer.fsckObjects=true fetch --quiet --no-tags \
+	$(Q)cmp -s $(S)/old $(S)/new || $(GIT) -C repo -c transfer.fsckObjects=true fetch --quiet --no-tags \
 		--no-write-fetch-head -- "$$PWD/$(S)/incoming.git" "refs/heads/work:refs/heads/$$(cat $(S)/branch)" \
 		2>$(S)/fetch.err || bash lib/unfetched
 	$(Q)bash lib/branched
 
 # Made in a git folder that borrows the clone's objects; the fetch above checks them whole before the clone has them.
+# A commit that changes nothing is news among the agent's own, and none as the cage's state.
+LANDS = $(if $(filter commits,$(value CAGE_TO)),commit,tree)
 incoming: question
+	$(Q)$(GIT) -C repo ls-tree -r -z --full-tree HEAD >$(S)/question/head 2>/dev/null || : >$(S)/question/head
 	$(Q)cp .history/base.seeded $(S)/question/base && printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME}" >$(S)/branch
 	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/branch)" >/dev/null || $(die) 2 'that is no name for a branch'
 	$(Q)$(GIT) -C repo rev-parse --quiet --verify "refs/heads/$$(cat $(S)/branch)" >$(S)/parent \
 		|| $(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{commit}" >$(S)/parent 2>/dev/null || true
-	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat $(S)/parent)^{tree}" >$(S)/old-tree || true
+	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat $(S)/parent)^{$(LANDS)}" >$(S)/old || true
 	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{tree}" >$(S)/seeded-tree
 	$(Q)$(GIT) -C repo var GIT_COMMITTER_IDENT >$(S)/ident 2>/dev/null \
 		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/ident
 	$(Q)rm -rf $(S)/incoming.git && $(GIT) init --quiet --bare --template= $(SAME_FORMAT) $(S)/incoming.git
 	$(Q)echo ../../../repo/.git/objects >$(S)/incoming.git/objects/info/alternates
-	$(Q){ $(COMMIT) $(READING) $(if $(filter commits,$(value CAGE_TO)),history export,judge branch) \
-		| $(GIT) --git-dir=$(S)/incoming.git fast-import --quiet --done 2>$(S)/import.log; } \
+	$(Q){ $(COMMIT) $(READING) $(if $(filter commits,$(value CAGE_TO)),commits export,judge branch) \
+		| $(GIT) --git-dir=$(S)/incoming.git fast-import --quiet --done >$(S)/import.log 2>&1; } \
 		|| $(die) 3 'the work could not be made commits, so nothing was written'
-	$(Q)$(GIT) --git-dir=$(S)/incoming.git rev-parse --quiet --verify 'refs/heads/work^{tree}' >$(S)/new-tree \
-		|| cp $(S)/old-tree $(S)/new-tree
+	$(Q)$(GIT) --git-dir=$(S)/incoming.git rev-parse --quiet --verify 'refs/heads/work^{$(LANDS)}' >$(S)/new \
+		|| cp $(S)/old $(S)/new
 
 # What the host changed since the base goes into the cage, the same three-sided way; CAGE_PATHS restricts it.
 synced: plan
@@ -146,10 +149,10 @@ counted: seen
 count: question
 	$(Q){ $(COMMIT) $(READING) judge count; } >$(S)/count || rm -f $(S)/count
 
-# Un-exported work as bundles, which go into the trash with the rest of .history.
+# Un-exported work as bundles, which go into the trash with the rest of .history. What is refused stops it, but for --force.
 kept:
-	$(Q)CAGE_SKIP_REFUSED=1 CAGE_FORCE=1 $(MAKE) incoming
-	$(Q)cmp -s $(S)/old-tree $(S)/new-tree || $(GIT) --git-dir=$(S)/incoming.git bundle create --quiet \
+	$(Q)CAGE_SKIP_REFUSED="$$CAGE_FORCE" CAGE_FORCE=1 $(MAKE) incoming
+	$(Q)cmp -s $(S)/old $(S)/new || $(GIT) --git-dir=$(S)/incoming.git bundle create --quiet \
 		".history/$$CAGE_TO.bundle" refs/heads/work $$(sed 's/^/^/' $(S)/parent)
 
 .PHONY: apply branched count counted export incoming kept plan question reached stage sync synced undone written

@@ -1,0 +1,258 @@
+"""The agent's own commits, judged as an export is: each tree by the one set of rules, joined with what the host has."""
+
+from collections import Counter
+from functools import lru_cache
+from typing import NamedTuple
+
+from objects import FOLDER, LINK, SUBMODULE, bad
+from rules import (
+    DEPTH,
+    DOTGIT,
+    ENTRIES,
+    Bare,
+    folded,
+    is_dotgit,
+    link_reason,
+    misled,
+    name_reason,
+    parents,
+    show,
+    size_reason,
+    spelled,
+)
+from runs_later import runner
+from tree import link_entry
+
+LINK_BYTES = 4095  # no longer target works anywhere
+
+
+class Held(NamedTuple):
+    """What a folder of a commit holds, folders below it too."""
+
+    count: int
+    links: dict  # path -> target
+
+
+class Commits:
+    """The commits above IMPORTED, which is left out: the host's seeded commit stands for it.
+
+    An entry, (path, mode, object), is refused for good: in every commit that holds it.
+    """
+
+    def __init__(self, objects, base, host, imported):
+        self.objects, self.base, self.host, self.imported = objects, base, host, imported
+        self.refused = {}  # entry -> reason
+        self.held = {}  # (folder, tree) -> Held
+        self.new = set()  # entries that are not as they were imported
+        self.new_links = {}  # (path, target) -> entry
+        self.link = lru_cache(1 << 16)(self._link)
+        self.size = lru_cache(None)(self._size)
+        self.counts = Counter(folder for path in base for folder in [b"", *parents(path)])
+        self.known = base.keys() | self.counts.keys()
+        self.beside = (host.entries.keys() | host.head.keys()) - base.keys()  # a merge would leave it where it is
+        self.names = {}  # folder -> names in it of BESIDE
+        for path in {part for p in self.beside for part in [*parents(p), p]}:
+            folder, _, name = path.rpartition(b"/")
+            self.names.setdefault(folder, set()).add(name)
+        self.bare = Bare()
+        for paths in (base, host.entries, host.head, host.folders):
+            for path in paths:
+                self.bare.note(path)
+        try:
+            self.root = objects.commit(imported).tree
+        except SystemExit:
+            self.root = None  # the agent no longer has it: then nothing counts as unchanged
+        self.base_links = {path: self.imported_link(path) for path, entry in base.items() if entry.mode == "120000"}
+        unknown = {path: b"/" for path, mode in host.head.items() if mode == LINK and path in self.beside}
+        self.before = self.base_links | unknown | host.links
+
+    def imported_link(self, path):
+        """Where link PATH of the base leads; '/' where that is no longer known, so that nothing leads through it."""
+        tree, item = self.root, None
+        for part in path.split(b"/") if tree else ():
+            item = next((it for it in self.objects.tree(tree) if it.name == part), None)
+            if not item:
+                break
+            tree = item.oid
+        target = self.link(item.oid) if item and item.mode == LINK else None
+        return b"/" if target is None else target
+
+    def order(self, tip):
+        """All commits from TIP on, each after its parents."""
+        found, done, ahead = {}, [], [(tip, False)]
+        while ahead:
+            oid, ready = ahead.pop()
+            if ready:
+                done.append(oid)
+            elif oid not in found and oid != self.imported:
+                if len(found) >= ENTRIES:
+                    raise bad(f"the cage has more than {ENTRIES} commits")
+                found[oid] = self.objects.commit(oid)._replace(message=b"")
+                ahead.append((oid, True))
+                ahead.extend((parent, False) for parent in reversed(found[oid].parents))
+        return {oid: found[oid] for oid in done}
+
+    def judge(self, commits):
+        """Judge COMMITS (name -> Commit), and all of them together."""
+        judged = None
+        for commit in commits.values():
+            held = self.hold(b"", commit.tree, self.root)
+            if held.count + len(self.beside) > ENTRIES:
+                raise bad(f"a commit of the cage brings the host clone over {ENTRIES} entries")
+            # Most commits touch no link.
+            if held.links != judged:
+                self.judge_links(held.links)
+                judged = held.links
+        for entry in self.new:
+            if reason := self.bare.reason(entry[0]):
+                self.refused.setdefault(entry, reason)
+
+    def hold(self, folder, tree, was):
+        """The Held of TREE as FOLDER, judged if it is seen there for the first time; WAS is the imported tree there,
+        None for none."""
+        if (folder, tree) in self.held:
+            return self.held[folder, tree]
+        items = {item.name: item for item in self.objects.tree(tree)}
+        old = {item.name: item for item in self.objects.tree(was)} if was else {}
+        new = [item for name, item in items.items() if item != old.get(name)]
+        self.judge_spellings(folder, items, new)
+        count, links = 0, {}
+        for name, item in items.items():
+            path, before = below(folder, name), old.get(name)
+            if item == before:
+                count += self.counts[path] if item.mode == FOLDER else 1
+                links.update(self.links_below(path))
+                continue
+            entry = (path, item.mode, item.oid)
+            if entry not in self.new:
+                self.judge_entry(entry)
+            count += 1
+            if item.mode == LINK and (target := self.link(item.oid)) is not None:
+                links[path] = target
+                self.new_links[path, target] = entry
+            if item.mode == FOLDER and entry not in self.refused:
+                if self.size(item.oid, path.count(b"/")) > ENTRIES:
+                    raise bad(f"a commit of the cage brings the host clone over {ENTRIES} entries")
+                inside = self.hold(path, item.oid, before.oid if before and before.mode == FOLDER else None)
+                count += inside.count
+                links.update(inside.links)
+        self.held[folder, tree] = Held(count, links)
+        return self.held[folder, tree]
+
+    def _size(self, tree, depth):
+        """How many entries TREE unfolds to from DEPTH on: ten trees of ten times the next one are billions."""
+        below = (self.size(item.oid, depth + 1) for item in self.objects.tree(tree) if item.mode == FOLDER)
+        return len(self.objects.tree(tree)) + (sum(below) if depth < DEPTH else 0)
+
+    def links_below(self, path):
+        """The base's links at PATH and below."""
+        within = path + b"/"
+        return {p: target for p, target in self.base_links.items() if p == path or p.startswith(within)}
+
+    def judge_entry(self, entry):
+        """Judge one ENTRY by itself."""
+        path, mode, oid = entry
+        if len(self.new) >= 4 * ENTRIES:
+            raise bad(f"the cage's commits bring more than {4 * ENTRIES} entries")
+        self.new.add(entry)
+        self.bare.note(path)
+        before = self.base.get(path)
+        reason = DOTGIT if is_dotgit(path.rpartition(b"/")[2]) else ""
+        if path.count(b"/") > DEPTH:
+            reason = reason or f"is deeper than {DEPTH} folders"
+        if mode == SUBMODULE:
+            reason = reason or "is a git repository within"
+        elif mode != FOLDER:
+            kind, size = self.objects.look(oid)
+            if kind != "blob":
+                raise bad(f"object {oid[:12]} of the cage's commits is a {kind}, where a file is named")
+            if mode == LINK:
+                reason = reason or self.judge_link(path, oid, before)
+            reason = reason or size_reason(size, before and before.size)
+        if not before:
+            reason = reason or name_reason(path)
+        if reason:
+            self.refused[entry] = reason
+
+    def judge_link(self, path, oid, before):
+        """Why the link PATH to what object OID holds may not leave, as text; empty if it may, as one may that is what
+        it was BEFORE."""
+        target = self.link(oid)
+        if target is None:
+            return "is a link to nowhere"
+        same = before and before.same(link_entry(target))
+        return "" if same else link_reason(path, target, {}.get)
+
+    def _link(self, oid):
+        """The target in object OID; None for one that is too long."""
+        _, size = self.objects.look(oid)
+        return self.objects.read(oid, "blob", LINK_BYTES) if size <= LINK_BYTES else None
+
+    def judge_links(self, links):
+        """Judge the LINKS (path -> target) of one commit by where they lead, through each other and the host's."""
+        result = {path: target for path, target in self.before.items() if path in self.beside} | links
+        arriving = {link[0]: self.new_links[link] for link in links.items() if link in self.new_links}
+        for path, entry in arriving.items():
+            same = self.base.get(path) and self.base[path].same(link_entry(links[path]))
+            if not same and (reason := link_reason(path, links[path], result.get)):
+                self.refused.setdefault(entry, reason)
+        for path, reason in misled(result, arriving, self.before).items():
+            self.refused.setdefault(arriving[path], reason)
+
+    def judge_spellings(self, folder, items, new):
+        """Refuse what of ITEMS (name -> Item) of FOLDER is NEW and another name there for a forgetful file system."""
+        new = {item.name: item for item in new if below(folder, item.name) not in self.known}
+        if not new:
+            return
+        there = self.names.get(folder, set()) | (items.keys() - new.keys())
+        seen = {reading(name): name for name in there}
+        for name, item in sorted(new.items()):
+            other = seen.setdefault(reading(name), name)
+            if other != name:
+                self.refused.setdefault((below(folder, name), item.mode, item.oid), spelled(below(folder, other)))
+
+    def changes(self, before, after, folder=b""):
+        """What leads from tree BEFORE (None for none) to tree AFTER and is not refused: (path, mode, object), without
+        mode for what goes. What goes comes first, so that a file can take a folder's place."""
+        gone, come = [], []
+        self._changes(before, after, folder, gone, come)
+        return [*((path, b"", "") for path in gone), *come]
+
+    def _changes(self, before, after, folder, gone, come):
+        old = {item.name: item for item in self.objects.tree(before)} if before else {}
+        for item in self.objects.tree(after) if after else ():
+            was, path = old.pop(item.name, None), below(folder, item.name)
+            if was == item or (path, item.mode, item.oid) in self.refused:
+                continue
+            # A folder that was refused until now comes whole.
+            within = was and was.mode == FOLDER == item.mode and (path, *was[::2]) not in self.refused
+            if was and not within and FOLDER in (was.mode, item.mode):
+                gone.append(path)
+            if item.mode == FOLDER:
+                self._changes(was.oid if within else None, item.oid, path, gone, come)
+            else:
+                come.append((path, item.mode, item.oid))
+        gone.extend(below(folder, name) for name in old)
+
+    def runs_later(self):
+        """The paths that come and that the host runs later, with what runs them."""
+        brought = sorted((path, mode) for path, mode, oid in self.new - self.refused.keys() if mode != FOLDER)
+        found = {path: runner(path, mode.decode(), self.base.get(path), self.host.hooks) for path, mode in brought}
+        return {path: by for path, by in found.items() if by}
+
+    def report(self):
+        """What was refused, a path once; safe to print."""
+        reasons = {}
+        for (path, _, _), why in self.refused.items():
+            reasons.setdefault(path, why)
+        return [f"  {show(path)}: {why}" for path, why in sorted(reasons.items())]
+
+
+def below(folder, name):
+    """The path of NAME in FOLDER, empty for the top."""
+    return folder + b"/" + name if folder else name
+
+
+def reading(name):
+    """NAME as a forgetful file system knows it: a backslash ends a folder there."""
+    return folded(name).partition("/")[0]

@@ -1,0 +1,98 @@
+"""What a helper is asked: the base, and the host clone as its inventory tells. It comes as a tar on standard input."""
+
+import io
+import os
+import sys
+import tarfile
+from typing import NamedTuple
+
+from tree import Entry, link_entry, parse_manifest, paths_in
+
+
+def read_parts():
+    """The files of the tar on standard input, by name. It begins when the cage is paused: nothing is looked at before.
+
+    Raises SystemExit where it never begins.
+    """
+    try:
+        with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
+            return {os.path.basename(m.name): tar.extractfile(m).read() for m in tar if m.isreg()}
+    except tarfile.ReadError:
+        raise SystemExit("error: the host clone could not be listed, or the cage not be paused") from None
+
+
+class Host(NamedTuple):
+    """The host clone, as its inventory tells."""
+
+    entries: dict  # path -> Entry of files and links
+    folders: set
+    ignore_files: dict  # path -> content
+    tracked: set  # paths that git has in its index there
+    hooks: bytes = b"."  # the folder that git there takes its hooks from; "." for its own
+    private: frozenset = frozenset()  # paths that git there ignores and does not track; only a sync asks for them
+    links: dict = {}  # noqa: RUF012 (nobody writes to it) path -> target
+    head: dict = {}  # noqa: RUF012 (as above) path -> mode in the commit checked out; only branches and commits ask
+    nested: frozenset = frozenset()  # folders that hold a git folder, which no list names
+
+
+def read_question():
+    """Base manifest and Host from the tar on standard input."""
+    parts = read_parts()
+    executable = set(paths_in(parts["executables"]))
+    entries = {
+        path: Entry("100755" if path in executable else "100644", -1, digest)
+        for path, digest in map(parse_sum, parts["sums"].splitlines())
+    }
+    targets, rules = {}, {}
+    with inner_tar(parts["links.tar"]) as tar:
+        for m in tar:
+            targets[name(m)] = os.fsencode(m.linkname) if m.issym() else targets[same(m)]
+    entries |= {path: link_entry(target) for path, target in targets.items()}
+    with inner_tar(parts["ignore.tar"]) as tar:
+        for m in tar:
+            rules[name(m)] = tar.extractfile(m).read() if m.isreg() else rules[same(m)]
+    rules_of_clone = b"\n".join(r for r in parts["exclude"].splitlines() if r and not r.startswith(b"#"))
+    if rules_of_clone:
+        rules[b".gitignore"] = rules_of_clone + b"\n" + rules.get(b".gitignore", b"")
+    hooks = os.path.normpath(parts["hooks"].strip() or b".")
+    listed = set(paths_in(parts["private"]))  # of a repository within, git lists only the folder: 'path/'
+    within = tuple(path for path in listed if path.endswith(b"/"))
+    private = frozenset(path for path in entries if path in listed or path.startswith(within))
+    folders = set(paths_in(parts["folders"]))
+    rows = [row.partition(b"\t") for row in parts["head"].split(b"\0")[:-1]]
+    gits = {path for path in folders if os.path.basename(path) == b".git"}
+    host = Host(
+        entries=entries,
+        folders=folders - gits,
+        ignore_files=rules,
+        tracked=set(paths_in(parts["tracked"])),
+        hooks=hooks,
+        private=private,
+        links=targets,
+        head={path: facts.split()[0] for facts, _, path in rows},
+        nested=frozenset(map(os.path.dirname, gits)) - {b""},
+    )
+    return parse_manifest(parts["base"]), host
+
+
+def inner_tar(data):
+    """DATA opened as a tar; an empty one is a tar of nothing."""
+    return tarfile.open(fileobj=io.BytesIO(data or bytes(10240)))
+
+
+def name(info):
+    """The path of tar entry INFO, as bytes."""
+    return os.fsencode(info.name).removeprefix(b"./")
+
+
+def same(info):
+    """The path of the entry before INFO that it is a hard link of, as bytes."""
+    return os.fsencode(info.linkname).removeprefix(b"./")
+
+
+def parse_sum(line):
+    """Path and digest of a LINE of sha256sum or shasum; a backslash in front says that the name is escaped."""
+    digest, _, path = line.removeprefix(b"\\").partition(b"  ")
+    if line.startswith(b"\\"):
+        path = path.replace(b"\\\\", b"\0").replace(b"\\n", b"\n").replace(b"\\r", b"\r").replace(b"\0", b"\\")
+    return path.removeprefix(b"./"), digest.decode()

@@ -1,0 +1,92 @@
+"""Commits for git fast-import, written from values that were parsed. Content and messages go by their length."""
+
+import re
+
+from objects import bad
+from rules import TOTAL_BYTES
+
+# Encodings that a message may be in; git's names for them are Python's.
+ENCODINGS = re.compile(
+    r"(?i)utf-?8|us-ascii|iso-?8859-?\d{1,2}|latin-?1|windows-\d{3,4}|cp\d{3,4}|koi8-[ru]"
+    r"|shift.?jis|euc-?(jp|kr)|gbk|gb2312|gb18030|big5"
+)
+# Control characters, and those that turn the direction of writing.
+ACTS = re.compile("[^\t\n\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\U0010ffff]")
+PERSON = re.compile(rb"(?s)(.*?) ?<([^>]*)> ?(-?\d{1,18})?(?: ([+-]\d{4}))?.*")
+LATEST = 1 << 40  # no calendar of git's goes further
+
+
+class Stream:
+    """A stream of commits on the branch 'work', on OUT."""
+
+    def __init__(self, out):
+        self.out, self.written, self.last = out, 0, 0
+        self.marks = {}  # object of the cage -> its mark
+
+    def write(self, data):
+        """DATA to the host; raises SystemExit, before it is written, past TOTAL_BYTES."""
+        self.written += len(data)
+        if self.written > TOTAL_BYTES:
+            raise bad(f"the cage's commits are larger than {TOTAL_BYTES >> 20} MiB")
+        self.out.write(data)
+
+    def mark(self, oid):
+        """A new mark for object OID."""
+        self.last += 1
+        self.marks[oid] = b":%d" % self.last
+        return self.marks[oid]
+
+    def blob(self, oid, size, blocks):
+        """The content of a file or link, SIZE bytes in BLOCKS; once for each object."""
+        if oid not in self.marks:
+            self.write(b"blob\nmark %s\ndata %d\n" % (self.mark(oid), size))
+            for block in blocks:
+                self.write(block)
+            self.write(b"\n")
+
+    def commit(self, oid, commit, parents, changes, anew=False):
+        """COMMIT, which is OID in the cage, on PARENTS (marks, or a commit of the host's), with CHANGES: (path, mode
+        and object, or None for a path that goes). ANEW begins with an empty tree."""
+        message = clean(commit.message, commit.encoding)
+        self.write(b"commit refs/heads/work\nmark %s\n" % self.mark(oid))
+        self.write(b"author %s\ncommitter %s\n" % (person(commit.author), person(commit.committer)))
+        self.write(b"data %d\n%s\n" % (len(message), message))
+        for word, parent in zip([b"from", *[b"merge"] * len(parents)], parents, strict=False):
+            self.write(b"%s %s\n" % (word, parent))
+        if anew:
+            self.write(b"deleteall\n")
+        for path, mode, blob in changes:
+            if mode:
+                self.write(b"M %s %s %s\n" % (mode, self.marks[blob], quoted(path)))
+            else:
+                self.write(b"D %s\n" % quoted(path))
+        self.write(b"\n")
+
+    def done(self):
+        """Without this line git fast-import takes nothing of it."""
+        self.write(b"done\n")
+
+
+def quoted(path):
+    """PATH as git fast-import reads it whatever it holds."""
+    return b'"' + b"".join(bytes([c]) if 32 <= c < 127 and c not in b'"\\' else b"\\%03o" % c for c in path) + b'"'
+
+
+def clean(text, encoding="utf-8"):
+    """TEXT as UTF-8, with a mark in the place of each character that a terminal would act on: 'git log' shows them."""
+    known = ENCODINGS.fullmatch(encoding)
+    try:
+        words = text.decode(encoding if known else "utf-8", "replace")
+    except LookupError:
+        words = text.decode("utf-8", "replace")
+    return ACTS.sub("\ufffd", words.replace("\r\n", "\n")).encode("utf-8", "replace")
+
+
+def person(line):
+    """The name, address and date in LINE as git fast-import takes them, whatever stands there."""
+    found = PERSON.fullmatch(line)
+    name, address, seconds, zone = found.groups() if found else (line, b"", None, None)
+    name, address = (re.sub(r"[<>\n\t]", "", clean(it).decode()).strip().encode() for it in (name, address))
+    seconds = min(max(int(seconds or 0), 0), LATEST)
+    zone = zone if zone and int(zone[1:]) <= 1400 and int(zone[3:]) < 60 else b"+0000"
+    return b"%s <%s> %d %s" % (name, address, seconds, zone)
