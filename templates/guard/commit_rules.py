@@ -66,14 +66,18 @@ class Commits:
         unknown = {path: b"/" for path, mode in host.head.items() if mode == LINK and path in self.beside}
         self.before = self.base_links | unknown | host.links
 
+    def imported_item(self, path):
+        """What the imported commit has at PATH; None for nothing."""
+        tree, item = self.root, None
+        for part in path.split(b"/"):
+            items = self.objects.tree(tree) if tree else ()
+            item = next((it for it in items if it.name == part), None)
+            tree = item.oid if item and item.mode == FOLDER else None
+        return item
+
     def imported_link(self, path):
         """Where link PATH of the base leads; '/' where that is no longer known, so that nothing leads through it."""
-        tree, item = self.root, None
-        for part in path.split(b"/") if tree else ():
-            item = next((it for it in self.objects.tree(tree) if it.name == part), None)
-            if not item:
-                break
-            tree = item.oid
+        item = self.imported_item(path)
         target = self.link(item.oid) if item and item.mode == LINK else None
         return b"/" if target is None else target
 
@@ -94,18 +98,21 @@ class Commits:
 
     def judge(self, commits):
         """Judge COMMITS (name -> Commit), and all of them together."""
-        judged = None
+        links = []  # of the commits, in their order; most commits touch none
         for commit in commits.values():
             held = self.hold(b"", commit.tree, self.root)
             if held.count + len(self.beside) > ENTRIES:
                 raise bad(f"a commit of the cage brings the host clone over {ENTRIES} entries")
-            # Most commits touch no link.
-            if held.links != judged:
-                self.judge_links(held.links)
-                judged = held.links
+            if held.links not in links[-1:]:
+                links.append(held.links)
         for entry in self.new:
             if reason := self.bare.reason(entry[0]):
                 self.refused.setdefault(entry, reason)
+        known = -1
+        while known < len(self.refused):
+            known = len(self.refused)
+            for some in links:
+                self.judge_links(some)
 
     def hold(self, folder, tree, was):
         """The Held of TREE as FOLDER, judged if it is seen there for the first time; WAS is the imported tree there,
@@ -191,6 +198,7 @@ class Commits:
     def judge_links(self, links):
         """Judge the LINKS (path -> target) of one commit by where they lead, through each other and the host's."""
         result = {path: target for path, target in self.before.items() if path in self.beside} | links
+        result |= {path: self.base_links[path] for path, _, _ in self.refused if path in self.base_links}
         arriving = {link[0]: self.new_links[link] for link in links.items() if link in self.new_links}
         for path, entry in arriving.items():
             same = self.base.get(path) and self.base[path].same(link_entry(links[path]))
@@ -219,13 +227,12 @@ class Commits:
         return [*((path, b"", "") for path in gone), *come]
 
     def _changes(self, before, after, folder, gone, come):
-        old = {item.name: item for item in self.objects.tree(before)} if before else {}
-        for item in self.objects.tree(after) if after else ():
-            was, path = old.pop(item.name, None), below(folder, item.name)
-            if was == item or (path, item.mode, item.oid) in self.refused:
+        old = self.taken(folder, before)
+        for name, item in self.taken(folder, after).items():
+            was, path = old.pop(name, None), below(folder, name)
+            if was == item:
                 continue
-            # A folder that was refused until now comes whole.
-            within = was and was.mode == FOLDER == item.mode and (path, *was[::2]) not in self.refused
+            within = was and was.mode == FOLDER == item.mode
             if was and not within and FOLDER in (was.mode, item.mode):
                 gone.append(path)
             if item.mode == FOLDER:
@@ -233,6 +240,17 @@ class Commits:
             else:
                 come.append((path, item.mode, item.oid))
         gone.extend(below(folder, name) for name in old)
+
+    def taken(self, folder, tree):
+        """The items of TREE, None for none, as FOLDER: name -> Item. What was imported stands for what is refused."""
+        items = {}
+        for item in self.objects.tree(tree) if tree else ():
+            path = below(folder, item.name)
+            if (path, item.mode, item.oid) in self.refused:
+                item = self.imported_item(path)
+            if item:
+                items[item.name] = item
+        return items
 
     def runs_later(self):
         """The paths that come and that the host runs later, with what runs them."""

@@ -249,7 +249,8 @@ def result_reasons(arrivals, stay, folders, links, before, ever=()):
             bare.note(path)
     room = ENTRIES - len(stay) - len(folders)
     known = Spellings({*stay, *folders}) if new else None
-    all_links = links | {path: target for path, target in arrivals.items() if target is not None}
+    all_links = {path: target for path, target in links.items() if path not in arrivals}
+    all_links |= {path: target for path, target in arrivals.items() if target is not None}
     for path in sorted(arrivals):
         reason = bare.reason(path)
         if path in new:

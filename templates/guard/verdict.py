@@ -163,7 +163,7 @@ class Verdict:
         if self.choices.compare_host:
             stay = self.host.entries.keys() - gone
             folders = self.host.folders - set(self.emptied()) - arrivals.keys()
-            left = {p: target for p, target in links.items() if p in stay and p not in arrivals}
+            left = {p: target for p, target in links.items() if p in stay}
             return result_reasons(arrivals, stay, folders, left, links)
         beside = (self.host.entries.keys() | self.host.head.keys()) - self.base.keys()
         stay = beside | (self.base.keys() - gone)
