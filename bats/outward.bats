@@ -13,12 +13,19 @@ teardown_file() {
     remove_cage outward
 }
 
-setup() {
-    inside <<'SH'
-git stash clear; git worktree prune; git checkout -q -B main "$(git rev-list --max-parents=0 HEAD | tail -n 1)"
+# The cage's git as it was seeded.
+anew() {
+    inside <<SH
+echo 'ref: refs/heads/main' >.git/HEAD
+rm -f .git/refs/stash
+echo $(cat "$ENV/.history/imported") >.git/refs/heads/main
 git for-each-ref --format='%(refname)' | grep -v '^refs/heads/main$' | xargs -r -n 1 git update-ref -d
-git clean -qdffx
+git reset -q --hard; git clean -qdffx
 SH
+}
+
+setup() {
+    anew
     git -C "$CLONE" checkout -q --force trunk
     git -C "$CLONE" reset -q --hard "$(cat "$ENV/.history/seeded")"
     git -C "$CLONE" clean -qdffx
@@ -52,7 +59,7 @@ SH
         nothing_came
         run -0 tc status "$CAGE"
         says '? commits inside'
-        inside <<<'echo "ref: refs/heads/main" >.git/HEAD; git rev-list --max-parents=0 --all | head -n 1 >.git/refs/heads/main'
+        anew
     done
 }
 
@@ -134,7 +141,8 @@ SH
         says 'the cage has work that no commit of its HEAD holds, so nothing was destroyed'
         says "tc destroy $CAGE --force"
         run -0 docker volume inspect "isolated-dev-$CAGE"
-        inside <<<'git worktree list | grep -q tree && git worktree remove -f ../tree; git stash clear; git branch -q -D other; git tag -d v1' || true
+        inside <<<'rm -rf ../tree .git/worktrees'
+        anew
     done
     inside <<<'ln -s /etc out'
     run -3 tc destroy "$CAGE" -y
