@@ -57,6 +57,7 @@ def test_image_of_another_recipe_is_stale(cage):
         ("--ulimit core=0", "--ulimit core=1"),
         ("FOR_APT := ", "FOR_APT := SYS_PTRACE "),
         ("--pids-limit 64", "--pids-limit 65"),
+        ("DISK :=", "DISK := 20g"),
         ("export CAGE_HARDENED := no", "export CAGE_HARDENED := yes"),
         ("include local.mk", "FOR_APT += SYS_PTRACE\ninclude local.mk"),
     ],
