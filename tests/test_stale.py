@@ -74,6 +74,13 @@ def test_container_of_other_flags_is_stale_until_it_is_made_anew(old, new, cage)
     assert cage("stale", "new") == ""
 
 
+def test_container_of_another_profile_is_stale_until_it_is_made_anew(cage):
+    edit(cage.folder / "seccomp.json", '"vmsplice", ', "")
+    assert cage("stale", "new") == "container\n"
+    cage.made()
+    assert cage("stale", "new") == ""
+
+
 @pytest.mark.parametrize("line", ["export CAGE_TMUX_PREFIX := C-b", "stop: ; @true", "# words"])
 def test_edits_that_no_container_is_made_with_leave_it_fresh(line, cage):
     with (cage.folder / "local.mk").open("a") as file:
