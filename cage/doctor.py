@@ -42,7 +42,7 @@ KNOWN_BAD = [
     ("runc", (1, 1, 12), "a container can get out through an open folder (CVE-2024-21626)"),
     ("Docker Desktop", (4, 44, 3), "every container reaches the engine itself (CVE-2025-9074)"),
 ]
-# What docker info calls the profile of an engine that was given none, or was told to use none.
+# docker info has these words for a profile where the engine was given none, or is to use none.
 OURS_INSTEAD = ("default", "builtin", "unconfined")
 PACKAGED = re.compile(r"ds\d|ubuntu|deb\d|\.el\d|\.fc\d")
 # Where the image's packages come from: pip and npm themselves know, where this machine has them.
@@ -136,7 +136,7 @@ def _runtime(parts: dict[str, str]) -> Iterator[Finding]:
 
 
 def _bounds() -> Iterator[Finding]:
-    """What the engine's own settings make of a cage's seccomp.json, and of a bound on its disk."""
+    """Whether the engine takes a cage's seccomp.json, and a bound on its disk."""
     said, why = ask("info", "--format", "{{json .}}")
     if why:
         yield bad("seccomp", why, "See what is wrong: docker info")

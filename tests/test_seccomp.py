@@ -147,7 +147,7 @@ def test_engine_20_10_knows_each_field():
 
 
 def capabilities():
-    """What each kind of container is given, as the recipes say."""
+    """The capabilities of each kind of container, as the recipes say."""
     (for_apt,) = re.findall(r"^FOR_APT := (.*)$", MAKEFILE, re.MULTILINE)
     given = {"cage": for_apt.split(), "guard": re.findall(r"--cap-add (\w+)", MAKEFILE)}
     return given | {"helper": re.findall(r"--cap-add (\w+)", EXPORT)}
