@@ -4,6 +4,9 @@
 
 load cages
 
+# Numbers that kernels gave after 20.10's engine; they are the same for every processor.
+YOUNGER='([a-z0-9]*/)?4(5[1-9]|6[0-9])'
+
 setup_file() {
     make_cage seccomp
     IMAGE=$(docker inspect --format '{{.Image}}' "isolated-dev-$CAGE")
@@ -15,7 +18,8 @@ teardown_file() { remove_cage seccomp; }
 # The calls that pass under the engine's own profile, with the capabilities that are given and no other.
 with_default() {
     docker run --rm --interactive --network none --cap-drop ALL --label "trusty-cage.env=$CAGE" \
-        --label "trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id")" "$@" "$IMAGE" python3 - <"$BATS_TEST_DIRNAME/calls" | sort
+        --label "trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id")" "$@" \
+        "$IMAGE" python3 - <"$BATS_TEST_DIRNAME/calls" | sort
 }
 
 # The guard's name.
@@ -46,7 +50,7 @@ passes_as_it_should() {
     local more less
     in_ "$1" <"$BATS_TEST_DIRNAME/calls" | sort >"$BATS_TEST_TMPDIR/passed"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/passed")" -gt 250 ]
-    more=$(comm -13 "$BATS_FILE_TMPDIR/default" "$BATS_TEST_TMPDIR/passed" | grep -Ev '^([a-z0-9]*/)?4(5[1-9]|6[0-9])$' || true)
+    more=$(comm -13 "$BATS_FILE_TMPDIR/default" "$BATS_TEST_TMPDIR/passed" | grep -Evx "$YOUNGER" || true)
     [ -z "$more" ] || { echo "in $1 there is more:" "$more"; return 1; }
     less=$(comm -23 "$BATS_FILE_TMPDIR/default" "$BATS_TEST_TMPDIR/passed" | grep -Evx "$(closed)" || true)
     [ -z "$less" ] || { echo "in $1 there is less:" "$less"; return 1; }
@@ -60,7 +64,7 @@ closed() {
             '(x32/)?(303|310|311|329|330|331)' 'i386/(341|347|348|380|381|382)' ;;
         aarch64) printf '%s|' '42[567]' '(198|199)(\(.*\))?' '264|270|271|288|289|290' ;;
     esac
-    echo '4(5[1-9]|6[0-9])'
+    echo "$YOUNGER"
 }
 
 own_profile() {
@@ -84,8 +88,8 @@ own_profile() {
     for where in user root guard helper; do
         in_ "$where" <"$BATS_TEST_DIRNAME/calls" >"$BATS_TEST_TMPDIR/passed"
         [ "$(grep -cFx -e '41(1)' -e '41(2)' -e '41(10)' -e '41(16)' "$BATS_TEST_TMPDIR/passed")" = 4 ]
-        run ! grep -E '^([a-z0-9]*/)?42[567]$|^(x32/)?(41|53)\((38|40|4294967334|4294967336)\)|^i386/(102|(359|360)\((38|40|4294967334|4294967336)\))' \
-            "$BATS_TEST_TMPDIR/passed"
+        run ! grep -Ex -e '([a-z0-9]*/)?42[567]' -e 'i386/102(\(.*\))?' \
+            -e '((x32/)?(41|53)|i386/(359|360))\((38|40|4294967334|4294967336)\)' "$BATS_TEST_TMPDIR/passed"
     done
 }
 
@@ -95,14 +99,17 @@ own_profile() {
         run -0 in_ "$where" <<'PY'
 import ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)
-calls = dict(vsock=(41, 40, 1, 0), alg=(41, 38, 5, 0), disguised=(41, (1 << 32) + 40, 1, 0), io_uring_setup=(425, 1, 0),
-             keyctl=(250, 0, -3, 0), add_key=(248, 0, 0, 0, 0, 0), request_key=(249, 0, 0, 0, 0), bpf=(321, 0, 0, 0),
-             perf_event_open=(298, 0, 0, -1, -1, 0), userfaultfd=(323, 0), unshare=(272, 0x10000000), setns=(308, -1, 0),
-             newuser=(56, 0x10000011, 0), mount=(165, 0, 0, 0, 0, 0), move_mount=(429, -1, 0, -1, 0, 0), open_tree=(428, -1, 0, 0),
-             fsopen=(430, 0, 0), pivot_root=(155, 0, 0), swapon=(167, 0, 0), kexec_load=(246, 0, 0, 0, 0),
-             init_module=(175, 0, 0, 0), quotactl=(179, 0, 0, 0, 0), open_by_handle_at=(304, -1, 0, 0),
-             name_to_handle_at=(303, -1, 0, 0, 0, 0), move_pages=(279, 0, 0, 0, 0, 0, 0), kcmp=(312, 0, 0, 0, 0, 0),
-             reboot=(169, 0, 0, 0, 0), chroot=(161, 0), acct=(163, 0), iopl=(172, 3), syslog=(103, 0, 0, 0))
+calls = dict(
+    vsock=(41, 40, 1, 0), alg=(41, 38, 5, 0), disguised=(41, (1 << 32) + 40, 1, 0), io_uring_setup=(425, 1, 0),
+    keyctl=(250, 0, -3, 0), add_key=(248, 0, 0, 0, 0, 0), request_key=(249, 0, 0, 0, 0), bpf=(321, 0, 0, 0),
+    perf_event_open=(298, 0, 0, -1, -1, 0), userfaultfd=(323, 0), unshare=(272, 0x10000000), setns=(308, -1, 0),
+    newuser=(56, 0x10000011, 0), mount=(165, 0, 0, 0, 0, 0), move_mount=(429, -1, 0, -1, 0, 0),
+    open_tree=(428, -1, 0, 0), fsopen=(430, 0, 0), pivot_root=(155, 0, 0), swapon=(167, 0, 0),
+    kexec_load=(246, 0, 0, 0, 0), init_module=(175, 0, 0, 0), quotactl=(179, 0, 0, 0, 0),
+    open_by_handle_at=(304, -1, 0, 0), name_to_handle_at=(303, -1, 0, 0, 0, 0), move_pages=(279, 0, 0, 0, 0, 0, 0),
+    kcmp=(312, 0, 0, 0, 0, 0), reboot=(169, 0, 0, 0, 0), chroot=(161, 0), acct=(163, 0), iopl=(172, 3),
+    syslog=(103, 0, 0, 0),
+)
 for name, words in calls.items():
     ctypes.set_errno(0)
     libc.syscall(*map(ctypes.c_long, words))
@@ -142,8 +149,10 @@ PY
 @test "capabilities: those of cage, guard and helpers unlock no call in the engine's own profile" {
     ! own_profile || skip 'this engine was given a profile of its own'
     local given
-    given=$(docker inspect --format '{{range .HostConfig.CapAdd}}{{.}} {{end}}' "isolated-dev-$CAGE" "$(guard)" | tr ' ' '\n')
-    given=$(printf '%s\n%s\n' "$given" "$(sed -n 's/.*--cap-add \([A-Z_]*\).*/\1/p' "$ENV/export.mk")" | sed 's/^CAP_//' | grep . | sort -u)
+    given=$({
+        docker inspect --format '{{range .HostConfig.CapAdd}}{{println .}}{{end}}' "isolated-dev-$CAGE" "$(guard)"
+        sed -n 's/.*--cap-add \([A-Z_]*\).*/\1/p' "$ENV/export.mk"
+    } | sed 's/^CAP_//' | grep . | sort -u)
     [ "$(tr '\n' ' ' <<<"$given")" = 'CHOWN DAC_OVERRIDE FOWNER NET_ADMIN SETGID SETUID ' ] || { echo "$given"; false; }
     for capability in $given; do
         run -0 diff "$BATS_FILE_TMPDIR/default" <(with_default --cap-add "$capability")
@@ -160,7 +169,8 @@ PY
 }
 
 @test "guard: its memory is bounded, and after a restart by the engine alone the last rules are in force" {
-    [ "$(docker inspect --format '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}' "$(guard)")" = '134217728 134217728' ]
+    run -0 docker inspect --format '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}' "$(guard)"
+    [ "$output" = '134217728 134217728' ]
     cp "$ENV/lib/addresses" "$BATS_TEST_TMPDIR/addresses"
     for address in 198.51.100.7 198.51.100.9; do
         { cat "$BATS_TEST_TMPDIR/addresses"; echo "echo $address/32"; } >"$ENV/lib/addresses"
