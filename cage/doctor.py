@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cage import config, home, leftovers
 from cage.errors import DONE, FAILED, UNREACHABLE, CageError
-from cage.findings import PATIENCE, Finding, ask, bad, good
+from cage.findings import PATIENCE, Finding, ask, bad, good, note
 from cage.text import printable
 
 GIGABYTE = 1 << 30
@@ -42,6 +42,8 @@ KNOWN_BAD = [
     ("runc", (1, 1, 12), "a container can get out through an open folder (CVE-2024-21626)"),
     ("Docker Desktop", (4, 44, 3), "every container reaches the engine itself (CVE-2025-9074)"),
 ]
+# docker info has these words for a profile where the engine was given none, or is to use none.
+OURS_INSTEAD = ("default", "builtin", "unconfined")
 PACKAGED = re.compile(r"ds\d|ubuntu|deb\d|\.el\d|\.fc\d")
 # Where the image's packages come from: pip and npm themselves know, where this machine has them.
 REGISTRIES = (
@@ -72,6 +74,7 @@ def _examine() -> Iterator[Finding]:
         yield bad("engine", why, _reach(why))
     else:
         yield from _engine(json.loads(version))
+        yield from _bounds()
     yield from _tools()
     yield from _addresses()
     yield from _disk(home.root())
@@ -130,6 +133,30 @@ def _runtime(parts: dict[str, str]) -> Iterator[Finding]:
         if part in parts and not PACKAGED.search(parts[part]) and _numbers(parts[part]) < mended
     ]
     yield from wrong or [good("runtime", said)]
+
+
+def _bounds() -> Iterator[Finding]:
+    """Whether the engine takes a cage's seccomp.json, and a bound on its disk."""
+    said, why = ask("info", "--format", "{{json .}}")
+    if why:
+        yield bad("seccomp", why, "See what is wrong: docker info")
+        return
+    info = json.loads(said)
+    options = info.get("SecurityOptions") or []
+    profiles = [option.partition("profile=")[2] for option in options if option.startswith("name=seccomp")]
+    if not profiles:
+        yield bad("seccomp", "the engine's kernel has none: cages may make every system call", "Use a kernel with it")
+    elif profiles[0] in OURS_INSTEAD:
+        yield good("seccomp", "the engine takes each cage's own seccomp.json")
+    else:
+        yield note("seccomp", f"the engine's own profile '{profiles[0]}' is in force, no cage's seccomp.json")
+    driver, below = info.get("Driver", "?"), dict(info.get("DriverStatus") or []).get("Backing Filesystem", "")
+    storage = f"{driver} on {below}" if below else driver
+    if driver in ("btrfs", "zfs") or storage == "overlay2 on xfs":
+        quotas = ", if that is mounted with pquota" if below == "xfs" and driver == "overlay2" else ""
+        yield good("storage", f"{storage}: DISK in a cage's Makefile bounds what is outside its volumes{quotas}")
+    else:
+        yield note("storage", f"{storage} has no bounds: a cage can fill the engine's disk")
 
 
 def _numbers(release: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from collections import namedtuple
 
 from cage.text import printable
 
-# state is good, or bad with the command that mends it.
+# state is good, bad with the command that mends it, or note: nothing is wrong, but it should be known.
 Finding = namedtuple("Finding", "check state said remedy")
 
 PATIENCE = 10
@@ -17,6 +17,11 @@ PATIENCE = 10
 def good(check: str, said: str) -> Finding:
     """All is well with what was checked."""
     return Finding(check, "good", said, "")
+
+
+def note(check: str, said: str) -> Finding:
+    """Something that a person should know, and need not mend."""
+    return Finding(check, "note", said, "")
 
 
 def bad(check: str, said: str, remedy: str) -> Finding:

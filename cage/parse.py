@@ -1,5 +1,6 @@
-"""What make, the shell and Python can't read in a cage's recipes: file, line and why."""
+"""What make, the shell, Python and the engine can't read in a cage's recipes: file, line and why."""
 
+import json
 import re
 import subprocess
 import warnings
@@ -10,6 +11,7 @@ from cage.errors import CageError
 from cage.surroundings import clean_environment, no_make
 
 TOP = "Makefile"
+PROFILE = "seccomp.json"
 SHEBANG = re.compile(rb"#!\s*\S*?(?:/env\s+)?(?:\S*/)?(bash|sh|python3?)\b")
 
 
@@ -44,7 +46,9 @@ def makefiles(folder: Path) -> str:
 
 
 def script(path: str, data: bytes) -> str:
-    """What a shell or Python can't read in a script; empty where it can, and for what is neither."""
+    """What a shell, Python or the engine can't read in a script; empty where it can, and for what is none."""
+    if path == PROFILE:
+        return _json(path, data)
     found = SHEBANG.match(data)
     kind = "python" if path.endswith(".py") else found[1].decode() if found else ""
     if kind.startswith("python"):
@@ -73,4 +77,12 @@ def _python(path: str, data: bytes) -> str:
             compile(data, path, "exec")
     except (SyntaxError, ValueError) as error:
         return f"{path}:{getattr(error, 'lineno', None) or 1}: {getattr(error, 'msg', error)}"
+    return ""
+
+
+def _json(path: str, data: bytes) -> str:
+    try:
+        json.loads(data)
+    except ValueError as error:
+        return f"{path}:{getattr(error, 'lineno', 1)}: {getattr(error, 'msg', error)}"
     return ""

@@ -13,7 +13,7 @@ from cage.errors import CageError
 from cage.text import quote
 
 # Verbs need these: one that was deleted is rendered again.
-RECIPES = ("Makefile", "export.mk", "Dockerfile", "layout.sh", "guard/Dockerfile")
+RECIPES = ("Makefile", "export.mk", "Dockerfile", "layout.sh", "seccomp.json", "guard/Dockerfile")
 ONCE = "local.mk"
 MACHINERY = "Makefile.cage"
 SCRIPTS = "lib/"

@@ -14,6 +14,11 @@ import pytest
 from cage import doctor
 
 SERVER = {"Version": "28.0.1", "Os": "linux", "Arch": "amd64", "Components": [{"Name": "runc", "Version": "1.2.5"}]}
+INFO = {
+    "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
+    "Driver": "overlay2",
+    "DriverStatus": [["Backing Filesystem", "xfs"], ["Supports d_type", "true"]],
+}
 
 
 @pytest.fixture
@@ -30,7 +35,8 @@ def said(tmp_path, monkeypatch):
         "sys.exit('no answer') if not answer.exists() else sys.stdout.write(answer.read_text())\n"
     )
     (folder / "docker").chmod(0o755)
-    for verb, answer in {"version": json.dumps(SERVER), "image": "sha256:1", "ps": "", "volume": ""}.items():
+    answers = {"version": json.dumps(SERVER), "info": json.dumps(INFO), "image": "sha256:1", "ps": "", "volume": ""}
+    for verb, answer in answers.items():
         (folder / verb).write_text(answer)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setattr(doctor, "REGISTRIES", ())
@@ -58,7 +64,11 @@ def test_all_is_good(said, tc):
     done = tc("doctor")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(
-        "good  engine      docker 28.0.1, linux/amd64\ngood  runtime     runc 1.2.5\ngood  make        "
+        "good  engine      docker 28.0.1, linux/amd64\ngood  runtime     runc 1.2.5\n"
+        "good  seccomp     the engine takes each cage's own seccomp.json\n"
+        "good  storage     overlay2 on xfs: DISK in a cage's Makefile bounds what is outside its volumes, if that is "
+        "mounted with pquota\n"
+        "good  make        "
     )
     assert "good  base image  'ubuntu:24.04' is here\n" in done.out
     assert done.out.endswith("good  cages       0, and nothing is left over\n")
@@ -70,7 +80,13 @@ def test_it_only_reads(said, tc, web, home):
     tc("doctor")
     assert sorted((path, path.stat().st_mtime_ns) for path in home.rglob("*")) == before
     verbs = {tuple(ast.literal_eval(line)[:2]) for line in (said / "asked").read_text().splitlines()}
-    assert verbs <= {("version", "--format"), ("image", "inspect"), ("ps", "--all"), ("volume", "ls")}
+    assert verbs <= {
+        ("version", "--format"),
+        ("info", "--format"),
+        ("image", "inspect"),
+        ("ps", "--all"),
+        ("volume", "ls"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -115,6 +131,51 @@ def test_engine_that_is_known_bad(said, tc, server, check, text):
     assert code == 1
     assert found[check]["state"] == "bad"
     assert text in found[check]["said"]
+
+
+@pytest.mark.parametrize(
+    ("options", "state", "text"),
+    [
+        (["name=seccomp,profile=default"], "good", "the engine takes each cage's own seccomp.json"),
+        (["name=seccomp,profile=unconfined"], "good", "the engine takes each cage's own seccomp.json"),
+        (
+            ["name=apparmor", "name=seccomp,profile=/etc/own.json"],
+            "note",
+            "the engine's own profile '/etc/own.json' is in force, no cage's seccomp.json",
+        ),
+        (None, "bad", "the engine's kernel has none: cages may make every system call"),
+    ],
+)
+def test_which_system_calls_are_refused(said, tc, options, state, text):
+    (said / "info").write_text(json.dumps(INFO | {"SecurityOptions": options}))
+    code, found = findings(tc)
+    assert (found["seccomp"]["state"], found["seccomp"]["said"]) == (state, text)
+    assert code == (state == "bad")
+
+
+@pytest.mark.parametrize(
+    ("driver", "status", "state", "text"),
+    [
+        ("overlay2", [["Backing Filesystem", "extfs"]], "note", "overlay2 on extfs has no bounds"),
+        ("overlayfs", [["driver-type", "io.containerd.snapshotter.v1"]], "note", "overlayfs has no bounds"),
+        ("vfs", None, "note", "vfs has no bounds"),
+        ("overlay2", [["Backing Filesystem", "xfs"]], "good", "if that is mounted with pquota"),
+        ("btrfs", [["Btrfs", ""]], "good", "btrfs: DISK in a cage's Makefile bounds what is outside its volumes"),
+        ("zfs", [["Zpool", "a"]], "good", "zfs: DISK in a cage's Makefile"),
+    ],
+)
+def test_whether_a_cage_s_disk_can_be_bounded(said, tc, driver, status, state, text):
+    (said / "info").write_text(json.dumps(INFO | {"Driver": driver, "DriverStatus": status}))
+    code, found = findings(tc)
+    assert (code, found["storage"]["state"]) == (0, state)
+    assert text in found["storage"]["said"]
+
+
+def test_engine_that_tells_nothing_of_itself(said, tc):
+    (said / "info").unlink()
+    code, found = findings(tc)
+    assert code == 1
+    assert found["seccomp"]["remedy"] == "See what is wrong: docker info"
 
 
 def test_build_of_a_distribution_is_not_judged_by_its_number(said, tc):

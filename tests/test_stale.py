@@ -57,6 +57,7 @@ def test_image_of_another_recipe_is_stale(cage):
         ("--ulimit core=0", "--ulimit core=1"),
         ("FOR_APT := ", "FOR_APT := SYS_PTRACE "),
         ("--pids-limit 64", "--pids-limit 65"),
+        ("DISK :=", "DISK := 20g"),
         ("export CAGE_HARDENED := no", "export CAGE_HARDENED := yes"),
         ("include local.mk", "FOR_APT += SYS_PTRACE\ninclude local.mk"),
     ],
@@ -68,6 +69,13 @@ def test_container_of_other_flags_is_stale_until_it_is_made_anew(old, new, cage)
     assert cage("stale", "new") == ""
     cage.made("running")
     cage.inspected()
+    assert cage("stale", "new") == "container\n"
+    cage.made()
+    assert cage("stale", "new") == ""
+
+
+def test_container_of_another_profile_is_stale_until_it_is_made_anew(cage):
+    edit(cage.folder / "seccomp.json", '"vmsplice", ', "")
     assert cage("stale", "new") == "container\n"
     cage.made()
     assert cage("stale", "new") == ""

@@ -14,7 +14,7 @@ export CAGE_LIMIT_PATH ?= 1000
 
 # A helper fills or reads the volume: trusted, short-lived, without network.
 HELPER = "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) --network none --cap-drop ALL \
-	--security-opt no-new-privileges --read-only --memory 4g --pids-limit 128 --log-driver none \
+	--security-opt no-new-privileges $(SECCOMP) --read-only --memory 4g --pids-limit 128 --log-driver none \
 	--tmpfs /run/j:size=256m,mode=1777 $(FOR_HELPERS)
 # One that a kill left behind makes room.
 HELPER_GONE = grep -q '^helper missing' $(S)/seen || for _ in 1 2 3 4 5 6 7 8 9; do \
@@ -33,9 +33,10 @@ PAUSE = { grep -q '^cage paused' $(S)/seen || ! grep -Eq '^cage (running|cut-off
 # Helpers run the guard's image, unless there is no guard, or it is one of a release that asked and answered otherwise.
 GUARD_SERVES = ! grep -q '^guard missing' $(S)/seen && [ "$$(cat .history/protocol 2>/dev/null)" = $(PROTOCOL) ]
 
-# $(READING) judge VERB: the helper reads everything and writes nothing.
+# $(READING) judge VERB: the helper reads everything and writes nothing. DAC_READ_SEARCH would do, but that one has
+# seccomp open open_by_handle_at, and with it every file of the host.
 READING = $(RESUMED) { bash lib/inventory && $(PAUSE) && tar -C $(S)/question -cf - .; } \
-		| $(HELPER) --cap-add DAC_READ_SEARCH --user 0:0 \
+		| $(HELPER) --cap-add DAC_OVERRIDE --user 0:0 \
 		--mount "$(VOLUME),dst=/project,readonly" -- "$$(cat $(S)/guard-image)"
 
 ##@ Everyday
