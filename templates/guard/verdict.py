@@ -7,7 +7,7 @@ import tarfile
 from typing import NamedTuple
 
 from rules import FILE_BYTES, TOTAL_BYTES, Spellings, bounded, link_reason, name_reason, parents, show
-from runs_later import runner, warning
+from runs_later import Detours, as_data, as_list, runner, warning
 from tree import ROOT, describe, ended, ignore_files, ignored, kind, manifest, scan
 
 
@@ -57,6 +57,7 @@ class Verdict:
         self.conflicts = {}  # path -> what both sides did
         self.refused = {}  # path -> reason
         self.held = 0  # new paths that ignore rules match
+        self.later = None  # what runs_later() found
         self.sort_present()
         self.sort_missing()
         self.fit_to_host()
@@ -188,6 +189,7 @@ class Verdict:
             "conflicts": ended(self.conflicts),
             "refused": ended(self.refused),
             "force": self.too_much_gone().encode(),
+            "runs-later": as_list(self.runs_later()).encode(),
             "report": self.report().encode(),
             "summary": f"{self.summary()}\n".encode(),
         }
@@ -203,9 +205,13 @@ class Verdict:
         return letters | dict.fromkeys(self.deleted, "D")
 
     def runs_later(self):
-        """Changed paths that the host runs later, with what runs them."""
-        found = {p: runner(p, e.mode, self.base.get(p), self.host.hooks) for p, e in sorted(self.changed.items())}
-        return {p: by for p, by in found.items() if by}
+        """Changed paths that the host runs later, with the Reasons."""
+        if self.later is None:
+            links = [p for p, f in self.found.items() if stat.S_ISLNK(f.mode) and p not in self.refused]
+            hooks, detours = self.host.hooks, Detours(links, self.onward, self.host.hooks)
+            found = {p: runner(p, e.mode, self.base.get(p), hooks, detours) for p, e in self.changed.items()}
+            self.later = {p: by for p, by in found.items() if by}
+        return self.later
 
     def summary(self):
         """The line that counts."""
@@ -238,7 +244,7 @@ class Verdict:
             "added": [show(p) for p in sorted(marks) if marks[p] == "A"],
             "changed": [show(p) for p in sorted(marks) if marks[p] == "M"],
             "deleted": [show(p) for p in sorted(marks) if marks[p] == "D"],
-            "runs_later": {show(p): by for p, by in self.runs_later().items()},
+            "runs_later": as_data(self.runs_later()),
             "conflicts": {show(p): why for p, why in sorted(self.conflicts.items())},
             "refused": {show(p): why for p, why in sorted(self.refused.items())},
             "held_back": self.held,
