@@ -109,9 +109,9 @@ class Names:
         above, _, name = path.rpartition(b"/")
         before, folders = self.folder(above)
         here = self.fitting(name, before)
-        found = folders | {row for row, place in here if is_link or place == self.last[row]} if here else folders
+        found = folders.union(row for row, place in here if place == self.last[row]) if here else folders
         if not found:
-            return []
+            return [self.rows[row] for row in sorted(row for row, _ in here)] if is_link else []
         closest = max((row for row in found if not self.folders[row]), key=self.weight.__getitem__, default=None)
         said = self.rows[closest].name if closest is not None else ""
         kept = {row for row in found if self.folders[row] and not said.startswith(self.rows[row].name)} | {closest}
