@@ -65,23 +65,23 @@ SH
 
 @test "export: decoys by the thousand hide no name, and all of it is in the file that is named" {
     inside <<'SH'
-for i in $(seq 20); do
+for i in 1 2 3 4; do
     mkdir -p "!/$i"
     (cd "!/$i" && touch $(seq -f 'a%g.mk' 500) && mkdir $(seq 500) && for d in [0-9]*; do : >$d/.envrc; done && touch $(seq -f x%g.sh 300) && chmod +x x*)
 done
-mkdir -p deep/down; touch deep/down/Jenkinsfile 'deep/down/.hus'$'\342\200\214''ky' .envrc .pdbrc
+mkdir -p deep/down; touch deep/down/Jenkinsfile .envrc .pdbrc
 SH
     run -0 --separate-stderr tc export "$CAGE" --dry-run
-    says $'\n  the shell\n    .envrc ×10001: ./.envrc, !/1/1/.envrc, !/1/10/.envrc, …\n'
+    says $'\n  the shell\n    .envrc ×2001: ./.envrc, !/1/1/.envrc, !/1/10/.envrc, …\n'
     says $'\n    .pdbrc ×1: ./.pdbrc\n'
-    says $'\n    *.mk ×10000: '
+    says $'\n    *.mk ×2000: '
     says $'\n  CI\n    Jenkinsfile ×1: deep/down/Jenkinsfile\n'
     says $'\n    and 280 more names\n'
     says "All of them: $ENV/.state/stage/runs-later"
-    [ "$(wc -l <"$ENV/.state/stage/runs-later")" = 26003 ]
+    [ "$(wc -l <"$ENV/.state/stage/runs-later")" = 5203 ]
     grep -Fx $'CI\tJenkinsfile\tdeep/down/Jenkinsfile' "$ENV/.state/stage/runs-later"
     run -0 --separate-stderr tc export "$CAGE" --dry-run --json
-    [ "$(python3 -c 'import json, sys; print(sum(len(row["paths"]) for row in json.load(sys.stdin)["runs_later"]))' <<<"$output")" = 26003 ]
+    [ "$(python3 -c 'import json, sys; print(sum(len(row["paths"]) for row in json.load(sys.stdin)["runs_later"]))' <<<"$output")" = 5203 ]
 }
 
 @test "export: the folder that core.hooksPath names is pointed out, in full as well" {

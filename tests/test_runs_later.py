@@ -191,7 +191,11 @@ def test_name_with_a_tilde_is_no_short_name_of_another(path):
 
 
 @pytest.mark.parametrize(
-    "path", [".v\u017fcode/x", ".hu\u017fky/x", ".hus\u200cky/x", ".vscode:x/y", "a\\.envrc", "\uff0eenvrc"]
+    "path",
+    [
+        *(".v\u017fcode/x", ".hu\u017fky/x", ".hus\u200cky/x", ".vscode:x/y", "a\\.envrc", "\uff0eenvrc"),
+        *(".cargo\\config.toml", "a\\.cargo\\\\config.toml", ".github/workflows\\x.yml"),
+    ],
 )
 def test_name_that_some_file_system_folds_is_known(path):
     assert groups(path)
@@ -225,6 +229,29 @@ def test_file_that_a_link_leads_to_is_pointed_out(path, by):
     found = groups(path, links=LINKS)
     assert found.items() >= by.items()
     assert bool(found) == bool(by)
+
+
+@pytest.mark.parametrize(
+    ("target", "end"),
+    [
+        ("x", b"x"),
+        (".husky", b""),
+        ("/etc", b""),
+        ("../..", b""),
+        ("a/./b//c", b"a/b/c"),
+        ("a/../b", b"b"),
+        ("hop/x", b"far/away/x"),
+    ],
+)
+def test_end_of_a_link_is_found_and_a_circle_has_none(target, end):
+    asked, links = [], {b".husky": target.encode(), b"hop": b"far/near", b"far/near": b"away"}
+
+    def onward(path):
+        asked.append(path)
+        assert len(asked) < 100
+        return links.get(path)
+
+    assert runs_later.end_of(b".husky", onward) == end
 
 
 @pytest.mark.parametrize("path", ["tools/hooks/x", "Tools/HOOKS/x", "tool\u017f/hooks/sub/x", "tools/hooks"])
