@@ -56,7 +56,32 @@ SH
 @test "export: what the host runs later is pointed out in any case, and as a link" {
     inside <<<'mkdir .VSCode d; echo {} >.VSCode/tasks.json; echo {} >d/tasks.json; ln -s d .husky; ln -s d .claude; echo all: >MAKEFILE'
     run -0 tc export "$CAGE" -y
-    for path in .VSCode/tasks.json .husky .claude MAKEFILE; do grep -F "  $path: " <<<"$output"; done
+    for line in '.vscode/tasks.json ×1: .VSCode/tasks.json' '.husky/ ×2: ./.husky, d/tasks.json' '.claude/ ×2: ./.claude, d/tasks.json' \
+        'Makefile ×1: ./MAKEFILE'; do says "    $line"; done
+    inside <<<'echo [] >d/tasks.json'
+    run -0 tc export "$CAGE" -y
+    says '    .husky/ ×1: d/tasks.json'
+}
+
+@test "export: decoys by the thousand hide no name, and all of it is in the file that is named" {
+    inside <<'SH'
+for i in 1 2 3 4; do
+    mkdir -p "!/$i"
+    (cd "!/$i" && touch $(seq -f 'a%g.mk' 500) && mkdir $(seq 500) && for d in [0-9]*; do : >$d/.envrc; done && touch $(seq -f x%g.sh 300) && chmod +x x*)
+done
+mkdir -p deep/down; touch deep/down/Jenkinsfile .envrc .pdbrc
+SH
+    run -0 --separate-stderr tc export "$CAGE" --dry-run
+    says $'\n  the shell\n    .envrc ×2001: ./.envrc, !/1/1/.envrc, !/1/10/.envrc, …\n'
+    says $'\n    .pdbrc ×1: ./.pdbrc\n'
+    says $'\n    *.mk ×2000: '
+    says $'\n  CI\n    Jenkinsfile ×1: deep/down/Jenkinsfile\n'
+    says $'\n    and 280 more names\n'
+    says "All of them: $ENV/.state/stage/runs-later"
+    [ "$(wc -l <"$ENV/.state/stage/runs-later")" = 5203 ]
+    grep -Fx $'CI\tJenkinsfile\tdeep/down/Jenkinsfile' "$ENV/.state/stage/runs-later"
+    run -0 --separate-stderr tc export "$CAGE" --dry-run --json
+    [ "$(python3 -c 'import json, sys; print(sum(len(row["paths"]) for row in json.load(sys.stdin)["runs_later"]))' <<<"$output")" = 5203 ]
 }
 
 @test "export: the folder that core.hooksPath names is pointed out, in full as well" {
@@ -64,7 +89,7 @@ SH
     inside <<<'mkdir -p tools/own; echo x >tools/own/pre-commit'
     run -0 tc export "$CAGE" -y
     git -C "$CLONE" config --unset core.hooksPath
-    says '  tools/own/pre-commit: git, as hooks'
+    says '    tools/own/ ×1: tools/own/pre-commit'
 }
 
 @test "commits, branch: what the host runs later is pointed out" {
@@ -72,7 +97,8 @@ SH
     for way in --commits --branch; do
         run -0 --separate-stderr tc export "$CAGE" $way --as "later$way"
         # shellcheck disable=SC2154 # bats sets it
-        [[ $stderr == *$'Read these first, the host runs them later:\n  .envrc: the shell\n  .husky/pre-commit: git, as hooks'* ]]
+        [[ $stderr == *$'Read these first, the host runs them later:\n  git, as hooks\n    .husky/ ×1: .husky/pre-commit\n'* ]]
+        [[ $stderr == *$'\n  the shell\n    .envrc ×1: ./.envrc'* ]]
     done
 }
 

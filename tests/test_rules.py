@@ -42,7 +42,13 @@ def test_names_that_some_file_system_reads_so(name, wanted):
     [
         *(("ahead", "head"), ("heads", "head"), (".head", "head"), ("HEAD~1", "head"), ("refs~1", "refs")),
         *(("PACKAG~1.TXT", "package.json"), ("comma~1", "commondir"), ("~1", "commondir"), ("common~x", "commondir")),
-        *(("xy1a2b~1", "commondir"), ("common~1x", "commondir"), ("objekts", "objects"), ("", "head")),
+        *(
+            ("xy1a2b~1", "commondir"),
+            ("c~1", "commondir"),
+            ("common~1x", "commondir"),
+            ("objekts", "objects"),
+            ("", "head"),
+        ),
     ],
 )
 def test_names_that_none_reads_so(name, wanted):

@@ -22,7 +22,6 @@ import commit_rules  # noqa: E402
 import objects  # noqa: E402
 import question  # noqa: E402
 import rules  # noqa: E402
-import runs_later  # noqa: E402
 import tree  # noqa: E402
 import verdict  # noqa: E402
 
@@ -107,27 +106,6 @@ def test_export_ends_as_the_rules_say(base, inside, host, take):
         shutil.rmtree(root)
 
 
-RUNS = {
-    "git, as hooks": ".husky/pre-commit sub/.githooks/x lefthook.yml",
-    "the shell": ".envrc sub/mise.toml .mise.toml",
-    "the editor": ".fleet/run.json .nvimrc .vim.lua .dir-locals.el x.code-workspace",
-    "agents on the host": ".gemini/x .codex/x .opencode/x opencode.json GEMINI.md CLAUDE.local.md .cursorrules",
-    "CI": ".github/actions/x/action.yml .travis.yml",
-    "make and its like": ".justfile Taskfile.yml",
-    "a package manager": ".yarnrc.yml .cargo/config.toml .cargo/config .pnpmfile.cjs setup.cfg tox.ini Gemfile",
-}
-
-
-@pytest.mark.parametrize(("path", "by"), [(path, by) for by, paths in RUNS.items() for path in paths.split()])
-def test_what_the_host_runs_later_is_known_by_its_name(path, by):
-    assert runs_later.runner(path.encode(), "100644", None, b".") == by
-
-
-@pytest.mark.parametrize("path", ["README", "src/cargo/config", "docs/gemini.txt", "envrc", "a.yarnrc.yml.txt"])
-def test_what_the_host_does_not_run_is_not_pointed_out(path):
-    assert runs_later.runner(path.encode(), "100644", None, b".") == ""
-
-
 @pytest.mark.parametrize("configured", [b"tools/hooks", b"./tools/hooks/"])
 def test_what_the_clone_runs_as_hooks_is_pointed_out(configured, tmp_path, monkeypatch):
     """core.hooksPath of the host clone, wherever it leads."""
@@ -137,7 +115,10 @@ def test_what_the_clone_runs_as_hooks_is_pointed_out(configured, tmp_path, monke
     (tmp_path / "tools/hooks/pre-commit").touch()
     (tmp_path / "tools/hooks.txt").touch()
     host = host_of({})._replace(hooks=os.path.normpath(configured))
-    assert verdict.Verdict({}, host, verdict.Choices()).runs_later() == {b"tools/hooks/pre-commit": "git, as hooks"}
+    found = verdict.Verdict({}, host, verdict.Choices()).runs_later()
+    assert {path: reasons[0].row for path, reasons in found.items()} == {
+        b"tools/hooks/pre-commit": ("git, as hooks", "tools/hooks/")
+    }
 
 
 @settings(max_examples=300, deadline=None)

@@ -20,7 +20,7 @@ from rules import (
     size_reason,
     spelled,
 )
-from runs_later import runner
+from runs_later import Detours, runner
 from tree import link_entry
 
 LINK_BYTES = 4095  # no longer target works anywhere
@@ -252,10 +252,12 @@ class Commits:
                 items[item.name] = item
         return items
 
-    def runs_later(self):
-        """The paths that come and that the host runs later, with what runs them."""
-        brought = sorted((path, mode) for path, mode, oid in self.new - self.refused.keys() if mode != FOLDER)
-        found = {path: runner(path, mode.decode(), self.base.get(path), self.host.hooks) for path, mode in brought}
+    def runs_later(self, tip):
+        """The paths that come and that the host runs later, with what runs them, in the links of Commit TIP."""
+        hooks, links = self.host.hooks, self.held[b"", tip.tree].links
+        detours = Detours(links, links.get, hooks)
+        brought = sorted((path, mode.decode()) for path, mode, _ in self.new - self.refused.keys() if mode != FOLDER)
+        found = {path: runner(path, mode, self.base.get(path), hooks, detours) for path, mode in brought}
         return {path: by for path, by in found.items() if by}
 
     def report(self):

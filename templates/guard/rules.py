@@ -68,7 +68,7 @@ def is_short_name(reading, wanted):
     extension = extension[:3] if dot else ""
     said, end = found[1], found[2] or ""
     hashed = re.fullmatch(r"(.{1,2})[0-9a-f]{4}", said)
-    begins = stem.startswith(hashed[1]) if hashed else said == stem[: min(6, len(said))]
+    begins = stem.startswith(hashed[1]) if hashed else said == stem[:6]
     return end == extension and begins
 
 

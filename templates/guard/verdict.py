@@ -16,7 +16,7 @@ from rules import (
     show,
     size_reason,
 )
-from runs_later import runner, warning
+from runs_later import Detours, as_data, as_list, runner, warning
 from tree import ROOT, describe, ended, ignore_files, ignored, kind, link_entry, manifest, scan
 
 
@@ -43,6 +43,7 @@ class Verdict:
         self.conflicts = {}  # path -> what both sides did
         self.refused = {}  # path -> reason
         self.held = 0  # new paths that ignore rules match
+        self.later = None  # what runs_later() found
         self.sort_present()
         self.sort_missing()
         if choices.compare_host:
@@ -226,6 +227,7 @@ class Verdict:
             "conflicts": ended(self.conflicts),
             "refused": ended(self.refused),
             "force": self.too_much_gone().encode(),
+            "runs-later": as_list(self.runs_later()).encode(),
             "report": self.report().encode(),
             "summary": f"{self.summary()}\n".encode(),
         }
@@ -242,9 +244,13 @@ class Verdict:
         return letters | dict.fromkeys(self.deleted, "D")
 
     def runs_later(self):
-        """Changed paths that the host runs later, with what runs them."""
-        found = {p: runner(p, e.mode, self.base.get(p), self.host.hooks) for p, e in sorted(self.changed.items())}
-        return {p: by for p, by in found.items() if by}
+        """Changed paths that the host runs later, with the Reasons."""
+        if self.later is None:
+            links = [p for p, f in self.found.items() if stat.S_ISLNK(f.mode) and p not in self.refused]
+            hooks, detours = self.host.hooks, Detours(links, self.onward, self.host.hooks)
+            found = {p: runner(p, e.mode, self.base.get(p), hooks, detours) for p, e in self.changed.items()}
+            self.later = {p: by for p, by in found.items() if by}
+        return self.later
 
     def summary(self):
         """The line that counts."""
@@ -277,7 +283,7 @@ class Verdict:
             "added": [show(p) for p in sorted(marks) if marks[p] == "A"],
             "changed": [show(p) for p in sorted(marks) if marks[p] == "M"],
             "deleted": [show(p) for p in sorted(marks) if marks[p] == "D"],
-            "runs_later": {show(p): by for p, by in self.runs_later().items()},
+            "runs_later": as_data(self.runs_later()),
             "conflicts": {show(p): why for p, why in sorted(self.conflicts.items())},
             "refused": {show(p): why for p, why in sorted(self.refused.items())},
             "held_back": self.held,
