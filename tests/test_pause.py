@@ -41,7 +41,9 @@ def cage(tc, repo, home, tmp_path, monkeypatch):
     def read(stubborn, answer="unable to freeze: unknown"):
         (engine / "stubborn").write_text(str(stubborn))
         (engine / "answers").write_text(answer)
-        done = subprocess.run(["make", "--no-print-directory", "-C", folder, "read"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            ["make", "--no-print-directory", "-C", folder, "read"], capture_output=True, text=True, timeout=60
+        )
         asked = (engine / "asked").read_text().split()
         return done.returncode, done.stdout + done.stderr, [verb for verb in asked if verb.endswith("pause")]
 

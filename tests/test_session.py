@@ -75,7 +75,9 @@ def terminal():
 
 def last(shown, mark, number, kinds):
     """The last thing that was said of a mode: its final letter."""
-    said = [kind for prefix, numbers, kind in CSI.findall(shown) if prefix == mark and numbers == number and kind in kinds]
+    said = [
+        kind for prefix, numbers, kind in CSI.findall(shown) if prefix == mark and numbers == number and kind in kinds
+    ]
     return said[-1] if said else None
 
 
@@ -96,7 +98,16 @@ def test_what_no_mode_holds_is_set_back(terminal):
     after = terminal.shown.partition(b"MARK")[2]
     # An unended string comes first, colours and charsets after all that old terminals take for colours.
     assert after.startswith(b"\x18\x1b\\")
-    for sequence in (b"\x1b[r", b"\x1b(B", b"\x0f", b"\x1b[0m", b"\x1b[0 q", b"\x1b[<99u", b"\x1b[>4m", b"\x1b]104\x1b\\"):
+    for sequence in (
+        b"\x1b[r",
+        b"\x1b(B",
+        b"\x0f",
+        b"\x1b[0m",
+        b"\x1b[0 q",
+        b"\x1b[<99u",
+        b"\x1b[>4m",
+        b"\x1b]104\x1b\\",
+    ):
         assert sequence in after, sequence
     assert after.index(b"\x1b[>4m") < after.index(b"\x1b[0m")
 
