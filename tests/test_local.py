@@ -66,10 +66,22 @@ def huge(path):
         file.truncate(1 << 40)
 
 
-READ_BY_GIT = """
-HEAD config config.worktree index sharedindex.1 packed-refs shallow commondir info/exclude info/grafts
-refs/heads/other refs/tags/deep/one objects/info/alternates objects/info/commit-graph
-""".split()
+READ_BY_GIT = [
+    "HEAD",
+    "config",
+    "config.worktree",
+    "index",
+    "sharedindex.1",
+    "packed-refs",
+    "shallow",
+    "commondir",
+    "info/exclude",
+    "info/grafts",
+    "refs/heads/other",
+    "refs/tags/deep/one",
+    "objects/info/alternates",
+    "objects/info/commit-graph",
+]
 
 
 @pytest.mark.parametrize("trap", [fifo, endless, huge], ids=lambda trap: trap.__name__)
