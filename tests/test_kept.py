@@ -31,8 +31,8 @@ def keep(tc, repo, home):
         tree = git(incoming, "hash-object", "-w", "-t", "tree", "--literally", "--stdin", data=entry)
         parent = (state / "parent").read_text().strip()
         git(incoming, "update-ref", "refs/heads/work", git(incoming, "commit-tree", "-p", parent, "-m", "x", tree))
-        (state / "old-tree").write_text("old\n")
-        (state / "new-tree").write_text(tree + "\n")
+        (state / "old").write_text("old\n")
+        (state / "new").write_text(tree + "\n")
         # The commits are there already: what would make them is no part of this.
         done = subprocess.run(
             ["make", "-C", folder, "kept", "MAKE=true", "CAGE_TO=commits"], capture_output=True, text=True, timeout=60
