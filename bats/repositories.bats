@@ -218,3 +218,23 @@ screen_shows() {
     git config --global --unset credential.helper
     holds file
 }
+
+@test "a local repository that git would wait for, and a tree that it refuses, are told in words" {
+    echo one >source/file && commit
+    cp -a source fifo && rm fifo/.git/index && mkfifo fifo/.git/index
+    run -1 timeout 60 tc create "$PWD/fifo" --name "$CAGE" --no-attach
+    says "error: git would wait for this, or read it without end: $PWD/fifo/.git/index"
+    run -0 tc destroy "$CAGE" -y
+    rm -rf "$TRUSTY_CAGE_HOME/envs/$CAGE"
+    top=$( (printf '100644 .git\0' && git -C source rev-parse HEAD:file |
+        python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))') |
+        git -C source hash-object -w -t tree --literally --stdin)
+    below=$(printf '040000 tree %s\t\033]0;x\007\n' "$top" | git -C source mktree)
+    for tree in "$top" "$below"; do
+        git -C source update-ref HEAD "$(git -C source commit-tree -m x "$tree")"
+        run -1 timeout 120 tc create "$PWD/source" --name "$CAGE" --no-attach
+        says "error: a name in the repository's tree is one that git refuses here"
+        for word in fatal 'invalid path' gitfile $'\e'; do says_not "$word"; done
+        remove_cage "$CAGE"
+    done
+}

@@ -27,8 +27,10 @@ RESUMED = set -o pipefail; rm -f $(S)/paused; ! grep -q '^cage paused' $(S)/seen
 		trap '[ -n "$$CAGE_STAYS_PAUSED" ] || [ ! -e $(S)/paused ] || { $(UNPAUSE); }' EXIT;
 UNPAUSE = "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null 2>&1 \
 		&& sed "s/^cage paused/cage running/" $(S)/seen >$(S)/seen.new && mv $(S)/seen.new $(S)/seen
+# Under a storm of new processes a pause can fail that works a moment later.
 PAUSE = { grep -q '^cage paused' $(S)/seen || ! grep -Eq '^cage (running|cut-off)' $(S)/seen \
-		|| { : >$(S)/paused && "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null; }; }
+		|| for nap in 0.1 0.2 0.4 0.8 none; do : >$(S)/paused; \
+		"$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null 2>$(S)/pause.err || bash lib/unpaused $$nap && break; done; }
 
 # Helpers run the guard's image, unless there is no guard, or it is one of a release that asked and answered otherwise.
 GUARD_SERVES = ! grep -q '^guard missing' $(S)/seen && [ "$$(cat .history/protocol 2>/dev/null)" = $(PROTOCOL) ]
@@ -62,7 +64,8 @@ question: seen
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
 	$(Q)hooks=$$(git -C repo config --type=path --get core.hooksPath); printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
 	$(Q)[ "$$CAGE_WAY" != sync ] || { $(GIT) -C repo ls-files -z >$(S)/question/tracked \
-		&& $(GIT) -C repo ls-files -z --others --ignored --exclude-standard >$(S)/question/private; }
+		&& $(GIT) -C repo ls-files -z --others --ignored --exclude-standard >$(S)/question/private; } 2>$(S)/files.err \
+		|| $(die) 1 'git could not list the files of the host clone'
 
 plan: stage
 	$(Q)bash lib/plan "$${CAGE_WAY:-export}"
@@ -114,7 +117,7 @@ incoming: question
 	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/branch)" >/dev/null || $(die) 2 'that is no name for a branch'
 	$(Q)$(GIT) -C repo rev-parse --quiet --verify "refs/heads/$$(cat $(S)/branch)" >$(S)/parent \
 		|| $(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{commit}" >$(S)/parent 2>/dev/null || true
-	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat $(S)/parent)^{$(LANDS)}" >$(S)/old || true
+	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat $(S)/parent)^{$(LANDS)}" >$(S)/old 2>/dev/null || true
 	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{tree}" >$(S)/seeded-tree
 	$(Q)$(GIT) -C repo var GIT_COMMITTER_IDENT >$(S)/ident 2>/dev/null \
 		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/ident
@@ -123,7 +126,7 @@ incoming: question
 	$(Q){ $(COMMIT) $(READING) $(if $(filter commits,$(value CAGE_TO)),commits export,judge branch) \
 		| $(GIT) --git-dir=$(S)/incoming.git fast-import --quiet --done >$(S)/import.log 2>&1; } \
 		|| $(die) 3 'the work could not be made commits, so nothing was written'
-	$(Q)$(GIT) --git-dir=$(S)/incoming.git rev-parse --quiet --verify 'refs/heads/work^{$(LANDS)}' >$(S)/new \
+	$(Q)$(GIT) --git-dir=$(S)/incoming.git rev-parse --quiet --verify 'refs/heads/work^{$(LANDS)}' >$(S)/new 2>/dev/null \
 		|| cp $(S)/old $(S)/new
 
 # What the host changed since the base goes into the cage, the same three-sided way; CAGE_PATHS restricts it.
@@ -151,9 +154,15 @@ count: question
 	$(Q){ $(COMMIT) $(READING) judge count; } >$(S)/count || rm -f $(S)/count
 
 # Un-exported work as bundles, which go into the trash with the rest of .history. What is refused stops it, but for --force.
+# Before 2.47 no git checks what it takes out of a bundle, so a bundle is made of what passed the check of a fetch.
 kept:
 	$(Q)CAGE_SKIP_REFUSED="$$CAGE_FORCE" CAGE_FORCE=1 $(MAKE) incoming
-	$(Q)cmp -s $(S)/old $(S)/new || $(GIT) --git-dir=$(S)/incoming.git bundle create --quiet \
-		".history/$$CAGE_TO.bundle" refs/heads/work $$(sed 's/^/^/' $(S)/parent)
+	$(Q)rm -rf $(S)/kept.git && $(GIT) init --quiet --bare --template= $(SAME_FORMAT) $(S)/kept.git
+	$(Q)cp $(S)/incoming.git/objects/info/alternates $(S)/kept.git/objects/info/alternates
+	$(Q)cmp -s $(S)/old $(S)/new || $(GIT) --git-dir=$(S)/kept.git -c transfer.fsckObjects=true fetch --quiet \
+		--no-tags --no-write-fetch-head -- "$$PWD/$(S)/incoming.git" refs/heads/work:refs/heads/work 2>$(S)/fetch.err \
+		|| $(die) 3 'git refused what would be kept of the work'
+	$(Q)cmp -s $(S)/old $(S)/new || $(GIT) --git-dir=$(S)/kept.git bundle create --quiet \
+		".history/$$CAGE_TO.bundle" refs/heads/work $$(sed 's/^/^/' $(S)/parent) 2>$(S)/bundle.err
 
 .PHONY: apply branched count counted export incoming kept plan question reached stage sync synced undone written

@@ -1,0 +1,59 @@
+"""Bundles for the trash hold only what git has checked: what takes them out of there may not check."""
+
+import shutil
+import subprocess
+
+import pytest
+
+
+def git(folder, *words, data=None):
+    command = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b", *words]
+    return subprocess.run(command, input=data, check=True, capture_output=True).stdout.decode().strip()
+
+
+@pytest.fixture
+def keep(tc, repo, home):
+    """Make a bundle of a commit with a file of that name, as destroy does; returns exit code, words and bundle."""
+    assert tc("create", repo, "--render-only", "--auth-mode", "api_key").code == 0
+    folder = home / "envs" / "web"
+    git(repo, "commit", "--allow-empty", "--quiet", "--message", "first")
+    shutil.copytree(repo, folder / "repo")
+    state, incoming = folder / ".state", folder / ".state/incoming.git"
+    (folder / ".history").mkdir()
+    state.mkdir()
+
+    def run(name):
+        git(state, "init", "--quiet", "--bare", incoming)
+        (incoming / "objects/info/alternates").write_text("../../../repo/.git/objects\n")
+        (state / "parent").write_text(git(folder / "repo", "rev-parse", "HEAD") + "\n")
+        blob = git(incoming, "hash-object", "-w", "--stdin", data=b"work\n")
+        entry = b"100644 " + name + b"\0" + bytes.fromhex(blob)
+        tree = git(incoming, "hash-object", "-w", "-t", "tree", "--literally", "--stdin", data=entry)
+        parent = (state / "parent").read_text().strip()
+        git(incoming, "update-ref", "refs/heads/work", git(incoming, "commit-tree", "-p", parent, "-m", "x", tree))
+        (state / "old").write_text("old\n")
+        (state / "new").write_text(tree + "\n")
+        # The commits are there already: what would make them is no part of this.
+        done = subprocess.run(
+            ["make", "-C", folder, "kept", "MAKE=true", "CAGE_TO=commits"], capture_output=True, text=True, timeout=60
+        )
+        return done.returncode, done.stdout + done.stderr, folder / ".history/commits.bundle"
+
+    return run
+
+
+def test_work_is_kept_as_a_bundle_that_a_fetch_takes(keep, home):
+    code, _, bundle = keep(b"work.txt")
+    assert code == 0
+    clone = home / "envs/web/repo"
+    git(clone, "fetch", "--quiet", bundle, "work:kept")
+    assert git(clone, "show", "kept:work.txt") == "work"
+
+
+@pytest.mark.parametrize("name", [b".git", b".GIT\xe2\x80\x8c", b"..", b"a/b"])
+def test_what_git_refuses_is_in_no_bundle_and_its_words_not_on_the_terminal(keep, name):
+    code, said, bundle = keep(name)
+    assert code == 2
+    assert "error: git refused what would be kept of the work\n" in said
+    assert "fsck" not in said and "fatal" not in said
+    assert not bundle.exists()
