@@ -88,7 +88,10 @@ def _examine() -> Iterator[Finding]:
 
 def _reach(why: str) -> str:
     if "not installed" in why:
-        return _install("docker.io") if sys.platform != "darwin" else "Install OrbStack or Docker Desktop, and start it"
+        if sys.platform == "darwin":
+            return "Install OrbStack or Docker Desktop, and start it"
+        # From Debian 13 on the client is a package of its own, which the engine's only recommends.
+        return _install("docker-cli" if shutil.which("dockerd", path=_with_sbin()) else "docker.io")
     if "permission denied" in why.lower():
         return f"sudo usermod -aG docker {shlex.quote(getpass.getuser())}\nThen log in again."
     if os.environ.get("DOCKER_HOST"):
@@ -155,12 +158,15 @@ def _tools() -> Iterator[Finding]:
 
 
 def _addresses() -> Iterator[Finding]:
-    """What tells the host's addresses to the guard; sbin is not on everybody's PATH."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-    if tool := shutil.which("ip", path=path) or shutil.which("ifconfig", path=path):
+    """What tells the host's addresses to the guard."""
+    if tool := shutil.which("ip", path=_with_sbin()) or shutil.which("ifconfig", path=_with_sbin()):
         yield good(Path(tool).name, "is installed")
     else:
         yield bad("ip", "neither 'ip' nor 'ifconfig' is installed", _install("iproute2"))
+
+
+def _with_sbin() -> str:
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
