@@ -19,6 +19,7 @@ from pathlib import Path
 from cage import config, home, leftovers
 from cage.errors import DONE, FAILED, UNREACHABLE, CageError
 from cage.findings import PATIENCE, Finding, ask, bad, good
+from cage.surroundings import NEUTRAL
 from cage.text import printable
 
 GIGABYTE = 1 << 30
@@ -45,9 +46,15 @@ KNOWN_BAD = [
 PACKAGED = re.compile(r"ds\d|ubuntu|deb\d|\.el\d|\.fc\d")
 # Where the image's packages come from: pip and npm themselves know, where this machine has them.
 REGISTRIES = (
-    (sys.executable, "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"),
+    (sys.executable, "-I", "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"),
     ("npm", "config", "get", "registry"),
 )
+# npm puts variables of the environment into a URL where its configuration says so. It gets none but those that it and
+# its configuration are found by, and a URL is asked only if there is nothing left to be put into it.
+NO_SECRET = re.compile(
+    r"(?i)PATH|HOME|LANG|TMPDIR|\w+_(HOME|ROOT|DIR)|npm_config_(registry|(user|global)config|prefix)"
+)
+PLAIN_URL = re.compile(r"(?i)https://(?:[^/@\s]*@)?[a-z0-9.-]+(?::\d+)?(?:/[\w.~%/-]*)?", re.ASCII)
 
 
 def doctor(args: Namespace) -> int:
@@ -147,7 +154,7 @@ def _tools() -> Iterator[Finding]:
         if oldest is None:
             yield good(tool, "is installed")
             continue
-        done = subprocess.run([tool, "--version"], capture_output=True, text=True, errors="replace", check=False)
+        done = _run(tool, "--version")
         said = (done.stdout.splitlines() or ["?"])[0]
         number = re.search(r"\d+(\.\d+)+", said)
         if number and _numbers(number[0]) < oldest:
@@ -203,7 +210,7 @@ def _registries(bundle: str) -> Iterator[Finding]:
         yield bad("registries", f"'{bundle}' holds no certificates", "Set TRUSTY_CAGE_CA_BUNDLE to a file in PEM form")
         return
     for command in REGISTRIES:
-        if not (url := _first_line(command)).startswith("https://"):
+        if not PLAIN_URL.fullmatch(url := _first_line(command)):
             continue
         # A user and a password in it are neither needed to answer nor to be shown.
         before, _, path = url.removeprefix("https://").partition("/")
@@ -219,10 +226,14 @@ def _registries(bundle: str) -> Iterator[Finding]:
 
 def _first_line(command: tuple[str, ...]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
+        done = _run(*command, timeout=PATIENCE, env={k: v for k, v in os.environ.items() if NO_SECRET.fullmatch(k)})
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.partition("\n")[0].strip()
+
+
+def _run(*command: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=NEUTRAL, capture_output=True, text=True, errors="replace", **options)
 
 
 def _unreached(host: str, reason: object) -> Finding:
