@@ -18,7 +18,7 @@ for name in awk bash cat chmod cmp comm cp cut date diff docker env find git gre
     perl pip ps python python3 readlink rm rmdir rsync sed seq sh sha256sum sleep sort stty tail tar tee touch tr uname wc xargs; do
     printf '#!/bin/sh\necho %s >>$BATS_FILE_TMPDIR/mark\nexit 97\n' "\$name" >bin/\$name
     chmod 755 bin/\$name
-    cp bin/\$name .
+    [ -d \$name ] || cp bin/\$name .
 done
 for module in pip/__init__ sh dotenv jinja2 json argparse sitecustomize usercustomize; do
     echo "open('$BATS_FILE_TMPDIR/mark', 'a').write('\$module')" >\$module.py
@@ -31,10 +31,10 @@ SH
 
 # Type a command in the clone.
 typed() {
-    local tc make
-    tc=$(command -v tc) make=$(command -v make)
+    local program
+    program=$(command -v "$1")
     cd "$CLONE" || return
-    PATH=.::bin:$PATH: ANTHROPIC_API_KEY=canary TMPDIR=. XDG_CONFIG_HOME=. run -0 "${!1}" "${@:2}" </dev/null
+    PATH=.::bin:$PATH: ANTHROPIC_API_KEY=canary TMPDIR=. XDG_CONFIG_HOME=. run -0 "$program" "${@:2}" </dev/null
     cd "$BATS_TEST_TMPDIR" || return
     [ ! -e "$BATS_FILE_TMPDIR/mark" ] || { echo "$*: $(cat "$BATS_FILE_TMPDIR/mark")"; return 1; }
 }
