@@ -47,7 +47,7 @@ typed() {
         # shellcheck disable=SC2086 # a command's words
         typed tc $words
     done
-    inside <<<'echo more >more; rm lib/code.txt'
+    inside <<<'echo more >more; rm -r lib'
     typed tc export folder -y --diff
     [ "$(cat "$CLONE/more")" = more ] && [ ! -e "$CLONE/lib" ]
     typed tc export folder --undo -y
