@@ -5,7 +5,9 @@ from argparse import ArgumentParser, _SubParsersAction
 from pathlib import Path
 
 import shtab
-from build_manpages.manpage import Manpage
+
+# Not from build_manpages, which holds the same class and imports setuptools.
+from argparse_manpage.manpage import Manpage
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parent

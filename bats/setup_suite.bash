@@ -4,6 +4,7 @@
 
 setup_suite() {
     bats_require_minimum_version 1.7.0
+    limit_time
     own_surroundings
     tc create "$BATS_SUITE_TMPDIR/empty" --name suite --render-only >&2
     if ! docker image inspect "$TRUSTY_CAGE_BASE_IMAGE" >/dev/null 2>&1; then
@@ -17,6 +18,12 @@ setup_suite() {
 
 teardown_suite() {
     "$BATS_TEST_DIRNAME/../dev/sweep"
+}
+
+# No test waits for ever; BATS_TEST_TIMEOUT=60 before 'make bats' is another limit.
+limit_time() {
+    export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-900}
+    "$BATS_TEST_DIRNAME/time-limit" "$PPID" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
 }
 
 # Nothing of the person who runs the tests decides how they end: no settings, no git configuration, no key.

@@ -8,6 +8,7 @@ from importlib import import_module
 from cage import __version__
 from cage.errors import FAILED, INTERRUPTED, USAGE, CageError
 from cage.settings import SETTINGS, yes_or_no
+from cage.surroundings import settle
 from cage.text import fail
 
 DESCRIPTION = "Isolated, persistent development environments for AI coding agents."
@@ -174,6 +175,7 @@ def parse(words: list[str]) -> Namespace:
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Every expected failure ends here, in words."""
+    settle()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="backslashreplace")
     try:

@@ -147,11 +147,16 @@ def _settle_clone(folder: Path, args: Namespace) -> str:
         if {path.name for path in folder.iterdir()} <= DRAFTED:
             return "debris"
         raise CageError(f"{quote(folder)} is in the way: it holds neither a cage nor a host clone", home.away(folder))
-    return args.clone or terminal.ask(
+    answer = args.clone or terminal.ask(
         f"the host clone of a destroyed cage '{folder.name}' is left: use it, or move it aside?",
         ("reuse", "fresh"),
         "--reuse-clone or --fresh-clone",
     )
+    if answer == "reuse" and not (folder / "repo" / ".git").exists():
+        raise CageError(
+            f"the host clone {quote(folder / 'repo')} has no git folder", "Put its .git back, or give --fresh-clone."
+        )
+    return answer
 
 
 def _land(draft: Path, folder: Path, clone: str) -> None:

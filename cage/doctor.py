@@ -19,6 +19,7 @@ from pathlib import Path
 from cage import config, home, leftovers
 from cage.errors import DONE, FAILED, UNREACHABLE, CageError
 from cage.findings import PATIENCE, Finding, ask, bad, good, note
+from cage.surroundings import NEUTRAL
 from cage.text import printable
 
 GIGABYTE = 1 << 30
@@ -47,9 +48,15 @@ OURS_INSTEAD = ("default", "builtin", "unconfined")
 PACKAGED = re.compile(r"ds\d|ubuntu|deb\d|\.el\d|\.fc\d")
 # Where the image's packages come from: pip and npm themselves know, where this machine has them.
 REGISTRIES = (
-    (sys.executable, "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"),
+    (sys.executable, "-I", "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"),
     ("npm", "config", "get", "registry"),
 )
+# npm puts variables of the environment into a URL where its configuration says so. It gets none but those that it and
+# its configuration are found by, and a URL is asked only if there is nothing left to be put into it.
+NO_SECRET = re.compile(
+    r"(?i)PATH|HOME|LANG|TMPDIR|\w+_(HOME|ROOT|DIR)|npm_config_(registry|(user|global)config|prefix)"
+)
+PLAIN_URL = re.compile(r"(?i)https://(?:[^/@\s]*@)?[a-z0-9.-]+(?::\d+)?(?:/[\w.~%/-]*)?", re.ASCII)
 
 
 def doctor(args: Namespace) -> int:
@@ -91,7 +98,10 @@ def _examine() -> Iterator[Finding]:
 
 def _reach(why: str) -> str:
     if "not installed" in why:
-        return _install("docker.io") if sys.platform != "darwin" else "Install OrbStack or Docker Desktop, and start it"
+        if sys.platform == "darwin":
+            return "Install OrbStack or Docker Desktop, and start it"
+        # From Debian 13 on the client is a package of its own, which the engine's only recommends.
+        return _install("docker-cli" if shutil.which("dockerd", path=_with_sbin()) else "docker.io")
     if "permission denied" in why.lower():
         return f"sudo usermod -aG docker {shlex.quote(getpass.getuser())}\nThen log in again."
     if os.environ.get("DOCKER_HOST"):
@@ -171,7 +181,7 @@ def _tools() -> Iterator[Finding]:
         if oldest is None:
             yield good(tool, "is installed")
             continue
-        done = subprocess.run([tool, "--version"], capture_output=True, text=True, errors="replace", check=False)
+        done = _run(tool, "--version")
         said = (done.stdout.splitlines() or ["?"])[0]
         number = re.search(r"\d+(\.\d+)+", said)
         if number and _numbers(number[0]) < oldest:
@@ -182,12 +192,15 @@ def _tools() -> Iterator[Finding]:
 
 
 def _addresses() -> Iterator[Finding]:
-    """What tells the host's addresses to the guard; sbin is not on everybody's PATH."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-    if tool := shutil.which("ip", path=path) or shutil.which("ifconfig", path=path):
+    """What tells the host's addresses to the guard."""
+    if tool := shutil.which("ip", path=_with_sbin()) or shutil.which("ifconfig", path=_with_sbin()):
         yield good(Path(tool).name, "is installed")
     else:
         yield bad("ip", "neither 'ip' nor 'ifconfig' is installed", _install("iproute2"))
+
+
+def _with_sbin() -> str:
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
@@ -224,7 +237,7 @@ def _registries(bundle: str) -> Iterator[Finding]:
         yield bad("registries", f"'{bundle}' holds no certificates", "Set TRUSTY_CAGE_CA_BUNDLE to a file in PEM form")
         return
     for command in REGISTRIES:
-        if not (url := _first_line(command)).startswith("https://"):
+        if not PLAIN_URL.fullmatch(url := _first_line(command)):
             continue
         # A user and a password in it are neither needed to answer nor to be shown.
         before, _, path = url.removeprefix("https://").partition("/")
@@ -240,10 +253,14 @@ def _registries(bundle: str) -> Iterator[Finding]:
 
 def _first_line(command: tuple[str, ...]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
+        done = _run(*command, timeout=PATIENCE, env={k: v for k, v in os.environ.items() if NO_SECRET.fullmatch(k)})
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.partition("\n")[0].strip()
+
+
+def _run(*command: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=NEUTRAL, capture_output=True, text=True, errors="replace", **options)
 
 
 def _unreached(host: str, reason: object) -> Finding:

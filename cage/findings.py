@@ -6,6 +6,7 @@ import sys
 import time
 from collections import namedtuple
 
+from cage.surroundings import NEUTRAL
 from cage.text import printable
 
 # state is good, bad with the command that mends it, or note: nothing is wrong, but it should be known.
@@ -41,7 +42,13 @@ def ask(*words: str, patience: int = PATIENCE) -> tuple[str, str]:
     begin = time.monotonic()
     try:
         done = subprocess.run(
-            ["docker", *words], capture_output=True, text=True, errors="replace", timeout=patience, check=False
+            ["docker", *words],
+            cwd=NEUTRAL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=patience,
+            check=False,
         )
         trace(begin, "doctor", *words)
     except FileNotFoundError:

@@ -11,15 +11,18 @@ from cage.text import quote
 
 
 def root() -> Path:
-    """The folder that holds everything, made absolute; TRUSTY_CAGE_HOME moves it.
+    """The folder that holds everything; TRUSTY_CAGE_HOME moves it.
 
-    Raises CageError where no line of text could name it.
+    Raises CageError where no line of text could name it, and where it depends on the folder that tc is typed in: an
+    agent could have put recipes there.
     """
     chosen = os.environ.get("TRUSTY_CAGE_HOME")
     try:
         folder = Path(chosen).expanduser() if chosen else Path.home() / ".trusty-cage"
     except RuntimeError:
         raise CageError("your home folder is not known", "Set HOME, or TRUSTY_CAGE_HOME to a folder.") from None
+    if not folder.is_absolute():
+        raise CageError(f"TRUSTY_CAGE_HOME is no absolute path: {quote(folder)}", "Set it to one that begins with '/'.")
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 (links stay as they were named)
     if any(letter in str(folder) for letter in "\n\r"):
         raise CageError(f"TRUSTY_CAGE_HOME holds a line break: {quote(folder)}", "Set it to another folder.")

@@ -1,5 +1,6 @@
 """What is left over or missing: the cages' folders against the engine's objects, both ways."""
 
+import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -8,9 +9,6 @@ from pathlib import Path
 from cage import home, meta, names
 from cage.errors import CageError
 from cage.findings import Finding, ask, bad, good
-
-READER = "docker run --rm --network none --entrypoint tar"
-GUARD = "$(docker image ls --quiet trusty-cage-guard | head -n 1) -C /v -cf - ."
 
 Found = list[tuple[str, str, str, str]]
 
@@ -43,10 +41,30 @@ def _objects(home_id: str) -> Found:
 def _left_over(kind: str, name: str, owner: str) -> Finding:
     if kind == "container":
         return bad("left over", f"container '{name}': its cage has no folder", f"docker rm --force {shlex.quote(name)}")
-    volume = shlex.quote(name)
-    look = f"Keep what is in it: {READER} --mount type=volume,src={volume},dst=/v,readonly {GUARD} >{volume}.tar\n"
-    look += f"Then, or if you want nothing of it: docker volume rm {volume}"
+    drop = f"docker volume rm {shlex.quote(name)}"
+    if name.endswith(".home"):
+        return bad("left over", f"volume '{name}': its cage has no folder; logins and history are in it", drop)
+    look = f"{_put_back(owner)}\nThen, or if you want nothing of it: {drop}"
     return bad("left over", f"volume '{name}': its cage has no folder; there may be work in it", look)
+
+
+def _put_back(name: str) -> str:
+    """How an export comes to judge what is in the volume of the cage called name, whose folder is gone."""
+    if not names.NAME.fullmatch(name):
+        return "No cage can have that name, so no export can judge what is in it."
+    folder = shlex.quote(str(home.folder_of(name)))
+    export = f"tc make {name} recreate && tc export {name}"
+    dates = {
+        path: re.sub(r"\D", "", path.name[len(name) :])
+        for path in home.root().glob(f"trash/{name}-[0-9]*")
+        if re.fullmatch(r"-\d{8}[T-]\d{6}Z?", path.name[len(name) :])
+    }
+    for trash in sorted(dates, key=dates.get, reverse=True):
+        if (trash / ".history" / "destroyed" / "base").exists():
+            back, history = shlex.quote(f"{trash}/."), shlex.quote(f"{trash}/.history/destroyed/.")
+            put = f"mkdir -p {folder} && cp -a {back} {folder}/ && cp -a {history} {folder}/.history/"
+            return f"Put its folder back from the trash, and export it: {put} && {export}"
+    return f"Put a backup of its folder back, {folder}, and export it: {export}"
 
 
 def _drafts(envs: Path) -> list[Finding]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from cage import home, meta, names, parse, pristine
 from cage.errors import DONE, FAILED, CageError
 from cage.findings import trace
+from cage.surroundings import NEUTRAL
 from cage.text import fail, printable, warn
 
 FIELDS = ("name", "status", "created_at", "auth_mode", "edited", "repo_url")
@@ -94,7 +95,7 @@ def _ask() -> subprocess.Popen[str] | None:
     command = ["docker", "ps", "--all", "--no-trunc", "--filter", only, "--format", row]
     with suppress(OSError):
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            command, cwd=NEUTRAL, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, errors="replace",
         )  # fmt: skip
     return None

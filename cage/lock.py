@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cage import home
 from cage.errors import CageError
+from cage.surroundings import NEUTRAL
 
 TRIES, PAUSE = 100, 0.1
 
@@ -85,6 +86,7 @@ def _started(number: int | str) -> str:
     if Path("/proc/self/stat").exists():
         return ""
     command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(number)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C", "TZ": "UTC0"})
+    environment = {**os.environ, "LC_ALL": "C", "TZ": "UTC0"}
+    done = subprocess.run(command, cwd=NEUTRAL, capture_output=True, text=True, env=environment)
     state, *words = done.stdout.split() or ["Z"]
     return "" if state.startswith("Z") else "_".join(words)

@@ -60,10 +60,11 @@ def repository(source: str, what: str = "repository") -> str:
         )
     if HELPER.match(source):
         raise CageError(f"{quote(source)} has git run a program of its choice", KINDS, USAGE)
-    if path := _existing(source):
-        return _local(path, what)
+    # A URL first: 'https:' could be a folder of what an export brought, and hold another repository.
     if URL.fullmatch(source):
         return source
+    if path := _existing(source):
+        return _local(path, what)
     raise CageError(f"{quote(source)} is neither a git URL nor a local {what}", KINDS, USAGE)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cage import pristine
 from cage.errors import CageError
-from cage.surroundings import clean_environment, no_make
+from cage.surroundings import NEUTRAL, clean_environment, no_make
 
 TOP = "Makefile"
 PROFILE = "seccomp.json"
@@ -37,7 +37,13 @@ def makefiles(folder: Path) -> str:
     command = ["make", "-f", TOP, "-f", "-", "-n", "--no-print-directory", "-C", str(folder), ".parsed"]
     try:
         done = subprocess.run(
-            command, env=clean_environment(), input=".parsed: ;\n", capture_output=True, text=True, errors="replace"
+            command,
+            cwd=NEUTRAL,
+            env=clean_environment(),
+            input=".parsed: ;\n",
+            capture_output=True,
+            text=True,
+            errors="replace",
         )
     except FileNotFoundError:
         raise no_make() from None
@@ -63,7 +69,7 @@ def scripts(folder: Path, edited: list[str]) -> dict[str, str]:
 
 
 def _shell(shell: str, path: str, data: bytes) -> str:
-    done = subprocess.run([shell, "-n"], input=data, env=clean_environment(), capture_output=True)
+    done = subprocess.run([shell, "-n"], cwd=NEUTRAL, input=data, env=clean_environment(), capture_output=True)
     if not done.returncode:
         return ""
     said = done.stderr.decode(errors="replace").partition("\n")[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cage.errors import FAILED, INTERRUPTED, USAGE, CageError
 from cage.foreground import sh
-from cage.surroundings import clean_environment, no_make
+from cage.surroundings import NEUTRAL, clean_environment, no_make
 
 # Linux takes no string of the environment, and no argument, over 128 KiB (execve(2)).
 LARGEST = 130_000
@@ -38,6 +38,7 @@ def make_unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[i
     with tempfile.NamedTemporaryFile(prefix="tc-", mode="r") as said:
         done = subprocess.run(
             ["make", "-f", "Makefile", "--no-print-directory", "-C", str(folder), target],
+            cwd=NEUTRAL,
             env=_environment(variables, said.name),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -65,7 +66,7 @@ def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) ->
         raise no_make() from None
     options = ("-f", "Makefile", "--no-print-directory", "-C", str(folder))
     try:
-        command(*options, *targets, _fg=True, _env=environment)
+        command(*options, *targets, _fg=True, _cwd=NEUTRAL, _env=environment)
     except sh.ErrorReturnCode as error:
         return error.exit_code
     return 0

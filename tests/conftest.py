@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 import termios
@@ -18,6 +19,10 @@ Result = namedtuple("Result", "code out err")
 
 TOY = Path(__file__).parent / "toy"
 ROOT = Path(__file__).parent.parent
+
+
+# A background job, nohup and some CI ignore SIGINT, and what is started from there would ignore it, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):

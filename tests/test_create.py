@@ -126,7 +126,7 @@ def test_half_made_cage_refuses_another(words, said, toy, tc, repo, home):
 @pytest.fixture
 def clone_left(home):
     clone = home / "envs" / "web" / "repo"
-    clone.mkdir(parents=True)
+    (clone / ".git").mkdir(parents=True)
     (clone / "work").write_text("kept")
     return clone
 
@@ -140,6 +140,15 @@ def test_clone_left_is_used(toy, tc, repo, clone_left):
     assert tc("create", repo, "--reuse-clone").code == 0
     assert (clone_left / "work").read_text() == "kept"
     assert (clone_left.parent / "meta.json").exists()
+
+
+def test_clone_left_without_its_git_folder_is_not_used(toy, tc, repo, clone_left):
+    (clone_left / ".git").rmdir()
+    assert tc("create", repo, "--reuse-clone") == (
+        1,
+        "",
+        f"error: the host clone '{clone_left}' has no git folder\nPut its .git back, or give --fresh-clone.\n",
+    )
 
 
 def test_clone_left_is_moved_aside(toy, tc, repo, clone_left, home):

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import urllib.error
 
 import pytest
+from conftest import ROOT
 
 from cage import doctor
 
@@ -312,19 +314,57 @@ def test_doctor_traces_its_calls(said, tc, monkeypatch):
     assert " ms  doctor         docker version --format " in tc("doctor").err
 
 
-def test_what_is_left_over_of_a_cage_without_a_folder(said, tc):
+def test_what_is_left_over_of_a_cage_without_a_folder(said, tc, home):
     tc("init")
     (said / "volume").write_text("isolated-dev-old\told\n")
-    ((problem, remedy),) = remedies(tc).items()
-    assert problem == "volume 'isolated-dev-old': its cage has no folder; there may be work in it"
-    keep, drop = remedy.splitlines()
-    assert keep.startswith("Keep what is in it: docker run --rm ") and keep.endswith(" >isolated-dev-old.tar")
-    assert drop == "Then, or if you want nothing of it: docker volume rm isolated-dev-old"
+    assert remedies(tc) == {
+        "volume 'isolated-dev-old': its cage has no folder; there may be work in it": (
+            f"Put a backup of its folder back, '{home}/envs/old', and export it: "
+            "tc make old recreate && tc export old\n"
+            "Then, or if you want nothing of it: docker volume rm isolated-dev-old"
+        )
+    }
+    (said / "volume").write_text("isolated-dev-old.home\told\n")
+    assert remedies(tc) == {
+        "volume 'isolated-dev-old.home': its cage has no folder; logins and history are in it": (
+            "docker volume rm isolated-dev-old.home"
+        )
+    }
     (said / "volume").write_text("")
     (said / "ps").write_text("isolated-dev-old\told\texited\n")
     assert remedies(tc) == {
         "container 'isolated-dev-old': its cage has no folder": "docker rm --force isolated-dev-old"
     }
+
+
+def test_folder_in_the_trash_is_put_back_so_that_an_export_judges_the_volume(said, tc, home):
+    tc("init")
+    for name in ("old-20260101T000000Z", "old-20260301T000000Z", "old-20260201T000000Z", "old-two-20260401T000000Z"):
+        history = home / "trash" / name / ".history" / "destroyed"
+        history.mkdir(parents=True)
+        (history / "base").touch()
+    (home / "trash" / "old-20260501T000000Z").mkdir()
+    (said / "volume").write_text("isolated-dev-old\told\n")
+    ((_, remedy),) = remedies(tc).items()
+    folder, trash = f"'{home}/envs/old'", f"{home}/trash/old-20260301T000000Z"
+    assert remedy.splitlines()[0] == (
+        f"Put its folder back from the trash, and export it: mkdir -p {folder} && cp -a '{trash}/.' {folder}/ "
+        f"&& cp -a '{trash}/.history/destroyed/.' {folder}/.history/ && tc make old recreate && tc export old"
+    )
+
+
+@pytest.mark.parametrize("name", ["../x", "a;b", "*"])
+def test_label_that_is_no_name_of_a_cage_leads_nowhere(said, tc, name):
+    tc("init")
+    (said / "volume").write_text(f"isolated-dev-x\t{name}\n")
+    ((_, remedy),) = remedies(tc).items()
+    assert remedy.startswith("No cage can have that name, so no export can judge what is in it.\n")
+
+
+def test_no_remedy_has_unjudged_files_unpacked():
+    """A tar of a volume would hold links, special files and git folders as the agent left them."""
+    for module in (ROOT / "cage").glob("*.py"):
+        assert not re.search(r"docker (run|cp|exec)|entrypoint", module.read_text()), module
 
 
 def test_damaged_folder_is_told(said, tc, web):

@@ -150,6 +150,16 @@ def test_local_repository_becomes_absolute(repo, monkeypatch):
     assert names.derive(names.repository(".")) == "web"
 
 
+@pytest.mark.parametrize("url", ["https://host/x", "git@host:x", "ssh://host/x", "file:///host/x"])
+def test_url_is_none_of_the_folder_that_tc_is_typed_in(url, tmp_path):
+    """An export could have brought a repository of that name."""
+    path = tmp_path / url
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"# v2 git bundle\n")
+    assert names.repository(url) == url
+    assert names.repository(f"./{url}") == str(path)
+
+
 def test_bundle_becomes_absolute(tmp_path):
     bundle = tmp_path / "x.bundle"
     bundle.write_bytes(b"# v2 git bundle\n")

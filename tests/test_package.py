@@ -45,6 +45,12 @@ def carried():
     return {path.relative_to(ROOT).as_posix() for path in files}
 
 
+def test_build_needs_nothing_that_it_does_not_name():
+    """Environments of Python 3.12 and newer have no setuptools."""
+    refuse = "import sys; sys.modules.update(setuptools=None, pkg_resources=None, distutils=None); import hatch_build"
+    run(sys.executable, "-c", refuse, cwd=ROOT)
+
+
 def test_sdist_carries_templates(built):
     with tarfile.open(built[1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}

@@ -62,9 +62,9 @@ question: seen
 	$(Q)$(if $(only_shown),,$(GUARD_SERVES) ||) CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
-	$(Q)hooks=$$(git -C repo config --type=path --get core.hooksPath); printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
-	$(Q)[ "$$CAGE_WAY" != sync ] || { $(GIT) -C repo ls-files -z >$(S)/question/tracked \
-		&& $(GIT) -C repo ls-files -z --others --ignored --exclude-standard >$(S)/question/private; } 2>$(S)/files.err \
+	$(Q)hooks=$$(git -C repo --git-dir=.git config --type=path --get core.hooksPath); printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
+	$(Q)[ "$$CAGE_WAY" != sync ] || { $(IN_CLONE) ls-files -z >$(S)/question/tracked \
+		&& $(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private; } 2>$(S)/files.err \
 		|| $(die) 1 'git could not list the files of the host clone'
 
 plan: stage
@@ -83,8 +83,8 @@ written:
 	$(Q)bash lib/check
 	$(Q)[ ! -s $(S)/stage/backup ] || rsync --archive --ignore-existing --from0 --files-from=$(S)/stage/backup \
 		-- repo/ "$$(cat $(S)/backup)/files/"
-	$(Q)[ ! -s $(S)/stage/delete ] || { cd repo && xargs -0 rm -f -- <../$(S)/stage/delete; }
-	$(Q)[ ! -s $(S)/stage/rmdir ] || { cd repo && { xargs -0 rmdir -- <../$(S)/stage/rmdir 2>/dev/null || true; }; }
+	$(Q)[ ! -s $(S)/delete ] || xargs -0 rm -f -- <$(S)/delete
+	$(Q)[ ! -s $(S)/rmdir ] || xargs -0 rmdir -- <$(S)/rmdir 2>/dev/null || true
 	$(Q)rm -rf $(S)/rsync && mkdir $(S)/rsync
 	$(Q)[ ! -s $(S)/stage/write ] || rsync --links --perms --ignore-times --no-implied-dirs --temp-dir="$$PWD/$(S)/rsync" --from0 --files-from=$(S)/stage/write $(progress) \
 		-- $(S)/stage/tree/ repo/ || $(die) 1 'the export was written only in part' 'Finish it: @export@'
@@ -95,7 +95,7 @@ undone: | $(S)
 	$(Q)$(ask) "Put the host clone back to what it was before $$(cat $(S)/backup)? What was changed there since is kept."
 	$(Q)[ ! -s $(S)/added ] || rsync --archive --from0 --files-from=$(S)/added --remove-source-files \
 		-- repo/ "$$(cat $(S)/backup)/undone/"
-	$(Q)cd repo && { xargs -0 rmdir -- <../$(S)/made 2>/dev/null || true; }
+	$(Q)[ ! -s $(S)/made ] || xargs -0 rmdir -- <$(S)/made 2>/dev/null || true
 	$(Q)[ ! -s $(S)/changed ] || rsync --archive --ignore-existing --from0 --files-from=$(S)/changed \
 		-- repo/ "$$(cat $(S)/backup)/undone/"
 	$(Q)rsync --archive --ignore-times --omit-dir-times -- "$$(cat $(S)/backup)/files/" repo/
@@ -103,7 +103,7 @@ undone: | $(S)
 
 # The cage's state, or (CAGE_TO=commits) the agent's own commits, on a branch; work tree and HEAD stay as they are.
 branched: incoming
-	$(Q)cmp -s $(S)/old $(S)/new || $(GIT) -C repo -c transfer.fsckObjects=true fetch --quiet --no-tags \
+	$(Q)cmp -s $(S)/old $(S)/new || $(IN_CLONE) -c transfer.fsckObjects=true fetch --quiet --no-tags \
 		--no-write-fetch-head -- "$$PWD/$(S)/incoming.git" "refs/heads/work:refs/heads/$$(cat $(S)/branch)" \
 		2>$(S)/fetch.err || bash lib/unfetched
 	$(Q)bash lib/branched
@@ -112,14 +112,14 @@ branched: incoming
 # A commit that changes nothing is news among the agent's own, and none as the cage's state.
 LANDS = $(if $(filter commits,$(value CAGE_TO)),commit,tree)
 incoming: question
-	$(Q)$(GIT) -C repo ls-tree -r -z --full-tree HEAD >$(S)/question/head 2>/dev/null || : >$(S)/question/head
+	$(Q)$(IN_CLONE) ls-tree -r -z --full-tree HEAD >$(S)/question/head 2>/dev/null || : >$(S)/question/head
 	$(Q)cp .history/base.seeded $(S)/question/base && printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME}" >$(S)/branch
 	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/branch)" >/dev/null || $(die) 2 'that is no name for a branch'
-	$(Q)$(GIT) -C repo rev-parse --quiet --verify "refs/heads/$$(cat $(S)/branch)" >$(S)/parent \
-		|| $(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{commit}" >$(S)/parent 2>/dev/null || true
-	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat $(S)/parent)^{$(LANDS)}" >$(S)/old 2>/dev/null || true
-	$(Q)$(GIT) -C repo rev-parse --quiet --verify "$$(cat .history/seeded)^{tree}" >$(S)/seeded-tree
-	$(Q)$(GIT) -C repo var GIT_COMMITTER_IDENT >$(S)/ident 2>/dev/null \
+	$(Q)$(IN_CLONE) rev-parse --quiet --verify "refs/heads/$$(cat $(S)/branch)" >$(S)/parent \
+		|| $(IN_CLONE) rev-parse --quiet --verify "$$(cat .history/seeded)^{commit}" >$(S)/parent 2>/dev/null || true
+	$(Q)$(IN_CLONE) rev-parse --quiet --verify "$$(cat $(S)/parent)^{$(LANDS)}" >$(S)/old 2>/dev/null || true
+	$(Q)$(IN_CLONE) rev-parse --quiet --verify "$$(cat .history/seeded)^{tree}" >$(S)/seeded-tree
+	$(Q)$(IN_CLONE) var GIT_COMMITTER_IDENT >$(S)/ident 2>/dev/null \
 		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/ident
 	$(Q)rm -rf $(S)/incoming.git && $(GIT) init --quiet --bare --template= $(SAME_FORMAT) $(S)/incoming.git
 	$(Q)echo ../../../repo/.git/objects >$(S)/incoming.git/objects/info/alternates
