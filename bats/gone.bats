@@ -142,7 +142,7 @@ printed() {
     for text in '' '-x' '../x' $'isolated-dev-a.guard\nisolated-dev-b.guard' 'isolated-dev-a b.guard'; do
         printf '%s' "$text" >"$ENV/.history/guard"
         run -1 tc exec gone -- true
-        says "/.history/guard is damaged"
+        says "/.history/guard' is damaged"
     done
     bash -c "$(printed 'Remove it, and it is written anew:')"
     run -0 tc exec gone -- true
