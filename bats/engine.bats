@@ -119,9 +119,9 @@ serves() {
 @test "the engine runs on another machine: whatever address that has, by the guard's next start it is closed" {
     over_there ip link set lo up
     serves 8765
-    over_there ip link add far type dummy
+    over_there ip link add far type veth peer name away
     over_there ip address add 198.51.100.7/24 brd + dev far
-    over_there ip link set far up
+    over_there sh -c "ip link set far up && ip link set away up"
     over_there ip route add local 198.51.100.128/25 dev lo
     run -0 tc exec engine -- true
     answers 198.51.100.7 8765
@@ -162,7 +162,7 @@ names() {
         if [ "$server" = 192.0.2.53 ]; then run ! answers 169.254.169.253 53; else answers 169.254.169.253 53; fi
     done
     over_there umount /etc/resolv.conf
-    over_there umount /run
+    over_there umount --lazy /run
 }
 
 @test "an engine without a bridge of its own: its machine tells its addresses all the same" {
