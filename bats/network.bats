@@ -182,8 +182,9 @@ SH
     sed -i '1i closed 203.0.113.200/32' "$ENV/.state/machine"
     run -0 tc exec "$CAGE" -- true
     before=$(docker exec "$(guard)" nft list table inet trusty_cage)
+    starts=$(docker logs "$(guard)" | grep -c ready)
     docker restart "$(guard)" >/dev/null
-    until docker logs "$(guard)" | grep -c ready | grep -qx '[2-9]'; do sleep 0.1; done
+    until [ "$(docker logs "$(guard)" | grep -c ready)" -gt "$starts" ]; do sleep 0.1; done
     [[ $before == *203.0.113.200* ]]
     [ "$before" = "$(docker exec "$(guard)" nft list table inet trusty_cage)" ]
     run -0 tc exec "$CAGE" -- true
