@@ -156,7 +156,8 @@ PYTHON
 }
 
 @test "network: an engine whose kernel can't count connections has all other rules, and start says it" {
-    docker exec --interactive --user 0 "$(guard)" sh -c 'cd /usr/sbin && mv nft nft.away && cat >nft && chmod 755 nft' <<'SH'
+    docker exec --interactive --user 0 "$(guard)" \
+        sh -c 'cd /usr/sbin && mv nft nft.away && cat >nft && chmod 755 nft' <<'SH'
 #!/bin/sh
 [ "$1" = -f ] || exec nft.away "$@"
 cat >/tmp/rules
