@@ -29,6 +29,9 @@ make_cage() {
         { cat "$BATS_FILE_TMPDIR/create.out"; return 1; }
 }
 
+# The name of a cage's guard, which tells nothing of the cage.
+guard() { cat "$TRUSTY_CAGE_HOME/envs/${1:-$CAGE}/.history/guard"; }
+
 # Remove a cage, whatever state it is in, by its labels alone.
 remove_cage() {
     local home

@@ -82,7 +82,7 @@ survives() {
     local command="tc create $BATS_FILE_TMPDIR/engine-repo --name other --shell bash --no-attach"
     slim other 'RUN sleep 1'
     for call in 'stop during docker build .*Dockerfile' 'crash before docker create .*[.]guard' \
-        'stop before docker run .*[.]helper' 'crash before docker logs .*[.]guard' 'stop before docker start .*other$'; do
+        'stop before docker run .*[.]helper' 'crash before docker exec .*policy' 'stop before docker start .*other$'; do
         survives "$command" "$call"
         [ "$(tc exec other -- cat README)" = hello ]
         [ "$(docker ps --all --quiet --filter label=trusty-cage.env=other | wc -l)" = 2 ]
@@ -101,6 +101,76 @@ survives() {
     survives 'tc status engine' 'crash before docker container inspect'
     run -0 tc start engine
     survives 'tc exec engine -- sleep 1' 'stop during docker exec .*sleep' 'crash during docker exec .*sleep'
+}
+
+# answers ADDRESS PORT, to the cage.
+answers() { docker exec isolated-dev-engine timeout 3 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null; }
+
+# In the engine's own network, files and processes; what is served there ends with them.
+over_there() { nsenter --target "$(cat "$E/first")" --net --mount --pid "$@"; }
+
+# serves PORT, on every address of the engine's machine.
+serves() {
+    over_there python3 -m http.server --bind 0.0.0.0 "$1" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
+    for _ in {1..50}; do ! over_there bash -c "exec 3<>/dev/tcp/127.0.0.1/$1" 2>/dev/null || return 0; sleep 0.1; done
+    return 1
+}
+
+@test "the engine runs on another machine: whatever address that has, by the guard's next start it is closed" {
+    over_there ip link set lo up
+    serves 8765
+    over_there ip link add far type veth peer name away
+    over_there ip address add 198.51.100.7/24 brd + dev far
+    over_there sh -c "ip link set far up && ip link set away up"
+    over_there ip route add local 198.51.100.128/25 dev lo
+    run -0 tc exec engine -- true
+    answers 198.51.100.7 8765
+    answers 198.51.100.200 8765
+    run -0 tc stop engine
+    run -0 tc exec engine -- true
+    run ! answers 198.51.100.7 8765
+    run ! answers 198.51.100.200 8765
+    grep -qx 'broadcast 198.51.100.255/32' "$TRUSTY_CAGE_HOME/envs/engine/.state/machine"
+    rm -rf "$TRUSTY_CAGE_HOME/envs/engine/.state"
+    run -0 tc exec engine -- true
+    run ! answers 198.51.100.7 8765
+    [ -z "$(docker ps --all --quiet --filter name=machine)" ]
+}
+
+# The engine's machine has the nameserver $1 in /etc/resolv.conf; a resolver of its own there asks 169.254.169.253.
+names() {
+    over_there umount /etc/resolv.conf 2>/dev/null || true
+    echo "nameserver $1" >"$BATS_TEST_TMPDIR/resolv.conf"
+    over_there mount --bind "$BATS_TEST_TMPDIR/resolv.conf" /etc/resolv.conf
+    "$OWN" restart "$E"
+}
+
+@test "a link-local address answers on port 53 where it is a nameserver of the engine's machine, and nowhere else" {
+    over_there mount -t tmpfs none /run
+    over_there mkdir -p /run/systemd/resolve
+    over_there sh -c 'echo nameserver 169.254.169.253 >/run/systemd/resolve/resolv.conf'
+    over_there ip address add 169.254.169.253/32 dev lo
+    over_there ip address add 169.254.169.254/32 dev lo
+    over_there ip link set lo up
+    serves 53
+    serves 80
+    for server in 192.0.2.53 169.254.169.253 127.0.0.53; do
+        names "$server"
+        run -0 tc exec engine -- true
+        run ! answers 169.254.169.254 53
+        run ! answers 169.254.169.253 80
+        if [ "$server" = 192.0.2.53 ]; then run ! answers 169.254.169.253 53; else answers 169.254.169.253 53; fi
+    done
+    over_there umount /etc/resolv.conf
+    over_there umount --lazy /run
+}
+
+@test "an engine without a bridge of its own: its machine tells its addresses all the same" {
+    "$OWN" stop "$E"
+    OWN_ENGINE='--bridge none' "$OWN" start "$E"
+    run -0 tc exec engine -- true
+    grep -q '^closed ' "$TRUSTY_CAGE_HOME/envs/engine/.state/machine"
+    "$OWN" restart "$E"
 }
 
 @test "export and sync: the engine goes away in the middle, and the work arrives whole" {

@@ -31,8 +31,8 @@ fault() {
 
 # Two containers and two volumes of the cage $1, none more, and its own files in it.
 whole() {
-    [ "$(docker ps --all --format '{{.Names}}' --filter "label=trusty-cage.env=$1" | sort | tr '\n' ' ')" = \
-        "isolated-dev-$1 isolated-dev-$1.guard " ]
+    [ "$(docker ps --all --format '{{.Names}}' --filter "label=trusty-cage.env=$1" | sort)" = \
+        "$(printf '%s\n' "isolated-dev-$1" "$(guard "$1")" | sort)" ]
     [ "$(docker volume ls --quiet --filter "label=trusty-cage.env=$1" | wc -l)" = 2 ]
     [ -z "$(tc exec "$1" -- git status --porcelain 2>&1)" ]
     [ "$(tc exec "$1" -- git ls-files | tr '\n' ' ')" = '.gitignore README lib/code.txt link run.sh ' ]
@@ -48,7 +48,7 @@ gone() {
 @test "create: killed after any step, the same command finishes it" {
     make_repo one
     for step in 'git .* clone' 'git .* checkout' 'docker run --detach .*[.]guard' 'docker create .*volume-nocopy' \
-        'docker run .*[.]helper' 'tar .* imported' 'docker logs .*[.]guard' \
+        'docker run .*[.]helper' 'tar .* imported' 'docker ps .*label' 'docker run .* machine$' 'policy apply' \
         'docker start .*isolated-dev-one$'; do
         echo "after $step"
         fault "$step" tc create "$PWD/one" --no-attach
@@ -328,7 +328,7 @@ SH
     make_repo one
     tc create "$PWD/one" --no-attach >/dev/null 2>&1
     docker exec isolated-dev-one sh -c 'echo precious >work.txt'
-    docker rm --force isolated-dev-one isolated-dev-one.guard >/dev/null
+    docker rm --force isolated-dev-one "$(guard one)" >/dev/null
     rm -rf "$TRUSTY_CAGE_HOME/envs/one"
     run -0 bash -c "$(tc doctor | sed -n "s/^ *Keep what is in it: //p")"
     [ "$(tar -xOf isolated-dev-one.tar ./work.txt)" = precious ]

@@ -116,14 +116,37 @@ printed() {
 }
 
 @test "a guard of another release does not answer for a helper: its successor's image does" {
-    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' isolated-dev-gone.guard)" ]
+    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' "$(guard gone)")" ]
     echo 1 >"$ENV/.history/protocol"
     run -0 tc export gone -y
     says "Nothing new to export from cage 'gone'."
     [[ $(cat "$ENV/.state/guard-image") == trusty-cage-guard:* ]]
     run -0 tc make -y gone recreate
     run -0 tc export gone -y
-    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' isolated-dev-gone.guard)" ]
+    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' "$(guard gone)")" ]
+}
+
+@test "the guard's name is gone: it is found by its label, and there is no second guard" {
+    was=$(guard gone)
+    rm "$ENV/.history/guard"
+    run -0 tc exec gone -- true
+    [ "$(guard gone)" = "$was" ]
+    rm "$ENV/.history/guard"
+    run -0 tc make -y gone recreate
+    [ "$(guard gone)" != "$was" ]
+    [ "$(docker ps --all --format '{{.Names}}' --filter label=trusty-cage.env=gone | grep guard)" = "$(guard gone)" ]
+}
+
+@test "the guard's name is damaged: said, with the command that mends it" {
+    was=$(guard gone)
+    for text in '' '-x' '../x' $'isolated-dev-a.guard\nisolated-dev-b.guard' 'isolated-dev-a b.guard'; do
+        printf '%s' "$text" >"$ENV/.history/guard"
+        run -1 tc exec gone -- true
+        says "/.history/guard' is damaged"
+    done
+    bash -c "$(printed 'Remove it, and it is written anew:')"
+    run -0 tc exec gone -- true
+    [ "$(guard gone)" = "$was" ]
 }
 
 @test "an owner of the lock that is stopped is told at once" {
@@ -160,7 +183,7 @@ printed() {
 @test "destroy: without its guard and without .state the work is counted and kept all the same" {
     other
     docker exec isolated-dev-other sh -c 'echo precious >work.txt'
-    docker rm --force isolated-dev-other.guard >/dev/null
+    docker rm --force "$(guard other)" >/dev/null
     rm -rf "$OTHER/.state"
     run -0 tc destroy other -y
     says '1 added'
@@ -188,7 +211,7 @@ printed() {
     git -C dots add --all
     git -C dots commit --quiet --message Dots
     other --dotfiles "$PWD/dots"
-    docker rm --force isolated-dev-other isolated-dev-other.guard >/dev/null
+    docker rm --force isolated-dev-other "$(guard other)" >/dev/null
     docker volume rm isolated-dev-other.home >/dev/null
     run -1 tc doctor
     says "volume 'isolated-dev-other.home' is gone: logins, history and dotfiles"
@@ -206,19 +229,19 @@ printed() {
     run -1 tc make -y other recreate
     says "volume 'isolated-dev-other' is there already, and there may be work in it"
     [ "$(tc exec other -- cat work.txt)" = precious ]
-    docker rm --force isolated-dev-other isolated-dev-other.guard >/dev/null
+    docker rm --force isolated-dev-other "$(guard other)" >/dev/null
     run -3 tc destroy other -y
     says 'could not be counted, so nothing was destroyed'
     run -0 docker volume inspect isolated-dev-other
     run -0 tc destroy other -y --force
 }
 
-@test "create: where the host's addresses can't be told no guard is made" {
+@test "create: where this side's addresses can't be told nothing is opened" {
     make_repo other
     tc create "$PWD/other" --no-attach --render-only
     printf 'echo "no addresses" >&2; exit 1\n' >"$TRUSTY_CAGE_HOME/envs/other/lib/addresses"
     CAGE_NO_ATTACH=1 run ! make -C "$TRUSTY_CAGE_HOME/envs/other" create
     says 'no addresses'
     says_not 'Created cage'
-    [ -z "$(docker ps --all --quiet --filter name='^isolated-dev-other.guard$')" ]
+    [ -z "$(docker ps --quiet --filter name='^isolated-dev-other$')" ]
 }

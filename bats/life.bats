@@ -140,7 +140,7 @@ as_laid_out() {
     run ps -eo args
     says_not canary
     wait
-    run -0 docker inspect isolated-dev-life isolated-dev-life.guard
+    run -0 docker inspect isolated-dev-life "$(guard life)"
     says_not canary
     run grep -r canary "$ENV"
     says_not canary

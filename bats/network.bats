@@ -45,15 +45,197 @@ teardown() { [ -z "${SERVER:-}" ] || kill "$SERVER"; }
     for name in docker.io registry-1.docker.io auth.docker.io index.docker.io REGISTRY-1.docker.io registry-1.docker.io.; do
         run ! connects "$name" 443
         run -0 docker exec "isolated-dev-$CAGE" getent hosts "$name"
-        says "$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "isolated-dev-$CAGE.guard")"
+        says "$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$(guard)")"
     done
     connects "$REGISTRY" 443
+}
+
+# sends 'ADDRESS PORT …', from inside by the transport $1: a line each, 'sent' or the kernel's refusal.
+sends() {
+    docker exec --interactive "isolated-dev-$CAGE" python3 - "$@" <<'PYTHON'
+import socket, sys
+transport, *pairs = sys.argv[1:]
+for address, port in (pair.split() for pair in pairs):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        it = socket.socket(family, socket.SOCK_DGRAM, int(transport))
+        it.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        it.sendto(b"x" * 3000, (address, int(port)))
+        print(address, port, "sent")
+    except OSError as failure:
+        print(address, port, failure.strerror)
+PYTHON
+}
+
+@test "network: on port 53 no multicast, broadcast, link-local or metadata address is reached" {
+    run -0 sends 17 '203.0.113.9 53' "$(hostname -I | cut -d ' ' -f 1) 53"
+    [ "$(grep -c sent <<<"$output")" = 2 ]
+    broadcast=$(ip -o -4 address | sed -n 's/.* brd \([^ ]*\).*/\1/p' | tail -n 1)
+    run -0 sends 17 '224.0.0.251 53' '239.255.255.250 53' '255.255.255.255 53' "$broadcast 53" '169.254.169.254 53' \
+        '169.254.20.10 53' '100.100.100.200 53' '168.63.129.16 53' '0.1.2.3 53' '240.0.0.1 53'
+    [ "$(grep -c 'Operation not permitted' <<<"$output")" = 10 ]
+}
+
+@test "network: port 22 is closed by every transport, and those without ports that rules know are closed whole" {
+    run -0 sends 17 '203.0.113.9 22' '203.0.113.9 23'
+    says '203.0.113.9 22 Operation not permitted'
+    says '203.0.113.9 23 sent'
+    run -0 sends 136 '203.0.113.9 22' '203.0.113.9 23' '203.0.113.9 53'
+    says_not sent
+    # By way of another host (loose source routing).
+    run docker exec "isolated-dev-$CAGE" python3 -c 'import socket; s = socket.socket()
+s.setsockopt(0, socket.IP_OPTIONS, bytes([131, 7, 4, 203, 0, 113, 10, 0])); s.connect(("203.0.113.9", 443))'
+    says 'Operation not permitted'
+}
+
+@test "network: no name is looked up in the guard, whose hosts and resolv.conf the cage may write" {
+    docker exec --user 0 "isolated-dev-$CAGE" \
+        sh -c 'cp /etc/resolv.conf /tmp; echo nameserver 127.0.0.1 >/etc/resolv.conf'
+    docker exec --detach "isolated-dev-$CAGE" python3 -c 'import socket; s = socket.socket(2, 2)
+s.bind(("127.0.0.1", 53)); open("/tmp/listens", "w")
+while True: s.recv(999); open("/tmp/asked", "w")'
+    until docker exec "isolated-dev-$CAGE" test -e /tmp/listens; do sleep 0.1; done
+    run -0 tc exec "$CAGE" -- test ! -e /tmp/asked
+    docker exec "$(guard)" timeout 2 getent hosts looked-up.test || true
+    run -0 docker exec "isolated-dev-$CAGE" test -e /tmp/asked
+    docker exec --user 0 "isolated-dev-$CAGE" sh -c 'cat /tmp/resolv.conf >/etc/resolv.conf'
+}
+
+# The rules in force, after the sed script $1.
+reloaded() { docker exec "$(guard)" sh -c 'sed "$0" /var/lib/trusty-cage/rules | nft -f -' "$1"; }
+
+# flows COUNT HOST, from inside, each of a port of its own: how many were let out.
+flows() {
+    docker exec --interactive "isolated-dev-$CAGE" python3 - "$@" <<'PYTHON'
+import socket, sys
+sent = 0
+for number in range(int(sys.argv[1])):
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", (sys.argv[2], 10000 + number))
+        sent += 1
+    except OSError:
+        pass
+print(sent)
+PYTHON
+}
+
+@test "network: a cage has 16,384 connections at most, those it has go on, and its loopback is not counted" {
+    run -0 docker exec "$(guard)" nft list table inet trusty_cage_bounds
+    says 'ct count over 16384'
+    says 'limit rate over 1000/second burst 4000 packets'
+    reloaded 's/over 16384/over 50/'
+    run -0 tc exec "$CAGE" -- true
+    docker exec --interactive "isolated-dev-$CAGE" python3 - "$REGISTRY" <<'PYTHON' >"$BATS_TEST_TMPDIR/answer" 3>&- &
+import os, socket, ssl, sys, time
+it = socket.create_connection((sys.argv[1], 443))
+open("/tmp/on", "w")
+while not os.path.exists("/tmp/off"):
+    time.sleep(0.1)
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+print(context.wrap_socket(it, server_hostname=sys.argv[1]).version())
+PYTHON
+    until docker exec "isolated-dev-$CAGE" test -e /tmp/on; do sleep 0.1; done
+    run -0 flows 200 203.0.113.9
+    [ "$output" -ge 40 ] && [ "$output" -le 50 ]
+    run ! connects "$REGISTRY" 443
+    [ "$(flows 200 127.0.0.1)" = 200 ]
+    docker exec "isolated-dev-$CAGE" touch /tmp/off
+    wait "$!"
+    grep TLS "$BATS_TEST_TMPDIR/answer"
+    reloaded ''
+    connects "$REGISTRY" 443
+}
+
+@test "network: a cage begins 1,000 connections a second at most, after a burst" {
+    reloaded 's,1000/second burst 4000,20/second burst 100,'
+    begin=$(date +%s)
+    run -0 flows 2000 203.0.113.10
+    [ "$output" -ge 100 ] && [ "$output" -le $((100 + 25 * ($(date +%s) - begin + 1))) ]
+    reloaded ''
+}
+
+@test "network: an engine whose kernel can't count connections has all other rules, and start says it" {
+    docker exec --interactive --user 0 "$(guard)" \
+        sh -c 'cd /usr/sbin && mv nft nft.away && cat >nft && chmod 755 nft' <<'SH'
+#!/bin/sh
+[ "$1" = -f ] || exec nft.away "$@"
+cat >/tmp/rules
+! grep -q 'ct count' /tmp/rules || { echo 'Error: Could not process rule: No such file or directory' >&2; exit 1; }
+exec nft.away -f /tmp/rules
+SH
+    tc stop "$CAGE"
+    run -0 tc start "$CAGE"
+    says "can't count connections"
+    run -0 tc exec "$CAGE" -- true
+    says_not 'count'
+    run ! connects "$REGISTRY" 22
+    run -0 docker exec "$(guard)" nft list ruleset inet
+    says 'limit rate over'
+    says_not 'ct count'
+    docker exec --user 0 "$(guard)" mv /usr/sbin/nft.away /usr/sbin/nft
+    run -0 tc exec "$CAGE" -- true
+    run -0 docker exec "$(guard)" nft list ruleset inet
+    says 'ct count'
+}
+
+@test "network: the addresses of the last verb are in force after the engine alone restarts the guard" {
+    sed -i '1i closed 203.0.113.200/32' "$ENV/.state/machine"
+    run -0 tc exec "$CAGE" -- true
+    before=$(docker exec "$(guard)" nft list table inet trusty_cage)
+    starts=$(docker logs "$(guard)" | grep -c ready)
+    docker restart "$(guard)" >/dev/null
+    until [ "$(docker logs "$(guard)" | grep -c ready)" -gt "$starts" ]; do sleep 0.1; done
+    [[ $before == *203.0.113.200* ]]
+    [ "$before" = "$(docker exec "$(guard)" nft list table inet trusty_cage)" ]
+    run -0 tc exec "$CAGE" -- true
+    run -0 docker exec "$(guard)" nft list table inet trusty_cage
+    says_not 203.0.113.200
+}
+
+@test "network: an engine's machine that does not tell its addresses, or not all of them, opens nothing" {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    for answer in 'exit 1' 'echo closed 192.0.2.1/32' 'echo end' 'echo closed anywhere; echo end' \
+        'echo "closed 0.0.0.0/0 accept"; echo end'; do
+        printf '#!/bin/bash\ncase " $* " in *" machine "*) %s; exit ;; esac\nexec %s "$@"\n' \
+            "$answer" "$(command -v docker)" >"$BATS_TEST_TMPDIR/bin/docker"
+        chmod 755 "$BATS_TEST_TMPDIR/bin/docker"
+        tc stop "$CAGE"
+        PATH=$BATS_TEST_TMPDIR/bin:$PATH run -1 tc exec "$CAGE" -- echo in
+        says 'so nothing was opened'
+        [ "$(docker inspect -f '{{.State.Running}}' "isolated-dev-$CAGE")" = false ]
+    done
+    run -0 tc exec "$CAGE" -- true
+}
+
+@test "network: no lookup, forward or reverse, tells the name of another cage" {
+    make_repo "$BATS_TEST_TMPDIR/wpad"
+    run -0 tc create "$BATS_TEST_TMPDIR/wpad" --no-attach
+    [[ $(guard wpad) =~ ^isolated-dev-[0-9a-f]{12}\.guard$ ]]
+    address() { docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$(guard "$1")"; }
+    run -0 docker exec "isolated-dev-$CAGE" getent hosts "$(address wpad)"
+    says "$(guard wpad)"
+    says_not wpad
+    # Whatever the engine answers to is in its own list of the network.
+    run -0 docker inspect -f '{{json .NetworkSettings.Networks}} {{.Config.Hostname}}' "$(guard wpad)"
+    says_not wpad
+    says_not "$CAGE"
+    for name in wpad isolated-dev-wpad isolated-dev-wpad.guard isolated-dev-wpad.helper isolated-dev-wpad.machine \
+        wpad.trusty-cage isolated-dev-wpad.trusty-cage; do
+        run ! docker exec "isolated-dev-$CAGE" getent hosts "$name"
+    done
+    [ "$(docker exec isolated-dev-wpad hostname)" = cage ]
+    run -0 tc exec wpad -- printenv TRUSTY_CAGE
+    says wpad
+    run -0 tc list
+    [[ $output =~ wpad\ +running ]]
+    remove_cage wpad
 }
 
 @test "network: another cage does not answer" {
     docker run --detach --rm --name "isolated-dev-$CAGE-neighbour" --network trusty-cage \
         --label trusty-cage.env=network-tests --label "trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id")" \
-        "$(docker inspect -f '{{.Config.Image}}' "isolated-dev-$CAGE.guard")" python3 -m http.server 8000 >/dev/null
+        "$(docker inspect -f '{{.Config.Image}}' "$(guard)")" python3 -m http.server 8000 >/dev/null
     address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "isolated-dev-$CAGE-neighbour")
     sleep 1
     timeout 5 bash -c "exec 3<>/dev/tcp/$address/8000"
@@ -63,7 +245,7 @@ teardown() { [ -z "${SERVER:-}" ] || kill "$SERVER"; }
 }
 
 @test "network: root inside can't change rules, routes or namespaces" {
-    rules=$(docker exec "isolated-dev-$CAGE.guard" nft list table inet trusty_cage)
+    rules=$(docker exec "$(guard)" nft list table inet trusty_cage)
     inside <<<'sudo apt-get install -y nftables iproute2 iptables >/dev/null 2>&1'
     for attempt in 'nft flush ruleset' 'nft delete table inet trusty_cage' 'iptables -F' 'ip route add 203.0.113.0/24 dev eth0' \
         'ip link set eth0 down' 'unshare --net true' 'unshare --user --net true' 'nsenter --target 1 --net true' \
@@ -71,18 +253,18 @@ teardown() { [ -z "${SERVER:-}" ] || kill "$SERVER"; }
         'python3 -c "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)"'; do
         run ! docker exec --user 0 "isolated-dev-$CAGE" sh -c "$attempt"
     done
-    [ "$rules" = "$(docker exec "isolated-dev-$CAGE.guard" nft list table inet trusty_cage)" ]
+    [ "$rules" = "$(docker exec "$(guard)" nft list table inet trusty_cage)" ]
 }
 
 @test "network: a loop from the cage's first process finds nothing open, across restarts of guard and cage" {
     PYTHONUNBUFFERED=1 serve_on_host
     gateway=$(docker network inspect -f '{{range .IPAM.Config}}{{.Gateway}}{{end}}' trusty-cage)
     image=$(docker inspect -f '{{.Config.Image}}' "isolated-dev-$CAGE")
-    docker run --detach --name "isolated-dev-$CAGE-first" --network "container:isolated-dev-$CAGE.guard" \
+    docker run --detach --name "isolated-dev-$CAGE-first" --network "container:$(guard)" \
         --label trusty-cage.env=network-tests --label "trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id")" \
         "$image" bash -c "while :; do (exec 3<>/dev/tcp/$gateway/$PORT) 2>/dev/null && echo OUT; done" >/dev/null
     for _ in 1 2 3; do
-        docker restart "isolated-dev-$CAGE.guard" >/dev/null
+        docker restart "$(guard)" >/dev/null
         docker restart --time 0 "isolated-dev-$CAGE-first" >/dev/null
         sleep 0.3
     done
@@ -92,7 +274,7 @@ teardown() { [ -z "${SERVER:-}" ] || kill "$SERVER"; }
 }
 
 @test "network: a guard restarted under the cage is noticed, and exec opens only after the policy holds" {
-    docker restart "isolated-dev-$CAGE.guard" >/dev/null
+    docker restart "$(guard)" >/dev/null
     run ! connects "$REGISTRY" 443
     run -0 tc exec "$CAGE" -- true
     connects "$REGISTRY" 443
@@ -106,10 +288,10 @@ teardown() { [ -z "${SERVER:-}" ] || kill "$SERVER"; }
 }
 
 @test "network: a policy that can't be applied opens nothing" {
-    docker exec --user 0 "isolated-dev-$CAGE.guard" mv /usr/sbin/nft /usr/sbin/nft.away
+    docker exec --user 0 "$(guard)" mv /usr/sbin/nft /usr/sbin/nft.away
     run -1 tc exec "$CAGE" -- echo in >&2
     says_not $'\nin\n'
     says 'the network policy could not be verified'
-    docker exec --user 0 "isolated-dev-$CAGE.guard" mv /usr/sbin/nft.away /usr/sbin/nft
+    docker exec --user 0 "$(guard)" mv /usr/sbin/nft.away /usr/sbin/nft
     run -0 tc exec "$CAGE" -- true
 }

@@ -193,7 +193,7 @@ serve() {
     holds file
     run grep -r canary "$ENV"
     says_not canary
-    run docker inspect "isolated-dev-$CAGE" "isolated-dev-$CAGE.guard"
+    run docker inspect "isolated-dev-$CAGE" "$(guard)"
     says_not canary
 }
 

@@ -111,7 +111,7 @@ silent() {
 }
 
 @test "the engine's objects know nothing of it" {
-    run -0 docker inspect isolated-dev-secrets isolated-dev-secrets.guard "$(docker inspect --format '{{.Image}}' isolated-dev-secrets)"
+    run -0 docker inspect isolated-dev-secrets "$(guard secrets)" "$(docker inspect --format '{{.Image}}' isolated-dev-secrets)"
     silent
     run -0 docker volume inspect isolated-dev-secrets isolated-dev-secrets.home
     silent
@@ -119,7 +119,7 @@ silent() {
     silent
     run docker logs isolated-dev-secrets
     silent
-    run docker logs isolated-dev-secrets.guard
+    run docker logs "$(guard secrets)"
     silent
 }
 

@@ -132,11 +132,12 @@ def _missing(name: str, found: Found) -> Iterator[Finding]:
     if ("volume", f"{main}.home") not in own:
         yield bad("cage", f"volume '{main}.home' is gone: logins, history and dotfiles", f"tc make {name} recreate")
         return
-    for part in (f"{main}.guard", main):
-        if ("container", part) not in own:
-            yield bad("cage", f"container '{part}' is gone; the files are kept", f"tc make {name} recreate")
+    guards = [state for (kind, it), state in own.items() if kind == "container" and it.endswith(".guard")]
+    for there, part in ((guards, f"the guard of '{name}'"), (("container", main) in own, f"container '{main}'")):
+        if not there:
+            yield bad("cage", f"{part} is gone; the files are kept", f"tc make {name} recreate")
             return
     if own["container", main] == "paused":
         yield bad("cage", f"'{name}' is paused: what read it was interrupted", f"tc start {name}")
-    if own["container", main] == "running" != own["container", f"{main}.guard"]:
+    if own["container", main] == "running" and "running" not in guards:
         yield bad("cage", f"'{name}' is cut off from the network: its guard does not run", f"tc start {name}")

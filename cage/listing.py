@@ -115,14 +115,11 @@ def _states(asked: subprocess.Popen[str] | None) -> dict[str, str] | None:
     if asked.returncode:
         return None
     rows = [line.split("\t") for line in said.splitlines()]
-    found = {row[1]: (row[0], row[2]) for row in rows if len(row) == 3}
-    return {name: _state(found, state, name) for it, (name, state) in found.items() if it == f"isolated-dev-{name}"}
-
-
-def _state(found: dict[str, tuple[str, str]], state: str, name: str) -> str:
-    """A cage's state; one that runs without its guard has no network."""
-    guard = found.get(f"isolated-dev-{name}.guard", ("", ""))[1]
-    return "cut-off" if state == "running" != guard else state
+    found = {(row[0], row[1]): row[2] for row in rows if len(row) == 3}
+    guarded = {owner for (owner, it), state in found.items() if it.endswith(".guard") and state == "running"}
+    states = {owner: state for (owner, it), state in found.items() if it == f"isolated-dev-{owner}"}
+    # One that runs without its guard has no network.
+    return {name: "cut-off" if state == "running" and name not in guarded else state for name, state in states.items()}
 
 
 def _table(rows: list[dict[str, object]]) -> str:

@@ -248,7 +248,7 @@ def test_cage_that_is_half_made(said, tc, web):
     [
         ("", "", {"volume 'isolated-dev-web' is gone, and the work in it": "tc destroy web --force"}),
         ("gr", "w", {"volume 'isolated-dev-web.home' is gone: logins, history and dotfiles": "tc make web recreate"}),
-        ("", "wh", {"container 'isolated-dev-web.guard' is gone; the files are kept": "tc make web recreate"}),
+        ("", "wh", {"the guard of 'web' is gone; the files are kept": "tc make web recreate"}),
         ("g", "wh", {"container 'isolated-dev-web' is gone; the files are kept": "tc make web recreate"}),
         ("gp", "wh", {"'web' is paused: what read it was interrupted": "tc start web"}),
         ("er", "wh", {"'web' is cut off from the network: its guard does not run": "tc start web"}),
@@ -257,8 +257,8 @@ def test_cage_that_is_half_made(said, tc, web):
 )
 def test_stamps_are_compared_with_objects(said, tc, web, containers, volumes, found):
     lines = {
-        "g": "isolated-dev-web.guard\tweb\trunning\n",
-        "e": "isolated-dev-web.guard\tweb\texited\n",
+        "g": "isolated-dev-0123456789ab.guard\tweb\trunning\n",
+        "e": "isolated-dev-0123456789ab.guard\tweb\texited\n",
         "p": "isolated-dev-web\tweb\tpaused\n",
         "r": "isolated-dev-web\tweb\trunning\n",
         "w": "isolated-dev-web\tweb\n",
@@ -271,9 +271,9 @@ def test_stamps_are_compared_with_objects(said, tc, web, containers, volumes, fo
 
 @pytest.mark.parametrize("network", ["", "new"])
 def test_guard_on_a_network_that_is_gone_or_was_made_anew(said, tc, web, network):
-    (said / "ps").write_text("isolated-dev-web.guard\tweb\texited\nisolated-dev-web\tweb\texited\n")
+    (said / "ps").write_text("isolated-dev-0123456789ab.guard\tweb\texited\nisolated-dev-web\tweb\texited\n")
     (said / "volume").write_text("isolated-dev-web\tweb\nisolated-dev-web.home\tweb\n")
-    (said / "container").write_text("/isolated-dev-web.guard old\n")
+    (said / "container").write_text("/isolated-dev-0123456789ab.guard old\n")
     (said / "network").write_text(network)
     assert remedies(tc) == {"the network of 'web' is gone": "tc make web recreate"}
     (said / "network").write_text("old")
@@ -281,7 +281,7 @@ def test_guard_on_a_network_that_is_gone_or_was_made_anew(said, tc, web, network
 
 
 def test_base_and_clone_that_are_gone(said, tc, web):
-    (said / "ps").write_text("isolated-dev-web.guard\tweb\texited\nisolated-dev-web\tweb\texited\n")
+    (said / "ps").write_text("isolated-dev-0123456789ab.guard\tweb\texited\nisolated-dev-web\tweb\texited\n")
     (said / "volume").write_text("isolated-dev-web\tweb\nisolated-dev-web.home\tweb\n")
     (web / ".history" / "base").unlink()
     history = f"'{web}/.history/base"

@@ -19,7 +19,7 @@ def test_no_cage_says_how_to_make_one(tc, engine):
 
 def test_list_shows_states_of_this_home_with_one_call(web, tc, engine, home, repo):
     (engine / "answer").write_text(
-        "web\tisolated-dev-web\trunning\nweb\tisolated-dev-web.guard\trunning\nother\tx\trunning\n"
+        "web\tisolated-dev-web\trunning\nweb\tisolated-dev-0123456789ab.guard\trunning\nother\tx\trunning\n"
     )
     done = tc("list")
     assert done.code == 0
@@ -34,7 +34,7 @@ def test_list_shows_states_of_this_home_with_one_call(web, tc, engine, home, rep
 
 
 def test_cage_without_its_guard_is_cut_off(web, tc, engine):
-    (engine / "answer").write_text("web\tisolated-dev-web\trunning\nweb\tisolated-dev-web.guard\texited\n")
+    (engine / "answer").write_text("web\tisolated-dev-web\trunning\nweb\tisolated-dev-0123456789ab.guard\texited\n")
     assert "web   cut-off  " in tc("list").out
 
 
@@ -75,7 +75,7 @@ def test_container_that_is_gone_is_said(web, tc, engine):
 
 
 def test_bad_folders_are_shown_and_the_others_too(web, tc, engine, home):
-    (engine / "answer").write_text("web\tisolated-dev-web\trunning\nweb\tisolated-dev-web.guard\trunning\n")
+    (engine / "answer").write_text("web\tisolated-dev-web\trunning\nweb\tisolated-dev-0123456789ab.guard\trunning\n")
     envs = home / "envs"
     for name in ("cut", "empty", "left", "\x1b[2J"):
         (envs / name).mkdir()

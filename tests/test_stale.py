@@ -8,7 +8,7 @@ from conftest import edit
 
 from cage import settings
 
-INSPECT = "/isolated-dev-web{part}|running|2030-01-01T00:00:00Z|{tag}|sha256:1|web|id"
+INSPECT = "/isolated-dev-{name}|running|2030-01-01T00:00:00Z|{tag}|sha256:1|web|id"
 
 
 @pytest.fixture
@@ -18,10 +18,11 @@ def cage(tc, repo, home):
     folder = home / "envs" / "web"
     (folder / ".state").mkdir()
     (folder / ".history").mkdir()
+    (folder / ".history/guard").write_text("isolated-dev-0123456789ab.guard\n")
 
     def run(script, *words, **values):
         defaults = {f"CAGE_{setting.key.upper()}": setting.default for setting in settings.SETTINGS}
-        names = {"CAGE_NAME": "web", "CAGE_CONTAINER": "isolated-dev-web", "CAGE_GUARD": "isolated-dev-web.guard"}
+        names = {"CAGE_NAME": "web", "CAGE_CONTAINER": "isolated-dev-web"}
         named = {"CAGE_HELPER": "isolated-dev-web.helper", "CAGE_HOME_ID": "id", "CAGE_MISSING": "ok"}
         command = ["bash", f"lib/{script}", *words]
         environment = {**os.environ, **defaults, **names, **named, **values}
@@ -29,7 +30,7 @@ def cage(tc, repo, home):
         return done.stdout
 
     def inspected(tag="new", limits="|0|0|4096"):
-        rows = [INSPECT.format(part=".guard", tag="guard"), INSPECT.format(part="", tag=tag) + limits]
+        rows = [INSPECT.format(name="0123456789ab.guard", tag="guard"), INSPECT.format(name="web", tag=tag) + limits]
         (folder / ".state/inspect").write_text("\n".join(rows) + "\n")
         (folder / ".state/inspect.err").write_text("")
 

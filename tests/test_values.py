@@ -58,8 +58,8 @@ if "policy" in sys.argv:
     sys.stdin.read()
 if sys.argv[1:3] == ["container", "inspect"]:
     label = (here / "id").read_text().strip()
-    for part in (".guard", ""):
-        print(f"/isolated-dev-web{{part}}|running|2030-01-01T00:00:00Z|image|sha256:1|web|{{label}}")
+    for name in ("0123456789ab.guard", "web"):
+        print(f"/isolated-dev-{{name}}|running|2030-01-01T00:00:00Z|image|sha256:1|web|{{label}}")
 """
 
 
@@ -81,6 +81,9 @@ def cage(tc, repo, home, docker, request):
     folder = home / "envs" / "web"
     (folder / ".history").mkdir()
     (folder / ".history" / "created").touch()
+    (folder / ".history" / "guard").write_text("isolated-dev-0123456789ab.guard\n")
+    (folder / ".state").mkdir()
+    (folder / ".state" / "machine").write_text("closed 192.0.2.1/32\nend\n")
     (docker / "id").write_text((home / "id").read_text())
     (folder / "local.mk").write_text("show:\n\t@printenv $$WANTED >shown || true\n")
     return folder
@@ -354,7 +357,7 @@ def test_dry_run_of_create_shows_the_builds_and_changes_nothing(cage, docker):
     done = by_make(cage, "-n", "create")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('"$CAGE_ENGINE" build ') == 2
-    assert '"$CAGE_ENGINE" logs ' in done.stdout
+    assert "--network host --add-host host-gateway:host-gateway" in done.stdout
     assert {path: path.read_bytes() for path in cage.rglob("*") if path.is_file()} == before
     assert not (docker / "asked").exists()
 
