@@ -49,7 +49,7 @@ case "$*" in
     *' seed') cat >/dev/null; tar -C "$here/seed" -cf - imported base.seeded ;;
     *' judge export' | *' judge sync') cat >/dev/null; tar -C "$here/${*##*judge }" -cf - . ;;
     *' judge count') cat >/dev/null; echo '1 file changed' ;;
-    *' judge branch' | *' history export') cat >/dev/null; cat "$here/stream" ;;
+    *' judge branch' | *' commits export') cat >/dev/null; cat "$here/stream" ;;
     *' receive') cat >/dev/null; : ;;
 esac
 """
