@@ -246,7 +246,7 @@ def test_cage_that_is_half_made(said, tc, web):
 @pytest.mark.parametrize(
     ("containers", "volumes", "found"),
     [
-        ("", "", {"volume 'isolated-dev-web' is gone, and the work in it": "tc destroy web"}),
+        ("", "", {"volume 'isolated-dev-web' is gone, and the work in it": "tc destroy web --force"}),
         ("gr", "w", {"volume 'isolated-dev-web.home' is gone: logins, history and dotfiles": "tc make web recreate"}),
         ("", "wh", {"container 'isolated-dev-web.guard' is gone; the files are kept": "tc make web recreate"}),
         ("g", "wh", {"container 'isolated-dev-web' is gone; the files are kept": "tc make web recreate"}),
