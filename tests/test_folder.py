@@ -40,6 +40,7 @@ case "$*" in
     'image inspect --format'*) printf 'sha256:1\nsha256:2\n' ;;
     'network inspect'*) echo '1|false' ;;
     'version --format'*) echo '{"Version": "28.0.1"}' ;;
+    'info --format {{json'*) echo '{}' ;;
     'info --format'*) echo 8000000000 ;;
     'create '*) : >"$here/made" ;;
     'rm --force'*) rm -f "$here/made" ;;
