@@ -40,6 +40,7 @@ case "$*" in
     'image inspect --format'*) printf 'sha256:1\nsha256:2\n' ;;
     'network inspect'*) echo '1|false' ;;
     'version --format'*) echo '{"Version": "28.0.1"}' ;;
+    'info --format {{json'*) echo '{}' ;;
     'info --format'*) echo 8000000000 ;;
     'create '*) : >"$here/made" ;;
     'rm --force'*) rm -f "$here/made" ;;
@@ -49,7 +50,7 @@ case "$*" in
     *' seed') cat >/dev/null; tar -C "$here/seed" -cf - imported base.seeded ;;
     *' judge export' | *' judge sync') cat >/dev/null; tar -C "$here/${*##*judge }" -cf - . ;;
     *' judge count') cat >/dev/null; echo '1 file changed' ;;
-    *' judge branch' | *' history export') cat >/dev/null; cat "$here/stream" ;;
+    *' judge branch' | *' commits export') cat >/dev/null; cat "$here/stream" ;;
     *' receive') cat >/dev/null; : ;;
 esac
 """
