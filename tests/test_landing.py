@@ -168,6 +168,7 @@ def test_nothing_to_move_touches_nothing(folder):
 
 
 def test_draft_of_a_killed_run_is_not_taken_up(folder):
+    pristine.put(folder / landing.DRAFT / landing.SEEN, "layout.sh", b"old\n")
     pristine.put(folder / landing.DRAFT / landing.NEW, "layout.sh", b"half")
     landing.land(folder, {"Makefile": (b"old\n", b"new\n")})
     assert ((folder / "Makefile").read_bytes(), (folder / "layout.sh").read_bytes()) == (b"new\n", b"old\n")

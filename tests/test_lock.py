@@ -154,6 +154,7 @@ def test_remains_of_a_process_hold_no_lock(without, folder, place, request):
     place.symlink_to(owner(process))
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert lock._started(process.pid) == ""
     assert held(folder).startswith(f"{os.getpid()}:")
     process.wait()
 
@@ -165,8 +166,23 @@ def test_living_owner_keeps_the_lock_without_proc(folder, place, child, capfd, m
     assert busy(folder, capfd)[0] == f"cage 'web' is still busy with 'export' (process {child.pid})"
 
 
-def test_nobody_has_started_under_the_number_of_the_dead(without_proc):
+@pytest.mark.parametrize("without", ["", "without_proc"])
+def test_nobody_has_started_under_the_number_of_the_dead(without, request, monkeypatch):
+    if without:
+        request.getfixturevalue(without)
+    else:
+        monkeypatch.setattr(subprocess, "run", lambda *given, **more: pytest.fail("where there is /proc, it is asked"))
     assert lock._started(999999999) == ""
+
+
+def test_process_may_be_called_anything(tmp_path):
+    name = tmp_path / os.fsdecode(b"a) Z \xff")
+    name.write_text("#!/bin/sh\nread line\n")
+    name.chmod(0o700)
+    with subprocess.Popen([name], stdin=subprocess.PIPE) as process:
+        facts = Path(f"/proc/{process.pid}/stat").read_bytes()
+        assert lock._started(process.pid) == facts.rpartition(b") ")[2].split()[19].decode()
+        process.kill()
 
 
 def test_lock_of_the_living_that_came_in_between_goes_back(place, child):

@@ -51,6 +51,8 @@ BRANCHES = {
         (MERGED, b"ONE\n" + BASE[4:] + b"mine", None, ""),
     ),
     "binary": (b"\0a", b"\0b", b"\0c", "", (CONFLICT, None, b"\0c", ".new")),
+    "binary, mine is taken": (b"\0a", b"\0b", b"\0c", "mine", (RECORDED, None, None, "")),
+    "binary, template is taken": (b"\0a", b"\0b", b"\0c", "template", (MERGED, b"\0c", None, "")),
     "mixed line ends, ours changed elsewhere": (
         b"ONE\r\ntwo\nthree\nfour\n", BASE, NEW, "", (MERGED, b"ONE\r\ntwo\nthree\nFOUR\n", None, ""),
     ),
