@@ -47,7 +47,7 @@ def owner(process):
 
 
 def held(folder, verb="set"):
-    """What the lock reads while it is held."""
+    """How the lock reads while it is held."""
     with lock.held(folder, verb):
         return str((folder / ".state/lock").readlink())
 

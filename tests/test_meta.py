@@ -147,7 +147,7 @@ def refusal(folder):
 
 
 def bad(folder, why):
-    """What is said where the meta.json of folder is bad."""
+    """The error for a meta.json of folder that is bad, and its remedy."""
     return (
         f"'{folder}/meta.json' {why}",
         f"Mend it or put a backup back; the recipes work without it: make -C '{folder}' help",
