@@ -62,9 +62,9 @@ def read_small(name):
 
     Raises SystemExit for anything else there, and for a link on the way.
     """
-    path = GIT
-    for part in ["", *name.split("/")]:
-        path = os.path.join(path, part)
+    parts = name.split("/")
+    for end in range(len(parts) + 1):
+        path = "/".join([GIT, *parts[:end]])  # a slash at the end would follow a link
         try:
             info = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
