@@ -510,3 +510,269 @@ def test_long_lists_are_cut_in_the_report_and_not_in_the_plan(project):
     judged = judge()
     assert judged.report().splitlines()[198:] == ["  A  f198", "  A  f199", "  and 3 more"]
     assert len(judged.plan()["added"]) == 203
+
+
+# -- what would result on the host ---------------------------------------------
+
+
+def test_bare_repository_that_the_host_has_in_part_is_refused(project):
+    lay(project, {"x/HEAD": "ref", "free": "x"})
+    host = {"x/objects/a": "", "x/refs/b": ""}
+    assert outcome(judge({}, host)) == decided(["free"], refused={"x/HEAD": "is a bare git repository"})
+    assert outcome(judge({}, {}, folders=["x", "x/objects", "x/refs"])) == decided(
+        ["free"], refused={"x/HEAD": "is a bare git repository"}
+    )
+
+
+def test_part_of_a_bare_repository_may_come_where_the_others_go(project):
+    lay(project, {"x/HEAD": "ref"})
+    assert outcome(judge({"x/objects/a": "", "x/refs/b": ""})) == decided(
+        ["x/HEAD"], deleted=["x/objects/a", "x/refs/b"]
+    )
+
+
+def test_spelling_of_what_goes_is_free(project):
+    lay(project, {"readme": "x", "Docs/x": "x"})
+    assert outcome(judge({"README": "x", "docs/x": "x"})) == decided(["Docs/x", "readme"], deleted=["README", "docs/x"])
+
+
+def test_link_through_a_link_of_the_host_that_leaves_is_refused(project):
+    (project / "l").symlink_to("vendor/x")
+    host = linked({}, vendor="/opt")
+    assert outcome(verdict.Verdict({}, host, verdict.Choices())) == decided(
+        refused={"l": "is a link that leaves the project through another one"}
+    )
+    host = linked({}, vendor="dir")
+    assert outcome(verdict.Verdict({}, host, verdict.Choices())) == decided({"l": "120000"})
+
+
+def test_link_that_misleads_one_of_the_host_is_refused(project):
+    (project / "p").mkdir()
+    (project / "p/a").symlink_to("../lib")
+    host = linked({}, **{"p/own": "a/../../y"})
+    assert outcome(verdict.Verdict({}, host, verdict.Choices())) == decided(
+        refused={"p/a": "leads p/own out of the project"}
+    )
+
+
+def test_what_would_stand_in_the_place_of_something_refused_is_not_deleted(project):
+    """The refusal of 'd' leaves the host's folder as it is."""
+    lay(project, {"keep": "x"})
+    (project / "d").symlink_to("out/x")
+    base = side({"d/x": "x", "d/y": "x", "keep": "x"})
+    there = linked({"d/x": "x", "d/y": "x", "keep": "x"}, out="/opt")
+    judged = verdict.Verdict(base, there, verdict.Choices())
+    assert outcome(judged) == decided(refused={"d": "is a link that leaves the project through another one"})
+
+
+def test_what_would_replace_a_file_that_stays_is_refused_with_it(project):
+    lay(project, {"d/a": "x"})
+    (project / "d/l").symlink_to("../out/x")
+    judged = verdict.Verdict(side({"d": "x"}), linked({"d": "x"}, out="/opt"), verdict.Choices())
+    through = "is a link that leaves the project through another one"
+    assert outcome(judged) == decided(refused={"d/l": through, "d/a": through})
+
+
+def test_folder_that_holds_a_repository_of_the_host_s_own_stays(project):
+    lay(project, {"d": "x"})
+    base = {"d/x": "x", "e/x": "x"}
+    host = host_of(base)._replace(nested=frozenset({b"d", b"e/sub"}))
+    judged = verdict.Verdict(side(base), host, verdict.Choices())
+    assert outcome(judged) == decided(deleted=["d/x", "e/x"], conflicts={"d": IS_FOLDER})
+    assert judged.lists()["rmdir"] == b""
+
+
+# -- the work as a branch ------------------------------------------------------
+
+
+def branch(base, host, **more):
+    """The verdict on the project as one commit on top of BASE; HOST and MORE lie beside it on the host."""
+    base = side(base) if not any(isinstance(path, bytes) for path in base) else base
+    return verdict.Verdict(base, host_of(host)._replace(**more), verdict.Choices(compare_host=False))
+
+
+def test_branch_holds_what_the_cage_changed_whatever_the_host_has(project):
+    lay(project, {"both": "1", "new": "1"})
+    judged = branch({"both": "0", "gone": "0"}, {"both": "2", "new": "2", "gone": "2"})
+    assert outcome(judged) == decided(["both", "new"], deleted=["gone"])
+    assert judged.summary() == "1 added, 1 changed, 1 deleted, 0 refused, 0 held back"
+
+
+def test_branch_does_not_ask_the_host_s_ignore_rules(project):
+    lay(project, {"a.log": "x"})
+    assert outcome(branch({}, {}, ignore_files={b".gitignore": b"*.log\n"})) == decided(["a.log"])
+
+
+@pytest.mark.parametrize("beside", ["host", "head"])
+def test_branch_is_joined_with_what_lies_beside_it(beside, project):
+    lay(project, {"x/HEAD": "ref", "notes": "x", "free": "x"})
+    there = ["x/objects/a", "x/refs/b", "Notes"]
+    host = dict.fromkeys(there, "y") if beside == "host" else {}
+    head = {path.encode(): b"100644" for path in there} if beside == "head" else {}
+    assert outcome(branch({}, host, head=head)) == decided(
+        ["free"], refused={"x/HEAD": "is a bare git repository", "notes": same_as("Notes")}
+    )
+
+
+def test_branch_is_joined_with_its_own_base(project):
+    lay(project, {"x/HEAD": "ref", "readme": "x"})
+    base = {"x/objects/a": "y", "x/refs/b": "y", "README": "y"}
+    assert outcome(branch(base, base)) == decided(
+        ["readme"], deleted=["README", "x/objects/a", "x/refs/b"], refused={"x/HEAD": "is a bare git repository"}
+    )
+
+
+def test_branch_leads_through_no_link_that_only_the_commit_has(project):
+    (project / "l").symlink_to("vendor/x")
+    through = {"l": "is a link that leaves the project through another one"}
+    assert outcome(branch({}, {}, head={b"vendor": b"120000"})) == decided(refused=through)
+    assert outcome(branch({}, {}, head={b"vendor": b"100644"})) == decided({"l": "120000"})
+    assert outcome(branch({b"vendor": tree.link_entry(b"dir")}, {}, head={b"vendor": b"120000"})) == decided(
+        {"l": "120000"}, deleted=["vendor"]
+    )
+
+
+def test_branch_leads_through_the_links_of_both_sides(project):
+    (project / "l").symlink_to("vendor/x")
+    through = {"l": "is a link that leaves the project through another one"}
+    there = {b"vendor": tree.link_entry(b"/opt")}
+    assert outcome(branch({}, {}, entries=there, links={b"vendor": b"/opt"})) == decided(refused=through)
+    assert outcome(branch({}, {}, entries=there, links={b"vendor": b"dir"})) == decided({"l": "120000"})
+    (project / "vendor").symlink_to("/opt")
+    assert outcome(branch(there, {})) == decided(refused=through)
+
+
+def test_link_of_the_base_is_known_from_either_side(project):
+    (project / "held").symlink_to("dir")
+    base = {b"held": tree.link_entry(b"dir"), b"host": tree.link_entry(b"to"), b"gone": tree.link_entry(b"x")}
+    judged = branch(base, {}, links={b"host": b"to", b"gone": b"other"})
+    assert [judged.target(path) for path in (b"held", b"host", b"gone")] == [b"dir", b"to", b"/"]
+
+
+# -- the way back --------------------------------------------------------------
+
+
+def sync(base, host, of=verdict, **choices):
+    """What the HOST's state means for the project, whose files were BASE."""
+    return of.Arrival(side(base), host_of(host), of.Choices(**choices))
+
+
+def arrived(arrival):
+    """Everything that was decided, with paths as text: what is sent with what the cage has there now, and the rest."""
+    return {
+        "sent": {os.fsdecode(p): (e and e.digest, arrival.expected[p]) for p, e in arrival.sent.items()},
+        "settled": {os.fsdecode(p): e for p, e in arrival.settled.items()},
+        "conflicts": {os.fsdecode(p): why for p, why in arrival.conflicts.items()},
+    }
+
+
+def arrives(sent=(), settled=(), conflicts=()):
+    """An arrival in full; sent are (text of the host or None, text in the cage or None)."""
+    entries = {
+        path: (on_host and entry(on_host).digest, cage and entry(cage)) for path, (on_host, cage) in dict(sent).items()
+    }
+    return {"sent": entries, "settled": dict(settled), "conflicts": dict(conflicts)}
+
+
+def test_what_the_host_changed_is_sent(project):
+    base = {"same": "0", "changed": "0", "gone": "0"}
+    lay(project, {**base, "own": "x"})
+    arrival = sync(base, {"same": "0", "changed": "1", "new": "1"})
+    assert arrived(arrival) == arrives({"changed": ("1", "0"), "gone": (None, "0"), "new": ("1", None)})
+    assert arrival.summary() == "2 to the cage, 1 deleted there, 0 conflicts"
+    assert arrival.report() == "  >  changed\n  D  gone\n  >  new\n"
+    assert arrival.plan() == {"sent": ["changed", "new"], "deleted": ["gone"], "conflicts": {}}
+    assert arrival.lists() == {
+        "base": tree.manifest(side({"same": "0", "changed": "1", "new": "1"})),
+        "write": b"./changed\0./new\0",
+        "delete": b"./gone\0",
+        "expect": tree.manifest(side({"changed": "0", "gone": "0"})),
+        "conflicts": b"",
+        "unknown": b"",
+        "refused": b"",
+        "force": b"",
+        "report": arrival.report().encode(),
+        "summary": b"2 to the cage, 1 deleted there, 0 conflicts\n",
+    }
+
+
+def test_what_both_sides_did_alike_is_not_sent(project):
+    lay(project, {"changed": "1"})
+    arrival = sync({"changed": "0", "gone": "0"}, {"changed": "1"})
+    assert arrived(arrival) == arrives(settled={"changed": entry("1"), "gone": None})
+    assert arrival.lists()["base"] == tree.manifest(side({"changed": "1"}))
+
+
+def test_what_the_cage_changed_too_is_a_conflict_or_whose_is_asked_for(project):
+    base, host = {"both": "0", "gone": "0"}, {"both": "2"}
+    lay(project, {"both": "1", "gone": "1"})
+    arrival = sync(base, host)
+    why = "changed in the cage too"
+    assert arrived(arrival) == arrives(conflicts={"both": why, "gone": why})
+    assert arrival.summary() == "0 to the cage, 0 deleted there, 2 conflicts"
+    assert arrival.report() == f"Conflicts:\n  both: {why}\n  gone: {why}\n"
+    assert arrival.plan() == {"sent": [], "deleted": [], "conflicts": {"both": why, "gone": why}}
+    assert arrival.lists()["conflicts"] == b"./both\0./gone\0"
+    assert arrived(sync(base, host, take="host")) == arrives({"both": ("2", "1"), "gone": (None, "1")})
+    assert arrived(sync(base, host, take="cage")) == arrives(settled={"both": entry("2"), "gone": None})
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "parent"])
+def test_what_stands_in_the_way_is_never_taken_for_a_file(kind, project):
+    path = "d/x" if kind == "parent" else "d"
+    if kind == "fifo":
+        os.mkfifo(project / "d")
+    else:
+        lay(project, {"d": "a file"} if kind == "parent" else {"d/x": "x"})
+    way = arrives(conflicts={path: "stands in the way"})
+    assert arrived(sync({}, {path: "1"})) == way
+    assert arrived(sync({}, {path: "1"}, take="host")) == way
+    assert arrived(sync({}, {path: "1"}, take="cage")) == arrives(settled={path: entry("1")})
+
+
+def test_folder_of_the_cage_is_no_hindrance(project):
+    lay(project, {"d/own": "x"})
+    assert arrived(sync({}, {"d/x": "1"})) == arrives({"d/x": ("1", None)})
+
+
+def test_terabyte_in_the_cage_is_not_read(project):
+    sparse(project / "grown", 1 << 40)
+    with seconds(10):
+        assert arrived(sync({"grown": "0"}, {"grown": "1"})) == arrives(conflicts={"grown": "stands in the way"})
+
+
+def test_file_of_the_cage_that_was_as_large_before_is_read(project, limited):
+    judge_of = limited(FILE=BIG)
+    base = {name: "x" * (BIG + 1) for name in ("same", "at", "over")}
+    lay(project, {"same": base["same"], "at": "y" * BIG, "over": "y" * (BIG + 2)})
+    arrival = sync(base, {"same": "1", "at": "1", "over": "1"}, of=judge_of)
+    assert {os.fsdecode(p) for p in arrival.sent} == {"same"}
+    assert arrived(arrival)["conflicts"] == {"at": "changed in the cage too", "over": "stands in the way"}
+
+
+def test_sync_of_some_paths_leaves_the_others_alone(project):
+    lay(project, {})
+    host = {"a": "1", "d/x": "1", "d/e/y": "1", "dx": "1"}
+    arrival = sync({}, host, paths=(b"d", b"a", b"d/none", b"no\x1bne"))
+    assert set(arrival.sent) == {b"a", b"d/x", b"d/e/y"}
+    assert arrival.unknown == [b"d/none", b"no\x1bne"]
+    assert arrival.lists()["unknown"] == b"d/none\0no\\x1bne\0"
+
+
+def test_what_the_host_ignores_is_counted_where_it_was_changed(project):
+    base = {"a": "0", "b": "0", "c": "0"}
+    lay(project, base)
+    host = host_of({"a": "1", "b": "0", "c": "1"})._replace(private=frozenset({b"a", b"b"}))
+    arrival = verdict.Arrival(side(base), host, verdict.Choices())
+    assert arrived(arrival) == arrives({"c": ("1", "0")})
+    assert arrival.summary() == "1 to the cage, 0 deleted there, 0 conflicts, 1 ignored on the host and kept there"
+
+
+def test_one_conflict_of_a_sync_is_one(project):
+    lay(project, {"a": "2"})
+    assert sync({"a": "0"}, {"a": "1"}).summary() == "0 to the cage, 0 deleted there, 1 conflict"
+
+
+def test_long_lists_of_a_sync_are_cut(project):
+    lay(project, {})
+    assert sync({}, numbered(203)).report().splitlines()[198:] == ["  >  f198", "  >  f199", "  and 3 more"]
