@@ -95,8 +95,9 @@ def test_name_that_is_no_utf_8_is_read_too():
         ("MAKEFI~1", "makefiles", True),
         ("REFS~1", "refs", False),
         ("SETUP~1.PY", "setup.py", True),
-        ("ABCDEF~1", "ab cdef.gh", False),
-        ("ABCDEF~1.GH", "ab cdef.gh", True),
+        ("MYMAKE~1", "my makes.gh", False),
+        ("MYMAKE~1.GH", "my makes.gh", True),
+        ("XYZOPQ~1.YML", "xyz.opqr.yml", True),
     ],
 )
 def test_name_is_called_by_its_spellings_and_its_short_names(name, wanted, called):
@@ -200,6 +201,7 @@ def test_large_file_is_refused_unless_it_was_as_large(size, before, why):
         ("l", "hop", {"hop": "dir/.git"}, GIT),
         ("l", "hop/x", {"hop": "d/up", "d/up": ".."}, ""),
         ("l", "hop/x", {"hop": "d/up", "d/up": "../.."}, rules.THROUGH),
+        ("l", "hop/x", {"hop": "e//../../y"}, rules.THROUGH),
         ("d/l", "hop/x", {"d/hop": "../e", "e/x": "../../y"}, rules.THROUGH),
         ("d/l", "hop/x", {"hop": "/"}, ""),
         ("l", "l", {"l": "l"}, rules.THROUGH),
@@ -231,6 +233,15 @@ def test_what_leads_a_link_of_the_host_out_is_named():
     assert rules.misled(links, {b"p/a", b"b"}, before) == {b"p/a": "leads p/own out of the project"}
     assert rules.misled(links, {b"b"}, {**before, b"p/a": b"../lib"}) == {}
     assert rules.misled(before, {b"p/a"}, before) == {}
+
+
+def test_all_that_leads_links_of_the_host_out_is_named():
+    before = {b"p/own": b"a/../../y", b"q/own": b"b/../../y"}
+    links = {b"p/a": b"../lib", b"q/b": b"../lib", **before}
+    assert rules.misled(links, {b"p/a", b"q/b"}, before) == {
+        b"p/a": "leads p/own out of the project",
+        b"q/b": "leads q/own out of the project",
+    }
 
 
 def test_link_that_led_out_before_is_not_misled():
