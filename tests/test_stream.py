@@ -119,7 +119,7 @@ def test_date_and_zone_are_bounded(line, said):
         (b"caf\xe9", "iso-8859-99", "caf\ufffd"),
         (b"\xff\xfe", "utf-8", "\ufffd\ufffd"),
         (b"\x93\xfa\x96\x7b", "shift_jis", "日本"),
-        (b"\x93", "SHIFT-JIS", "\ufffd"),
+        (b"\x93\xfa\x93", "SHIFT-JIS", "日\ufffd"),
         ("é".encode(), "UTF8", "é"),
         (b"tab\there\n", "us-ascii", "tab\there\n"),
         (b"\xd8\x00", "utf-16", "\ufffd\ufffd"),
