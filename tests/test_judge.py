@@ -489,6 +489,22 @@ def test_lists_are_those_that_the_host_acts_on(mixed):
     }
 
 
+def test_file_of_the_host_s_own_that_is_taken_over_is_changed(project):
+    lay(project, {"new": "1"})
+    assert judge({}, {"new": "2"}, take="cage").summary() == "0 added, 1 changed, 0 deleted, 0 refused, 0 held back"
+
+
+def test_programs_are_pointed_out_where_they_are_new(project):
+    lay(project, {"new": "1", "was": "1", "became": "0"})
+    for path in project.iterdir():
+        path.chmod(0o755)
+    base = {**side({"became": "0"}), b"was": entry("0")._replace(mode="100755")}
+    host = host_of({})._replace(entries=dict(base))
+    judged = verdict.Verdict(base, host, verdict.Choices())
+    assert set(judged.changed) == {b"new", b"was", b"became"}
+    assert judged.runs_later() == {b"became": "a new executable", b"new": "a new executable"}
+
+
 def test_one_conflict_is_one(project):
     lay(project, {"a": "1"})
     judged = judge({"a": "0"}, {"a": "2"})
@@ -766,6 +782,13 @@ def test_what_the_host_ignores_is_counted_where_it_was_changed(project):
     arrival = verdict.Arrival(side(base), host, verdict.Choices())
     assert arrived(arrival) == arrives({"c": ("1", "0")})
     assert arrival.summary() == "1 to the cage, 0 deleted there, 0 conflicts, 1 ignored on the host and kept there"
+
+
+def test_report_of_a_sync_has_what_is_sent_and_then_the_conflicts(project):
+    lay(project, {"both": "2"})
+    assert sync({"both": "0"}, {"both": "1", "new": "1"}).report() == (
+        "  >  new\nConflicts:\n  both: changed in the cage too\n"
+    )
 
 
 def test_one_conflict_of_a_sync_is_one(project):

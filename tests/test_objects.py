@@ -365,7 +365,7 @@ def test_git_is_started_on_the_cage_s_objects_in_a_folder_of_the_helper_s(git, t
     }
     begun, *asking = started
     assert begun[0] == ["git", "init", "--quiet", "--bare", "--template=", folder]
-    assert begun[1]["check"] is True and begun[1]["stdout"] == subprocess.DEVNULL
+    assert begun[1] == {"env": environment, "check": True, "stdout": subprocess.DEVNULL}
     options = ["-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false", "-c", "core.packedRefsTimeout=0"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     assert asking == [
@@ -400,6 +400,12 @@ def test_commit_has_parents_in_order_and_any_message():
         b"tree %(t)s\nparent " + b"2" * 40 + b"\nparent " + b"3" * 40 + b"\nauthor %(w)s\ncommitter x", b"a\n\nb\n"
     )
     assert objects.parse_commit(OID, data) == (OID, ("2" * 40, "3" * 40), WHO, b"x", "utf-8", b"a\n\nb\n")
+
+
+def test_commit_s_signature_is_none_of_its_fields():
+    lines = [b"-----BEGIN", b" author x", b" tree y", b" ", b" -----END"]
+    data = commit(b"tree %(t)s\nauthor %(w)s\ncommitter %(w)s\ngpgsig " + b"\n".join(lines))
+    assert objects.parse_commit(OID, data) == (OID, (), WHO, WHO, "utf-8", b"m")
 
 
 def test_commit_has_the_first_encoding_that_it_names():
