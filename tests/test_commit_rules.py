@@ -383,6 +383,12 @@ def test_new_entry_that_is_refused_stays_out(case):
     assert changes(case, case.commit({"bad": ("l", "/etc"), "lib/.git/x": "x", "good": "1"})) == [("good", FILE, "1")]
 
 
+def test_entry_that_stays_refused_is_no_change(case):
+    one = case.commit({"lib/bad": ("l", "/etc")})
+    two = case.commit({"lib/bad": ("l", "/etc"), "lib/new": "1"}, one)
+    assert changes(case, two, before=one) == [("lib/new", FILE, "1")]
+
+
 # -- what is said --------------------------------------------------------------
 
 
@@ -396,6 +402,11 @@ def test_what_the_host_runs_later_is_named(case):
         b"run": "a new executable",
         b"tool": "a new executable",
     }
+
+
+def test_program_of_the_base_is_no_new_one():
+    case = Case({"run": ("x", "run")})
+    assert case.judge(case.commit({"run": ("x", "other")})).runs_later() == {}
 
 
 def test_report_names_each_path_once(case):

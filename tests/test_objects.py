@@ -276,7 +276,7 @@ def asked(data, kind="blob", of="sha1", content=None, size=None, again=None):
     """The name of DATA, and an Objects that gives CONTENT for it."""
     oid, size = name_of(kind, data, of), len(data) if size is None else size
     facts = listed(oid, kind, size)
-    return oid, reader(facts, (again or facts) + (data if content is None else content) + b"\n")
+    return oid, reader(facts, (again or facts) + (data if content is None else content) + b"\nnext")
 
 
 @pytest.mark.parametrize("of", ["sha1", "sha256"])
@@ -314,7 +314,7 @@ def test_object_that_git_tells_twice_in_two_ways_is_an_error():
 
 def test_object_that_ends_early_is_an_error():
     oid, read = asked(b"xyz", content=b"x")
-    read.contents.stdout = io.BytesIO(read.contents.stdout.getvalue()[:-1])
+    read.contents.stdout = io.BytesIO(read.contents.stdout.getvalue().removesuffix(b"\nnext"))
     assert error(read.read, oid, "blob", 9) == "error: git could not read the cage's commits"
 
 
@@ -416,6 +416,13 @@ def test_commit_has_the_first_encoding_that_it_names():
 def test_commit_without_a_message_has_an_empty_one():
     data = commit(b"tree %(t)s\nauthor %(w)s\ncommitter %(w)s", b"")
     assert objects.parse_commit(OID, data).message == b""
+
+
+def test_error_of_a_commit_names_it():
+    oid, read = asked(b"nothing", kind="commit")
+    assert error(read.commit, oid) == f"error: commit {oid[:12]} of the cage is none that git would write"
+    oid, read = asked(b"nothing", kind="tree")
+    assert error(read._tree, oid) == f"error: tree {oid[:12]} of the cage's commits is none that git would write"
 
 
 @pytest.mark.parametrize(
