@@ -13,6 +13,9 @@ BATS := bats
 # Options of dev/bench. Half an hour as it is, on a machine with nothing else to do.
 BENCH :=
 
+# Which modules 'make mutants' changes; all that dev/mutants knows if empty.
+MODULES :=
+
 ##@ Everyday
 
 demo: ## Do the main job on a real repository (DEMO_REPO=URL for another than this one)
@@ -35,6 +38,9 @@ pytest: .venv/dev ## Run the Python tests
 
 bats: .venv/dev ## Run the tests of what a user types (BATS=bats/life.bats for one file)
 	dev/run bats --timing --print-output-on-failure $(BATS)
+
+mutants: .venv/dev ## Change modules in small ways and count what their tests notice (MODULES=cage/merge.py for one)
+	dev/run dev/mutants $(MODULES)
 
 bench: ## Compare with older releases and with the floor; refresh the README's table and figure (BENCH='--rounds 3')
 	@bash dev/setup test
@@ -60,7 +66,7 @@ publish-test: ## Upload dist/ to TestPyPI
 ##@ Maintenance
 
 clean: ## Remove what these targets made; cages, images and the engine stay
-	rm -rf .venv dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv dist build/mutants .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## Show this
@@ -70,4 +76,4 @@ help: ## Show this
 	@bash dev/setup lint
 
 .DEFAULT_GOAL := help
-.PHONY: bats bench build clean demo format help lint publish publish-test pytest test
+.PHONY: bats bench build clean demo format help lint mutants publish publish-test pytest test

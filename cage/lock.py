@@ -42,7 +42,7 @@ def _take(lock: Path, me: str, name: str) -> None:
         if not _alive(owner):
             _take_away(lock, owner)
             continue
-        number, verb = owner.split(":")[0], owner.rsplit(":", 1)[-1]
+        number, *_, verb = owner.split(":")
         if not told:
             print(f"cage '{name}' is busy with '{verb}' (process {number}); waiting", file=sys.stderr)
             told = True
@@ -88,5 +88,5 @@ def _started(number: int | str) -> str:
     command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(number)]
     environment = {**os.environ, "LC_ALL": "C", "TZ": "UTC0"}
     done = subprocess.run(command, cwd=NEUTRAL, capture_output=True, text=True, env=environment)
-    state, *words = done.stdout.split() or ["Z"]
-    return "" if state.startswith("Z") else "_".join(words)
+    state, _, start = done.stdout.strip().partition(" ")
+    return "" if state.startswith("Z") else "_".join(start.split())

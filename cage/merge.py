@@ -47,7 +47,7 @@ class Change:
         return self.data not in (None, self.mine) and self.mine not in (None, self.base)
 
 
-def plan(folder: Path, files: dict[str, bytes], take: str = "") -> list[Change]:
+def plan(folder: Path, files: dict[str, bytes], take: str) -> list[Change]:
     """What a render of files into folder does, the tool's own files first."""
     was = pristine.version(folder)
     changes = []
@@ -80,7 +80,7 @@ def _dropped(path: str, mine: bytes | None, base: bytes | None) -> Change:
     return Change(path, None, action, mine=mine, base=base)
 
 
-def decide(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: str, was: str = "") -> Change:
+def decide(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: str, was: str) -> Change:
     """What becomes of one file of the user's. An edit is never overwritten unasked."""
     if mine is None and base is not None and not pristine.is_restored(path):
         return Change(path, new, RECORDED)
@@ -130,11 +130,11 @@ def _merge(path: str, mine: bytes, base: bytes, new: bytes, take: str, was: str)
 
 def merge_file(mine: bytes, base: bytes, new: bytes, option: str) -> tuple[int, bytes]:
     """The number of conflicts and the text of git's merge; -1 for what is no text."""
-    names = ("yours", "last rendered", "template")
+    sides = {"yours": mine, "last rendered": base, "template": new}
     with tempfile.TemporaryDirectory(prefix="tc-") as folder:
-        for name, data in zip(names, (mine, base, new), strict=True):
+        for name, data in sides.items():
             (Path(folder) / name).write_bytes(data)
-        command = ["git", "merge-file", "--stdout", option, *names]
+        command = ["git", "merge-file", "--stdout", option, *sides]
         done = subprocess.run(command, cwd=folder, env=clean_environment(), capture_output=True)
     return (done.returncode if done.returncode < 128 else -1), done.stdout
 

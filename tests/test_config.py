@@ -54,10 +54,10 @@ def test_flag_beats_environment_beats_dotenv(dotenv):
 
 
 def test_dotenv_is_taken_literally_and_stays_out_of_the_environment(dotenv, tmp_path):
-    (tmp_path / "$HOME").mkdir()
-    (tmp_path / "$HOME" / "ca").touch()
-    dotenv("TRUSTY_CAGE_CA_BUNDLE='$HOME/ca'\n")
-    assert config.resolve({}, {}).values["ca_bundle"] == f"{tmp_path}/$HOME/ca"
+    (tmp_path / "${HOME}$HOME").mkdir()
+    (tmp_path / "${HOME}$HOME" / "ca").touch()
+    dotenv("TRUSTY_CAGE_CA_BUNDLE=${HOME}$HOME/ca\n")
+    assert config.resolve({}, {}).values["ca_bundle"] == f"{tmp_path}/${{HOME}}$HOME/ca"
     assert "TRUSTY_CAGE_CA_BUNDLE" not in os.environ
 
 
@@ -79,6 +79,55 @@ def test_dotenv_that_is_no_text_is_an_error(home, dotenv):
     with pytest.raises(CageError) as refused:
         config.resolve({}, {})
     assert refused.value.problem == f"can't read '{home}/.env': it is not UTF-8"
+    assert (refused.value.remedy, refused.value.code) == ("Mend it, or move it away.", 1)
+
+
+def test_dotenv_that_may_not_be_read_is_an_error(home, dotenv, monkeypatch):
+    def refuse(path, interpolate):
+        raise PermissionError(13, "Permission denied")
+
+    dotenv("")
+    monkeypatch.setattr("dotenv.dotenv_values", refuse)
+    with pytest.raises(CageError) as refused:
+        config.resolve({}, {})
+    assert refused.value.problem == f"can't read '{home}/.env': Permission denied"
+
+
+def test_settings_know_where_they_come_from(dotenv):
+    dotenv("TRUSTY_CAGE_MEMORY=1g\nTRUSTY_CAGE_CPUS=1\n")
+    found = config.resolve({"shell": "bash", "cpus": None}, {"TRUSTY_CAGE_MEMORY": "2g"})
+    assert found.origins == {
+        "shell": "--shell",
+        "memory": "TRUSTY_CAGE_MEMORY",
+        "cpus": "TRUSTY_CAGE_CPUS in .env",
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({}, ("claude", "claude", "ANTHROPIC_API_KEY")),
+        ({"agents": "codex,claude"}, ("codex,claude", "codex", "OPENAI_API_KEY")),
+        ({"agent": "codex"}, ("codex", "codex", "OPENAI_API_KEY")),
+        ({"agents": "codex,claude", "agent": "claude"}, ("codex,claude", "claude", "ANTHROPIC_API_KEY")),
+        ({"agent": "codex", "api_key_env": "MINE"}, ("codex", "codex", "MINE")),
+    ],
+)
+def test_agent_is_one_of_those_installed_and_has_its_own_key(flags, expected):
+    values = config.resolve(flags, {}).values
+    assert (values["agents"], values["agent"], values["api_key_env"]) == expected
+
+
+def test_agent_that_is_not_installed_is_refused():
+    with pytest.raises(CageError) as refused:
+        config.resolve({"agents": "claude", "agent": "codex"}, {})
+    assert refused.value.problem == "the agent 'codex' is not one of the agents 'claude'"
+
+
+def test_variables_that_are_no_keys_are_no_matter(dotenv, capsys):
+    dotenv("ANTHROPIC_API_KEY=\nMINE=\nOTHER=value\nNAKED\n")
+    config.resolve({"api_key_env": "MINE"}, {})
+    assert capsys.readouterr().err == ""
 
 
 KNOWN_AGENTS = "Known: claude, codex, gemini, opencode"

@@ -1,5 +1,6 @@
 """Changes of several files: a kill between any two writes loses nothing and leaves no half."""
 
+import errno
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from itertools import count
 import pytest
 from conftest import ROOT, edit, everything
 
-from cage import cli, landing, lock
+from cage import cli, landing, lock, pristine
 from cage.errors import CageError
 
 # What changes a folder, as Python reports it before it happens.
@@ -115,6 +116,163 @@ def test_edit_after_a_kill_stays_and_is_merged(web, tc, release):
     assert tc("render", "web").code == 0
     makefile = (web / "Makefile").read_text()
     assert ("sleep 30" in makefile, "still waiting" in makefile, "@exit 4" in makefile) == (True, True, True)
+
+
+OLD = {"Makefile": b"old\n", "layout.sh": b"old\n", "lib/die": b"old\n", "image/x": b"old\n"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of a cage, as it was rendered."""
+    folder = tmp_path / "cage"
+    pristine.put_new(folder, OLD)
+    return folder
+
+
+def copy_of(path):
+    return f"{pristine.COPIES}/{path}"
+
+
+def rendered(path, old, new):
+    """The moves of a file and of its pristine copy."""
+    return {path: (old, new), copy_of(path): (old, new)}
+
+
+def test_files_are_changed_made_and_removed_together(folder):
+    before = everything(folder)
+    moves = {
+        **rendered("Makefile", b"old\n", b"new\n"),
+        **rendered("image/deep/y", None, b"new\n"),
+        **rendered("lib/die", b"old\n", None),
+        "layout.sh": (b"old\n", b"old\n"),
+        "never/there": (None, None),
+    }
+    landing.land(folder, moves)
+    assert everything(folder) == {
+        **{path: data for path, data in before.items() if path not in ("lib/die", copy_of("lib/die"))},
+        "Makefile": b"new\n",
+        copy_of("Makefile"): b"new\n",
+        "image/deep/y": b"new\n",
+        copy_of("image/deep/y"): b"new\n",
+    }
+    assert not any((folder / ".history").iterdir())
+    modes = [
+        oct((folder / path).stat().st_mode)[-3:] for path in ("Makefile", "image/deep/y", "image/deep", ".history")
+    ]
+    assert modes == ["600", "644", "700", "700"]
+
+
+def test_nothing_to_move_touches_nothing(folder):
+    landing.land(folder, {"Makefile": (b"old\n", b"old\n")})
+    assert not (folder / ".history").exists()
+
+
+def test_draft_of_a_killed_run_is_not_taken_up(folder):
+    pristine.put(folder / landing.DRAFT / landing.SEEN, "layout.sh", b"old\n")
+    pristine.put(folder / landing.DRAFT / landing.NEW, "layout.sh", b"half")
+    landing.land(folder, {"Makefile": (b"old\n", b"new\n")})
+    assert ((folder / "Makefile").read_bytes(), (folder / "layout.sh").read_bytes()) == (b"new\n", b"old\n")
+
+
+def test_edit_that_comes_in_between_stays_with_its_base(folder):
+    (folder / "Makefile").write_bytes(b"mine\n")
+    (folder / "lib/die").write_bytes(b"mine\n")
+    (folder / "new").write_bytes(b"mine\n")
+    version = pristine.version(folder)
+    landing.land(
+        folder,
+        {
+            **rendered("Makefile", b"old\n", b"new\n"),
+            **rendered("layout.sh", b"old\n", b"new\n"),
+            **rendered("new", None, b"new\n"),
+            **rendered("lib/die", b"old\n", None),
+            copy_of(pristine.VERSION): (version.encode(), b"2.0"),
+        },
+    )
+    found = everything(folder)
+    assert {path: found[path] for path in ("Makefile", "lib/die", "new")} == dict.fromkeys(
+        ("Makefile", "lib/die", "new"), b"mine\n"
+    )
+    assert (found[copy_of("Makefile")], found.get(copy_of("new"))) == (b"old\n", None)
+    assert (found["layout.sh"], found[copy_of("layout.sh")]) == (b"new\n", b"new\n")
+    assert pristine.version(folder) == version
+    assert not landing.unfinished(folder)
+
+
+def test_file_that_is_removed_in_between_stays_so(folder):
+    (folder / "Makefile").unlink()
+    (folder / "lib/die").unlink()
+    landing.land(folder, {"Makefile": (b"old\n", b"new\n"), "lib/die": (b"old\n", None)})
+    assert not (folder / "Makefile").exists()
+    assert not landing.unfinished(folder)
+
+
+def test_pristine_copy_is_replaced_whatever_it_holds(folder):
+    (folder / copy_of("Makefile")).write_bytes(b"torn")
+    landing.land(folder, {copy_of("Makefile"): (b"old\n", b"new\n")})
+    assert pristine.base(folder, "Makefile") == b"new\n"
+
+
+def test_pristine_copies_move_last(folder, monkeypatch):
+    moved, real = [], landing._move
+
+    def move(staged, target):
+        moved.append(target.relative_to(folder).as_posix())
+        real(staged, target)
+
+    monkeypatch.setattr(landing, "_move", move)
+    landing.land(folder, {**rendered("layout.sh", b"old\n", b"new\n"), **rendered("Makefile", b"old\n", b"new\n")})
+    assert moved == ["Makefile", "layout.sh", copy_of("Makefile"), copy_of("layout.sh")]
+
+
+def test_landing_that_was_interrupted_is_finished_by_whoever_comes_next(folder, monkeypatch):
+    moves = {
+        **rendered("Makefile", b"old\n", b"new\n"),
+        **rendered("layout.sh", b"old\n", b"new\n"),
+        **rendered("lib/die", b"old\n", None),
+    }
+    assert not landing.unfinished(folder)
+    left = iter([landing._move])
+    with monkeypatch.context() as torn, pytest.raises(StopIteration):
+        torn.setattr(landing, "_move", lambda staged, target: next(left)(staged, target))
+        landing.land(folder, moves)
+    assert landing.unfinished(folder)
+    assert ((folder / "Makefile").read_bytes(), (folder / "layout.sh").read_bytes()) == (b"new\n", b"old\n")
+    landing.finish(folder)
+    assert not landing.unfinished(folder)
+    assert (folder / "layout.sh").read_bytes() == pristine.base(folder, "layout.sh") == b"new\n"
+    assert not (folder / "lib/die").exists()
+
+
+def test_link_of_the_user_s_stays_one(folder, tmp_path):
+    (tmp_path / "mine").write_bytes(b"old\n")
+    (folder / "Makefile").unlink()
+    (folder / "Makefile").symlink_to(tmp_path / "mine")
+    landing.land(folder, {"Makefile": (b"old\n", b"new\n")})
+    assert (folder / "Makefile").readlink() == tmp_path / "mine"
+    assert (tmp_path / "mine").read_bytes() == b"new\n"
+
+
+def test_file_on_another_disk_is_written_there(folder, monkeypatch):
+    def refuse(staged, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr("pathlib.Path.replace", refuse)
+    landing.land(folder, {"image/x": (b"old\n", b"new\n"), "Makefile": (b"old\n", b"new\n")})
+    assert ((folder / "image/x").read_bytes(), (folder / "Makefile").read_bytes()) == (b"new\n", b"new\n")
+    assert [oct((folder / path).stat().st_mode)[-3:] for path in ("image/x", "Makefile")] == ["644", "600"]
+    assert not landing.unfinished(folder)
+
+
+def test_failure_to_move_is_told_and_can_be_finished(folder, monkeypatch):
+    def refuse(staged, target):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="Read-only"):
+        broken.setattr("pathlib.Path.replace", refuse)
+        landing.land(folder, {"Makefile": (b"old\n", b"new\n")})
+    landing.finish(folder)
+    assert (folder / "Makefile").read_bytes() == b"new\n"
 
 
 def test_verb_at_work_is_waited_for_and_named(web, tc, monkeypatch):

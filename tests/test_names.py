@@ -8,7 +8,7 @@ from conftest import ROOT
 
 from cage import names
 from cage.errors import CageError
-from cage.text import printable
+from cage.text import printable, quote
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,10 @@ from cage.text import printable
         ("host:web", "web"),
         ("/srv/rbenv.bundle", "rbenv"),
         ("/srv/web/.git", "web"),
+        ("/srv/web/.git/", "web"),
+        ("/srv/web//.git", "web"),
+        ("https://h/BOX", "box"),
+        ("https://h/BOX/", "box"),
     ],
 )
 def test_name_is_derived_from_last_path_part(source, name):
@@ -35,18 +39,36 @@ def test_name_is_taken(name):
 HOSTILE = ["", ".", "..", "../..", "/etc", "-x", "_x", "Web", "a.b", "a b", "a\n", "x" * 64, "é", "\x1b[2J"]
 
 
+RULE = "A name is 1 to 63 of a-z, 0-9, '-' and '_', and starts with a letter or a digit."
+
+
+def refusal(function, *given):
+    """Problem, remedy and exit code of the error that function ends with."""
+    with pytest.raises(CageError) as refused:
+        function(*given)
+    return refused.value.problem, refused.value.remedy, refused.value.code
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_name_is_refused(name):
-    with pytest.raises(CageError) as refused:
-        names.check(name)
-    assert refused.value.code == 2
-    assert refused.value.problem.endswith("is not a name for a cage")
+    assert refusal(names.check, name) == (f"{quote(name)} is not a name for a cage", RULE, 2)
 
 
-def test_underivable_name_proposes_one():
-    with pytest.raises(CageError) as refused:
-        names.derive("https://h/My.Project v2")
-    assert refused.value.remedy.endswith("--name my-project-v2")
+@pytest.mark.parametrize(
+    ("source", "name", "proposed"),
+    [
+        ("https://h/My.Project v2", "my.project v2", "my-project-v2"),
+        ("https://h/-a b-", "-a b-", "a-b"),
+        ("https://h/é", "é", "work"),
+        ("https://h/" + "x" * 70, "x" * 70, "x" * 63),
+    ],
+)
+def test_underivable_name_proposes_one(source, name, proposed):
+    assert refusal(names.derive, source) == (
+        f"'{name}', from '{source}', is not a name for a cage",
+        f"{RULE}\nChoose one, for example: --name {proposed}",
+        2,
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,31 +139,48 @@ def test_password_is_not_echoed_by_a_wrong_call(url, tc):
     assert "me:@" not in done.err
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "--upload-pack=touch x",
-        "-x",
-        "ssh://-oProxyCommand=x/y",
-        "git@-oProxyCommand=x:y",
-        "ext::sh -c touch% x",
-        "fd::17",
-        "::x",
-        "foo://host/x",
-        "https://host/a\nb",
-        "https://host/a\x1bb",
-        "https://host/" + "x" * 5000,
-        "no-such-folder",
-        "https://",
-    ],
-)
+KINDS = "Give an https://, ssh:// or git@host:path URL, or the path of a repository."
+REFUSED = {
+    "": ("'{}' is not a repository", KINDS),
+    "--upload-pack=touch x": ("'{}' is not a repository", KINDS),
+    "-x": ("'{}' is not a repository", KINDS),
+    "ssh://-oProxyCommand=x/y": ("'{}' is not a repository", KINDS),
+    "git@-oProxyCommand=x:y": ("'{}' is not a repository", KINDS),
+    "ext::sh -c touch% x": ("'{}' has git run a program of its choice", KINDS),
+    "fd::17": ("'{}' has git run a program of its choice", KINDS),
+    "::x": ("'{}' has git run a program of its choice", KINDS),
+    "foo://host/x": ("'{}' is neither a git URL nor a local repository", KINDS),
+    "no-such-folder": ("'{}' is neither a git URL nor a local repository", KINDS),
+    "https://": ("'{}' is neither a git URL nor a local repository", KINDS),
+    "https://host/a\nb": ("the repository '{}' is too long or holds control characters", "Give it without them."),
+    "https://host/a\x1bb": ("the repository '{}' is too long or holds control characters", "Give it without them."),
+    "https://host/" + "x" * 4084: (
+        "the repository '{}' is too long or holds control characters",
+        "Give it without them.",
+    ),
+}
+
+
+@pytest.mark.parametrize("url", REFUSED)
 def test_url_is_refused_in_words(url, tc, home):
+    problem, remedy = REFUSED[url]
     done = tc("create", "--name", "x", "--", url)
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("error: ")
+    assert done == (2, "", f"error: {problem.format(quote(url)[1:-1])}\n{remedy}\n")
     assert "\x1b" not in done.err
     assert not home.exists()
+
+
+def test_longest_url_is_taken():
+    url = "https://host/" + "x" * 4083
+    assert names.repository(url) == url
+
+
+def test_errors_call_the_source_what_it_is_for():
+    assert refusal(names.repository, "no-such-folder", "dotfiles repository") == (
+        "'no-such-folder' is neither a git URL nor a local dotfiles repository",
+        KINDS,
+        2,
+    )
 
 
 def test_local_repository_becomes_absolute(repo, monkeypatch):
@@ -160,17 +199,35 @@ def test_url_is_none_of_the_folder_that_tc_is_typed_in(url, tmp_path):
     assert names.repository(f"./{url}") == str(path)
 
 
+def test_bare_repository_becomes_absolute(tmp_path):
+    (tmp_path / "bare/objects").mkdir(parents=True)
+    assert names.repository("bare") == f"{tmp_path}/bare"
+
+
 def test_bundle_becomes_absolute(tmp_path):
     bundle = tmp_path / "x.bundle"
     bundle.write_bytes(b"# v2 git bundle\n")
     assert names.repository("x.bundle") == str(bundle)
 
 
+GIVE = "Give the folder that holds .git, or make one there: git init"
+
+
 def test_folder_that_is_no_repository_is_refused(tmp_path):
     (tmp_path / "plain").mkdir()
-    with pytest.raises(CageError) as refused:
-        names.repository("plain")
-    assert refused.value.problem == f"'{tmp_path}/plain' is not a git repository"
+    assert refusal(names.repository, "plain") == (f"'{tmp_path}/plain' is not a git repository", GIVE, 2)
+
+
+def test_file_that_is_no_bundle_is_refused_unread(tmp_path):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 40)
+    assert refusal(names.repository, "large") == (f"'{tmp_path}/large' is not a git repository", GIVE, 2)
+
+
+def test_path_with_control_characters_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "a\x1bb/.git").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a\x1bb")
+    assert refusal(names.repository, ".") == (f"the path '{tmp_path}/a?b' holds control characters", "Move it.", 2)
 
 
 def origin(url):

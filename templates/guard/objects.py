@@ -62,9 +62,9 @@ def read_small(name):
 
     Raises SystemExit for anything else there, and for a link on the way.
     """
-    path = GIT
-    for part in ["", *name.split("/")]:
-        path = os.path.join(path, part)
+    parts = name.split("/")
+    for end in range(len(parts) + 1):
+        path = "/".join([GIT, *parts[:end]])  # a slash at the end would follow a link
         try:
             info = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -234,9 +234,8 @@ class Objects:
 def parse_commit(oid, data):
     """The Commit in DATA; raises SystemExit for what git would not have written."""
     head, _, message = data.partition(b"\n\n")
-    lines = re.sub(rb"\n .*", b"", head).split(b"\n")  # a signature goes on over several lines
     fields = {}
-    for line in lines:
+    for line in head.split(b"\n"):  # one that goes on from the last, as in a signature, begins with a blank: no key
         key, _, value = line.partition(b" ")
         fields.setdefault(key, []).append(value)
     names = [value.decode("ascii", "replace") for value in [*fields.get(b"tree", []), *fields.get(b"parent", [])]]

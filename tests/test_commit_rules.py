@@ -1,0 +1,425 @@
+"""The judge of commits on objects in memory: no git, no files."""
+
+import hashlib
+
+import pytest
+from test_verdict import GUARD  # noqa: F401 (it puts the guard's modules on the path)
+
+import commit_rules  # isort: skip
+import objects  # isort: skip
+import question  # isort: skip
+import rules  # isort: skip
+import tree  # isort: skip
+
+WHO = b"A <a@b> 5 +0000"
+FILE, PROGRAM, LINK, FOLDER, SUBMODULE = b"100644", b"100755", b"120000", b"40000", b"160000"
+MADE = {"README": "hello", "lib/code": "code", "lib/link": ("l", "code"), "run": "run"}
+
+
+class Memory:
+    """Objects as the judge asks for them, and the ways to make them."""
+
+    def __init__(self):
+        self.known, self.read_whole = {}, set()
+
+    def put(self, kind, value, size=0):
+        oid = hashlib.sha1(repr((kind, value)).encode()).hexdigest()
+        self.known[oid] = (kind, value, size)
+        return oid
+
+    def make_blob(self, content, size=None):
+        return self.put("blob", content.encode(), len(content.encode()) if size is None else size)
+
+    def make_tree(self, files):
+        """A tree of FILES: path -> text, ("l", target), ("x", text), ("m", object), or an object that is a tree."""
+        items, folders = [], {}
+        for path, content in files.items():
+            name, _, rest = path.partition("/")
+            if rest:
+                folders.setdefault(name, {})[rest] = content
+            else:
+                items.append(self.item(name, content))
+        items += [self.item(name, ("t", self.make_tree(inside))) for name, inside in folders.items()]
+        return self.put("tree", tuple(sorted(items, key=lambda item: item.name)))
+
+    def item(self, name, content):
+        kind, value = content if isinstance(content, tuple) else ("f", content)
+        mode = {"f": FILE, "x": PROGRAM, "l": LINK, "t": FOLDER, "m": SUBMODULE, "o": FILE}[kind]
+        return objects.Item(mode, name.encode(), value if kind in "tmo" else self.make_blob(value))
+
+    def make_commit(self, files, *parents):
+        root = files if isinstance(files, str) else self.make_tree(files)
+        return self.put("commit", objects.Commit(root, parents, WHO, WHO, "utf-8", b"message"))
+
+    def look(self, oid):
+        kind, _, size = self.known[oid]
+        return kind, size
+
+    def read(self, oid, kind, most):
+        found, value, size = self.known[oid]
+        assert (found, size <= most) == (kind, True)
+        self.read_whole.add(oid)
+        return value
+
+    def tree(self, oid):
+        return self.known[oid][1]
+
+    def commit(self, oid):
+        if oid not in self.known:
+            raise SystemExit("error: it is gone")
+        return self.known[oid][1]
+
+
+class Case:
+    """A host that was seeded with MADE, or FILES, and what the agent made of it."""
+
+    def __init__(self, files=None):
+        self.files, self.objects = MADE if files is None else files, Memory()
+        self.first = self.objects.make_commit(self.files)
+        self.base = {path.encode(): self.entry(content) for path, content in self.files.items()}
+
+    def entry(self, content):
+        kind, text = content if isinstance(content, tuple) else ("f", content)
+        if kind == "l":
+            return tree.link_entry(text.encode())
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return tree.Entry("100755" if kind == "x" else "100644", len(text), digest)
+
+    def commit(self, change, *parents):
+        """A commit of the first files with CHANGE, None for what goes."""
+        files = {path: content for path, content in {**self.files, **change}.items() if content is not None}
+        return self.objects.make_commit(files, *(parents or [self.first]))
+
+    def judge(self, tip, beside=(), head=(), links=(), folders=(), hooks=b"."):
+        """The judged Commits up to TIP; BESIDE are files of the host's own, LINKS its links, HEAD path -> mode."""
+        beside = {path.encode(): tree.Entry("100644", 1, "x") for path in beside}
+        links = {path.encode(): target.encode() for path, target in dict(links).items()}
+        entries = self.base | beside | {path: tree.link_entry(target) for path, target in links.items()}
+        head = {path.encode(): mode for path, mode in dict(head).items()}
+        folders = {path.encode() for path in folders}
+        host = question.Host(entries, folders, {}, set(), hooks=hooks, links=links, head=head)
+        judged = commit_rules.Commits(self.objects, self.base, host, self.first)
+        self.order = judged.order(tip)
+        judged.judge(self.order)
+        return judged
+
+    def refused(self, tip, **more):
+        """What is refused up to TIP: path -> reason."""
+        return {path.decode(): why for (path, _, _), why in self.judge(tip, **more).refused.items()}
+
+
+@pytest.fixture
+def case():
+    return Case()
+
+
+def error(function, *given, **more):
+    with pytest.raises(SystemExit) as ended:
+        function(*given, **more)
+    return ended.value.code
+
+
+# -- order ---------------------------------------------------------------------
+
+
+def test_parents_come_before_their_children(case):
+    one, two = case.commit({"a": "1"}), case.commit({"b": "2"})
+    both = case.commit({"a": "1", "b": "2"}, one, two)
+    tip = case.commit({"c": "3"}, both)
+    case.judge(tip)
+    assert list(case.order) == [one, two, both, tip]
+    assert case.order[both].parents == (one, two)
+    assert {commit.message for commit in case.order.values()} == {b""}
+
+
+def test_imported_commit_is_left_out(case):
+    case.judge(case.first)
+    assert case.order == {}
+
+
+def test_commits_have_a_bound(case, monkeypatch):
+    monkeypatch.setattr(commit_rules, "ENTRIES", 5)
+    tip = case.commit({})
+    for number in range(4):
+        tip = case.commit({"README": str(number)}, tip)
+    case.judge(tip)
+    assert error(case.judge, case.commit({"README": "x"}, tip)) == "error: the cage has more than 5 commits"
+
+
+# -- entries -------------------------------------------------------------------
+
+
+def test_what_is_ordinary_is_taken(case):
+    tip = case.commit({"new": "x", "dir/program": ("x", "x"), "README": "changed", "run": None, "l": ("l", "README")})
+    assert case.refused(tip) == {}
+
+
+DEEP = "/".join("d" * 101)
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"lib/.Git/config": "x"}, {"lib/.Git": rules.DOTGIT}),
+        ({".git": "gitdir: x"}, {".git": rules.DOTGIT}),
+        ({"sub": ("m", "1" * 40)}, {"sub": "is a git repository within"}),
+        ({"git~1": ("m", "1" * 40)}, {"git~1": rules.DOTGIT}),
+        ({"a\x1bb": "x"}, {"a\x1bb": "has invisible or control characters in its name"}),
+        ({"a\x1bb/c": "x"}, {"a\x1bb": "has invisible or control characters in its name"}),
+        ({"l": ("l", "/etc")}, {"l": "is a link that leaves the project"}),
+        ({"d/l": ("l", "../../x")}, {"d/l": "is a link that leaves the project"}),
+        ({"d/l": ("l", "../x")}, {}),
+        ({"l": ("l", "x" * 4095)}, {}),
+        ({"l": ("l", "x" * 4096)}, {"l": "is a link to nowhere"}),
+        ({f"{DEEP}": "x"}, {}),
+        ({f"{DEEP}/f": "x"}, {f"{DEEP}/f": "is deeper than 100 folders"}),
+        ({f"{DEEP}/f/g": "x"}, {f"{DEEP}/f": "is deeper than 100 folders"}),
+    ],
+)
+def test_entry_that_may_not_leave_is_refused(change, refused, case):
+    found = case.refused(case.commit(change))
+    assert found == refused
+
+
+def test_large_file_is_refused_unless_it_was_as_large(monkeypatch):
+    case = Case({"same": "x" * 12, "grown": "x" * 12})
+    monkeypatch.setattr(rules, "FILE_BYTES", 10)
+    tip = case.commit({"same": "y" * 12, "grown": "y" * 13, "at": "z" * 10, "over": "z" * 11})
+    assert case.refused(tip) == dict.fromkeys(["grown", "over"], "is larger than 0 MiB")
+
+
+def test_file_is_not_read_to_be_judged(case):
+    case.judge(case.commit({"new": "content", "l": ("l", "x")}))
+    assert case.objects.make_blob("content") not in case.objects.read_whole
+
+
+def test_file_of_the_base_may_change_whatever_its_name():
+    case = Case({"a\x1bb": "x", "lib/GIT~1": "x"})
+    assert case.refused(case.commit({"a\x1bb": "y"})) == {}
+
+
+def test_object_that_is_no_file_is_an_error(case):
+    odd = case.objects.make_tree({"x": "x"})
+    assert error(case.judge, case.commit({"new": ("o", odd)})) == (
+        f"error: object {odd[:12]} of the cage's commits is a tree, where a file is named"
+    )
+
+
+def test_link_of_the_base_that_leaves_may_stay_and_come_back(case):
+    case = Case({**MADE, "out": ("l", "/etc")})
+    away = case.commit({"out": "a file"})
+    assert case.refused(away) == {}
+    back = case.commit({}, away)
+    assert case.refused(back) == {}
+    other = case.commit({"out": ("l", "/opt")}, away)
+    assert case.refused(other) == {"out": "is a link that leaves the project"}
+
+
+def test_new_entries_have_a_bound(monkeypatch):
+    case = Case({})
+    monkeypatch.setattr(commit_rules, "ENTRIES", 5)
+    tips = [case.first]
+    for number in range(5):
+        tips.append(case.commit({f"f{name}": f"{number}" for name in range(5)}, tips[-1]))
+    assert case.refused(tips[4]) == {}
+    assert error(case.judge, tips[5]) == "error: the cage's commits bring more than 20 entries"
+
+
+def test_tree_has_a_bound_with_what_lies_beside_it(case, monkeypatch):
+    monkeypatch.setattr(commit_rules, "ENTRIES", 8)
+    tip = case.commit({"a": "x", "d/b": "x"})  # a, d, d/b, and the four files of the base
+    assert case.refused(tip, beside=["own"]) == {}
+    assert error(case.judge, tip, beside=["own", "other"]) == (
+        "error: a commit of the cage brings the host clone over 8 entries"
+    )
+
+
+# -- trees that result ---------------------------------------------------------
+
+
+def test_bare_repository_is_seen_over_all_commits(case):
+    one = case.commit({"x/HEAD": "ref"})
+    two = case.commit({"x/objects/a": ""}, one)
+    three = case.commit({"x/refs/a": ""}, two)
+    assert case.refused(two) == {}
+    found = case.refused(three)
+    assert found and set(found.values()) == {rules.BARE}
+    assert {"x/HEAD", "x/objects", "x/refs"} <= found.keys()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"beside": ["x/objects/a", "x/refs/a"]},
+        {"head": {"x/objects/a": FILE, "x/refs/a": FILE}},
+        {"folders": ["x/objects", "x/refs"]},
+    ],
+)
+def test_bare_repository_with_what_the_host_has_is_refused(more, case):
+    tip = case.commit({"x/HEAD": "ref"})
+    assert case.refused(tip) == {}
+    assert case.refused(tip, **more)["x/HEAD"] == rules.BARE
+
+
+def test_bare_repository_with_the_base_is_refused():
+    case = Case({"x/objects/a": "", "x/refs/a": ""})
+    assert case.refused(case.commit({"x/HEAD": "ref"}))["x/HEAD"] == rules.BARE
+
+
+def spelled(other):
+    return f"is {other} on file systems that fold case or Unicode"
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "refused"),
+    [
+        ({"readme": "x"}, {}, {"readme": spelled("README")}),
+        ({"LIB/x": "x"}, {}, {"LIB": spelled("lib")}),
+        ({"lib/CODE": "x"}, {}, {"lib/CODE": spelled("lib/code")}),
+        ({"README\\x": "x"}, {}, {"README\\x": spelled("README")}),
+        ({"readme\\x": "x"}, {}, {"readme\\x": spelled("README")}),
+        ({"a": "1", "A": "2"}, {}, {"a": spelled("A")}),
+        ({"notes": "x"}, {"beside": ["Notes"]}, {"notes": spelled("Notes")}),
+        ({"notes": "x"}, {"head": {"Notes/x": FILE}}, {"notes": spelled("Notes")}),
+        ({"lib/notes": "x"}, {"beside": ["lib/Notes"]}, {"lib/notes": spelled("lib/Notes")}),
+        ({"README": None, "readme": "x"}, {}, {}),
+        ({"notes": "x"}, {"beside": ["lib/Notes"]}, {}),
+    ],
+)
+def test_new_spelling_of_what_is_there_is_refused(change, more, refused, case):
+    assert case.refused(case.commit(change), **more) == refused
+
+
+def test_spellings_of_the_base_may_stay():
+    case = Case({"A": "1", "a": "2"})
+    assert case.refused(case.commit({"a": "3", "b": "x"})) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "refused"),
+    [
+        ({"l": ("l", "vendor/x")}, {"links": {"vendor": "/opt"}}, {"l": rules.THROUGH}),
+        ({"l": ("l", "vendor/x")}, {"links": {"vendor": "lib"}}, {}),
+        ({"l": ("l", "vendor/x")}, {"head": {"vendor": LINK}}, {"l": rules.THROUGH}),
+        ({"l": ("l", "vendor/x")}, {"head": {"vendor": FILE}}, {}),
+        ({"l": ("l", "vendor/x")}, {"head": {"vendor": LINK}, "links": {"vendor": "lib"}}, {}),
+        ({"p/a": ("l", "../lib")}, {"links": {"p/own": "a/../../y"}}, {"p/a": "leads p/own out of the project"}),
+        ({"a": ("l", "b/x"), "b": ("l", "/")}, {}, {"a": rules.THROUGH, "b": "is a link that leaves the project"}),
+        ({"lib/link": ("l", "../run")}, {}, {}),
+        ({"lib/link": ("l", "../../run")}, {}, {"lib/link": "is a link that leaves the project"}),
+    ],
+)
+def test_links_are_walked_through_what_results(change, more, refused, case):
+    assert case.refused(case.commit(change), **more) == refused
+
+
+def test_new_link_is_walked_through_the_base_s(case):
+    case = Case({**MADE, "out": ("l", "/etc"), "in": ("l", "lib")})
+    tip = case.commit({"a": ("l", "out/x"), "b": ("l", "in/x")})
+    assert case.refused(tip) == {"a": rules.THROUGH}
+
+
+def test_link_through_one_that_a_commit_before_removed_is_taken(case):
+    case = Case({**MADE, "out": ("l", "/etc")})
+    one = case.commit({"out": None})
+    two = case.commit({"out": None, "out/x": "x", "a": ("l", "out/x")}, one)
+    assert case.refused(two) == {}
+
+
+def test_base_whose_commit_is_gone_leads_nowhere():
+    case = Case({**MADE, "in": ("l", "lib")})
+    tip = case.commit({"a": ("l", "in/x")})
+    assert case.refused(tip) == {}
+    del case.objects.known[case.first]
+    judged = case.judge(tip)
+    assert judged.root is None
+    assert judged.base_links == {b"in": b"/", b"lib/link": b"/"}
+
+
+def test_links_of_the_base_are_found_in_its_commit(case):
+    case = Case({**MADE, "deep/er/l": ("l", "x")})
+    assert case.judge(case.first).base_links == {b"lib/link": b"code", b"deep/er/l": b"x"}
+
+
+# -- writing -------------------------------------------------------------------
+
+
+def changes(case, tip, before=None):
+    """What the tip changes, in order, with the text of files."""
+    judged = case.judge(tip)
+    found = judged.changes(case.objects.commit(before or case.first).tree, case.objects.commit(tip).tree)
+    return [(path.decode(), mode, oid and case.objects.known[oid][1].decode()) for path, mode, oid in found]
+
+
+def test_changes_begin_with_what_goes(case):
+    tip = case.commit({"README": None, "README/x": "1", "lib/code": "2", "run": None, "new": ("x", "3")})
+    assert changes(case, tip) == [
+        ("README", b"", ""),
+        ("run", b"", ""),
+        ("README/x", FILE, "1"),
+        ("lib/code", FILE, "2"),
+        ("new", PROGRAM, "3"),
+    ]
+
+
+def test_file_takes_a_folder_s_place(case):
+    tip = case.commit({"lib/code": None, "lib/link": None, "lib": "x"})
+    assert changes(case, tip) == [("lib", b"", ""), ("lib", FILE, "x")]
+
+
+def test_mode_alone_is_a_change(case):
+    assert changes(case, case.commit({"run": ("x", "run")})) == [("run", PROGRAM, "run")]
+
+
+def test_history_of_its_own_comes_whole(case):
+    tip = case.objects.make_commit({"a/b": "1"})
+    judged = case.judge(tip)
+    found = judged.changes(None, case.objects.commit(tip).tree)
+    assert [(path, mode) for path, mode, _ in found] == [(b"a/b", FILE)]
+    assert judged.changes(case.objects.commit(tip).tree, None) == [(b"a", b"", "")]
+
+
+def test_new_entry_that_is_refused_stays_out(case):
+    assert changes(case, case.commit({"bad": ("l", "/etc"), "lib/.git/x": "x", "good": "1"})) == [("good", FILE, "1")]
+
+
+def test_entry_that_stays_refused_is_no_change(case):
+    one = case.commit({"lib/bad": ("l", "/etc")})
+    two = case.commit({"lib/bad": ("l", "/etc"), "lib/new": "1"}, one)
+    assert changes(case, two, before=one) == [("lib/new", FILE, "1")]
+
+
+# -- what is said --------------------------------------------------------------
+
+
+def test_what_the_host_runs_later_is_named(case):
+    tip = case.commit(
+        {"Makefile": "x", "tool": ("x", "x"), "run": ("x", "run"), "h/x": "x", "README": "y", "bad\x1b": "x"}
+    )
+    assert case.judge(tip, hooks=b"h").runs_later() == {
+        b"Makefile": "make and its like",
+        b"h/x": "git, as hooks",
+        b"run": "a new executable",
+        b"tool": "a new executable",
+    }
+
+
+def test_program_of_the_base_is_no_new_one():
+    case = Case({"run": ("x", "run")})
+    assert case.judge(case.commit({"run": ("x", "other")})).runs_later() == {}
+
+
+def test_report_names_each_path_once(case):
+    one = case.commit({"z\x1b": "1", "l": ("l", "/etc")})
+    two = case.commit({"z\x1b": "2", "l": ("l", "/opt")}, one)
+    assert case.judge(two).report() == [
+        "  l: is a link that leaves the project",
+        "  z\\x1b: has invisible or control characters in its name",
+    ]
+
+
+def test_path_and_reading_of_a_name():
+    assert commit_rules.below(b"", b"a") == b"a"
+    assert commit_rules.below(b"d/e", b"a") == b"d/e/a"
+    assert commit_rules.reading(b"README.") == "readme"
+    assert commit_rules.reading(b"Dir\\x\\y") == "dir"
