@@ -396,17 +396,20 @@ def test_what_the_host_runs_later_is_named(case):
     tip = case.commit(
         {"Makefile": "x", "tool": ("x", "x"), "run": ("x", "run"), "h/x": "x", "README": "y", "bad\x1b": "x"}
     )
-    assert case.judge(tip, hooks=b"h").runs_later() == {
-        b"Makefile": "make and its like",
-        b"h/x": "git, as hooks",
-        b"run": "a new executable",
-        b"tool": "a new executable",
+    judged = case.judge(tip, hooks=b"h")
+    later = judged.runs_later(case.order[tip])
+    assert {path: [why.row.group for why in reasons] for path, reasons in later.items()} == {
+        b"Makefile": ["make and its like"],
+        b"h/x": ["git, as hooks"],
+        b"run": ["new executables"],
+        b"tool": ["new executables"],
     }
 
 
 def test_program_of_the_base_is_no_new_one():
     case = Case({"run": ("x", "run")})
-    assert case.judge(case.commit({"run": ("x", "other")})).runs_later() == {}
+    tip = case.commit({"run": ("x", "other")})
+    assert case.judge(tip).runs_later(case.order[tip]) == {}
 
 
 def test_report_names_each_path_once(case):

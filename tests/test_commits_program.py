@@ -153,7 +153,7 @@ def test_what_is_refused_ends_it_or_is_left_out(commits, capsysbinary, monkeypat
     assert capsysbinary.readouterr() == (b"", refused)
     monkeypatch.setenv("CAGE_SKIP_REFUSED", "1")
     export(commits, tip)
-    later = b"Read these first, the host runs them later:\n  Makefile: make and its like\n"
+    later = b"Read these first, the host runs them later:\n  make and its like\n    Makefile \xc3\x971: ./Makefile\n"
     assert capsysbinary.readouterr() == (
         blob(1, b"x") + commit(2, ON_SEEDED, b'M 100644 :1 "Makefile"') + b"done\n",
         refused + later,
