@@ -291,8 +291,15 @@ def test_new_spelling_of_what_is_there_is_refused(change, more, refused, case):
 
 
 def test_spellings_of_the_base_may_stay():
-    case = Case({"A": "1", "a": "2"})
-    assert case.refused(case.commit({"a": "3", "b": "x"})) == {}
+    case = Case({"A": "1", "a": "2", "lib/A": "1", "lib/a": "2"})
+    assert case.refused(case.commit({"a": "3", "lib/a": "3", "b": "x"})) == {}
+
+
+def test_links_of_the_base_may_stay_where_its_commit_is_gone():
+    case = Case({**MADE, "out": ("l", "/etc")})
+    tip = case.commit({"README": "changed"})
+    del case.objects.known[case.first]
+    assert case.refused(tip) == {}
 
 
 @pytest.mark.parametrize(
@@ -381,6 +388,17 @@ def test_history_of_its_own_comes_whole(case):
 
 def test_new_entry_that_is_refused_stays_out(case):
     assert changes(case, case.commit({"bad": ("l", "/etc"), "lib/.git/x": "x", "good": "1"})) == [("good", FILE, "1")]
+
+
+def test_what_goes_below_a_folder_is_named_by_its_path(case):
+    assert changes(case, case.commit({"lib/code": None})) == [("lib/code", b"", "")]
+
+
+def test_what_was_imported_stands_for_what_is_refused(case):
+    one = case.commit({"README": ("l", "/x"), "lib/code": ("l", "/x"), "new": "1"})
+    assert changes(case, one) == [("new", FILE, "1")]
+    two = case.commit({"README": "back", "lib/code": None, "new": "1"}, one)
+    assert changes(case, two, before=one) == [("lib/code", b"", ""), ("README", FILE, "back")]
 
 
 def test_entry_that_stays_refused_is_no_change(case):
