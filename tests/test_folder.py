@@ -34,6 +34,7 @@ case "$*" in
         [ ! -e "$here/made" ] || exec cat "$here/inspect"
         echo 'Error: No such container: x' >&2
         exit 1 ;;
+    'ps --all --filter'*) sed -n 's,^/\(.*guard\)|.*,\1,p' "$here/inspect" 2>/dev/null; : ;;
     'volume inspect'*) cat "$here/volumes" 2>/dev/null ;;
     'volume ls'*) cut -d '|' -f 1 "$here/volumes" 2>/dev/null ;;
     'volume rm'*) rm "$here/volumes" ;;
@@ -45,6 +46,7 @@ case "$*" in
     'create '*) : >"$here/made" ;;
     'rm --force'*) rm -f "$here/made" ;;
     'logs '*) echo ready ;;
+    *' machine') printf 'closed 192.0.2.1\nend\n' ;;
     'build '*) while [ "$1" != --iidfile ]; do shift; done; echo sha256:3 >"$2" ;;
     'exec '*' policy apply'* | import*) cat >/dev/null ;;
     *' seed') cat >/dev/null; tar -C "$here/seed" -cf - imported base.seeded ;;
@@ -185,9 +187,10 @@ class Cage:
     def settle(self):
         """The engine has the containers, and the clone the traps."""
         home_id = (self.folder.parent.parent / "id").read_text().strip()
+        guard = (self.folder / ".history" / "guard").read_text().strip()
         rows = [
-            f"/isolated-dev-web{part}|running|2030-01-01T00:00:0{number}Z|x|sha256:2|web|{home_id}|0|0|4096\n"
-            for number, part in enumerate((".guard", ""))
+            f"/{name}|running|2030-01-01T00:00:0{number}Z|x|sha256:2|web|{home_id}|0|0|4096\n"
+            for number, name in enumerate((guard, "isolated-dev-web"))
         ]
         (self.bin / "engine" / "inspect").write_text("".join(rows))
         volumes = (f"isolated-dev-web{part}|web|{home_id}\n" for part in ("", ".home"))

@@ -60,15 +60,15 @@ def is_called(name, wanted):
 def is_short_name(reading, wanted):
     """Whether READING could be the 8.3 name that NTFS made for WANTED: six of its letters, or two and a hash, and a
     number. A name that is one itself gets none."""
-    found = re.fullmatch(r"([^.]+)~\d+(?:\.([^.]*))?", reading)
+    found = re.fullmatch(r"([^.]+)~(\d+)(?:\.([^.]*))?", reading)
     if not found or (len(wanted) <= 8 and wanted.isalnum()):
         return False
     stem, dot, extension = wanted.lstrip(".").rpartition(".")
     stem = re.sub(r"[ .]", "", stem if dot else extension)
     extension = extension[:3] if dot else ""
-    said, end = found[1], found[2] or ""
+    said, number, end = found[1], found[2], found[3] or ""
     hashed = re.fullmatch(r"(.{1,2})[0-9a-f]{4}", said)
-    begins = stem.startswith(hashed[1]) if hashed else said == stem[:6]
+    begins = stem.startswith(hashed[1]) if hashed else said in (stem[:6], stem[: 7 - len(number)])
     return end == extension and begins
 
 
