@@ -27,7 +27,7 @@ LINK_BYTES = 4095  # no longer target works anywhere
 
 
 class Held(NamedTuple):
-    """What a folder of a commit holds, folders below it too."""
+    """The size and the links of a folder of a commit, folders below it too."""
 
     count: int
     links: dict  # path -> target
@@ -67,7 +67,7 @@ class Commits:
         self.before = self.base_links | unknown | host.links
 
     def imported_item(self, path):
-        """What the imported commit has at PATH; None for nothing."""
+        """The Item of the imported commit at PATH; None for nothing."""
         tree, item = self.root, None
         for part in path.split(b"/"):
             items = self.objects.tree(tree) if tree else ()
@@ -220,8 +220,8 @@ class Commits:
                 self.refused.setdefault((below(folder, name), item.mode, item.oid), spelled(below(folder, other)))
 
     def changes(self, before, after, folder=b""):
-        """What leads from tree BEFORE (None for none) to tree AFTER and is not refused: (path, mode, object), without
-        mode for what goes. What goes comes first, so that a file can take a folder's place."""
+        """The changes from tree BEFORE (None for none) to tree AFTER, but for refused ones: (path, mode, object),
+        without mode for a path that goes. Those come first, so that a file can take a folder's place."""
         gone, come = [], []
         self._changes(before, after, folder, gone, come)
         return [*((path, b"", "") for path in gone), *come]
@@ -261,7 +261,7 @@ class Commits:
         return {path: by for path, by in found.items() if by}
 
     def report(self):
-        """What was refused, a path once; safe to print."""
+        """The lines that tell each refused path once; safe to print."""
         reasons = {}
         for (path, _, _), why in self.refused.items():
             reasons.setdefault(path, why)

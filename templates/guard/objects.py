@@ -42,7 +42,7 @@ class Commit(NamedTuple):
 
 
 class Item(NamedTuple):
-    """What a tree says of one name."""
+    """One row of a tree."""
 
     mode: bytes
     name: bytes
@@ -180,7 +180,7 @@ class Objects:
         )
 
     def ask(self, process, oid):
-        """What git's cat-file says of OID: (type, size). Raises SystemExit where there is no such object."""
+        """The answer of git's cat-file for OID: (type, size). Raises SystemExit where there is no such object."""
         if not SHA.fullmatch(oid):
             raise bad("an object of the cage's commits has no name that git gives")
         try:

@@ -1,4 +1,4 @@
-"""What a helper is asked: the base, and the host clone as its inventory tells. It comes as a tar on standard input."""
+"""The question that a helper gets: the base, and the host clone as its inventory tells. It comes as a tar on standard input."""
 
 import io
 import os

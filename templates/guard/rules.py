@@ -238,7 +238,7 @@ def folded(path):
 
 
 def result_reasons(arrivals, stay, folders, links, before, ever=()):
-    """What of ARRIVALS (path -> a link's target, None for a file) breaks a rule in the tree that results: path ->
+    """The ARRIVALS (path -> a link's target, None for a file) that break a rule in the tree that results: path ->
     reason. STAY are the paths of files and links beside them, FOLDERS the folders, LINKS the links of STAY (path ->
     target), BEFORE all links that were there until now, EVER paths that a merge could bring together with them."""
     if not arrivals:

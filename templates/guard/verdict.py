@@ -155,7 +155,7 @@ class Verdict:
     # -- what would result -------------------------------------------------
 
     def result_reasons(self):
-        """What of the changes breaks a rule in the tree that results on the host: path -> reason.
+        """The changes that break a rule in the tree that results on the host: path -> reason.
 
         The work of a branch is joined with what is checked out there and lies beside it, as by a merge.
         """

@@ -62,7 +62,8 @@ question: seen
 	$(Q)$(if $(only_shown),,$(GUARD_SERVES) ||) CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
-	$(Q)hooks=$$(git -C repo --git-dir=.git config --type=path --get core.hooksPath); printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
+	$(Q)hooks=$$(git -C repo --git-dir=.git config --type=path --get core.hooksPath); \
+		printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
 	$(Q)[ "$$CAGE_WAY" != sync ] || { $(IN_CLONE) ls-files -z >$(S)/question/tracked \
 		&& $(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private; } 2>$(S)/files.err \
 		|| $(die) 1 'git could not list the files of the host clone'
@@ -153,7 +154,7 @@ counted: seen
 count: question
 	$(Q){ $(COMMIT) $(READING) judge count; } >$(S)/count || rm -f $(S)/count
 
-# Un-exported work as bundles, which go into the trash with the rest of .history. What is refused stops it, but for --force.
+# Un-exported work as bundles, which go into the trash with .history. An entry that is refused stops it, but for --force.
 # Before 2.47 no git checks what it takes out of a bundle, so a bundle is made of what passed the check of a fetch.
 kept:
 	$(Q)CAGE_SKIP_REFUSED="$$CAGE_FORCE" CAGE_FORCE=1 $(MAKE) incoming
