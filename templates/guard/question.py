@@ -1,4 +1,4 @@
-"""The question that a helper gets: the base, and the host clone as its inventory tells. It comes as a tar on standard input."""
+"""The question that a helper gets, as a tar on standard input: the base, and the host clone as its inventory tells."""
 
 import io
 import os
