@@ -34,7 +34,7 @@ lint: .venv/dev ## Check the Python, the shell and what macOS couldn't run
 	dev/lint-portable
 
 pytest: .venv/dev ## Run the Python tests
-	dev/run pytest
+	dev/run pytest --numprocesses auto --durations 10
 
 bats: .venv/dev ## Run the tests of what a user types (BATS=bats/life.bats for one file)
 	dev/run bats --timing --print-output-on-failure $(BATS)

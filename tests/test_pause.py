@@ -15,8 +15,8 @@ with (here / "asked").open("a") as file:
     file.write(verb + "\\n")
 if sys.argv[1:3] == ["container", "inspect"]:
     label = (here / "id").read_text().strip()
-    for part in (".guard", ""):
-        print(f"/isolated-dev-web{{part}}|running|2030-01-01T00:00:00Z|image|sha256:1|web|{{label}}")
+    for name in ("isolated-dev-0123456789ab.guard", "isolated-dev-web"):
+        print(f"/{{name}}|running|2030-01-01T00:00:00Z|image|sha256:1|web|{{label}}")
 tries = (here / "asked").read_text().split().count("pause")
 if verb == "pause" and tries <= int((here / "stubborn").read_text()):
     answers = (here / "answers").read_text().splitlines()
@@ -35,6 +35,7 @@ def cage(tc, repo, home, tmp_path, monkeypatch):
     (engine / "id").write_text((home / "id").read_text())
     (folder / ".history").mkdir()
     (folder / ".history" / "created").touch()
+    (folder / ".history" / "guard").write_text("isolated-dev-0123456789ab.guard\n")
     (folder / "local.mk").write_text("read: seen\n\t@$(RESUMED) $(PAUSE) && echo read\n")
     monkeypatch.setenv("PATH", f"{engine}:{os.environ['PATH']}")
 
