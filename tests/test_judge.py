@@ -505,6 +505,16 @@ def test_programs_are_pointed_out_where_they_are_new(project):
     assert judged.runs_later() == {b"became": "a new executable", b"new": "a new executable"}
 
 
+def test_file_that_a_link_of_the_host_leads_to_is_pointed_out(project):
+    lay(project, {"conf/sample": "1", "conf/other": "1"})
+    links = {b".envrc": b"conf/sample", b"Makefile": b"conf/gone"}
+    host = host_of({})._replace(links=links, entries={path: tree.link_entry(to) for path, to in links.items()})
+    judged = verdict.Verdict({}, host, verdict.Choices())
+    assert {path: [reason.row.name for reason in by] for path, by in judged.runs_later().items()} == {
+        b"conf/sample": [".envrc"]
+    }
+
+
 def test_one_conflict_is_one(project):
     lay(project, {"a": "1"})
     judged = judge({"a": "0"}, {"a": "2"})
