@@ -17,6 +17,7 @@ VARIANTS = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e
 LINES = 200  # of each list in a report: a person reads no more
 HOPS = 40  # from link to link: Linux follows no more (path_resolution(7))
 STEPS = 1000  # of names on the way: each hop can bring two thousand, and each is looked up
+WAY_BYTES = 4096  # as far as a link leads: Linux takes no longer path (PATH_MAX)
 
 
 def limit(name, default):
@@ -147,7 +148,7 @@ def walk(path, target, onward):
             at = at[:-1]
             continue
         passed.append(b"/".join([*at, part]))
-        if len(passed) > STEPS or len(passed[-1]) > PATH_BYTES:
+        if len(passed) > STEPS or len(passed[-1]) > WAY_BYTES:
             return THROUGH, passed
         next_target = onward(passed[-1])
         if next_target is None:

@@ -81,8 +81,8 @@ apply: plan
 written:
 	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the host clone?'
 	$(Q)bash lib/check
-	$(Q)[ ! -s $(S)/stage/backup ] || rsync --archive --ignore-existing --from0 --files-from=$(S)/stage/backup \
-		-- repo/ "$$(cat $(S)/backup)/files/"
+	$(Q)for list in $(S)/kept/*; do [ ! -s "$$list" ] || rsync --archive --ignore-existing --from0 \
+		--files-from="$$list" -- repo/ "$$(cat $(S)/backup)/$${list##*/}/" || exit 1; done
 	$(Q)[ ! -s $(S)/delete ] || xargs -0 rm -f -- <$(S)/delete
 	$(Q)[ ! -s $(S)/rmdir ] || xargs -0 rmdir -- <$(S)/rmdir 2>/dev/null || true
 	$(Q)rm -rf $(S)/rsync && mkdir $(S)/rsync
