@@ -63,8 +63,9 @@ question: seen
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
 	$(Q)hooks=$$(git -C repo --git-dir=.git config --type=path --get core.hooksPath); printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
-	$(Q)[ "$$CAGE_WAY" != sync ] || { $(IN_CLONE) ls-files -z >$(S)/question/tracked \
-		&& $(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private; } 2>$(S)/files.err \
+	$(Q)$(IN_CLONE) ls-files -z >$(S)/question/tracked 2>$(S)/files.err || { [ "$$CAGE_WAY" != sync ] && : >$(S)/question/tracked; } \
+		|| $(die) 1 'git could not list the files of the host clone'
+	$(Q)[ "$$CAGE_WAY" != sync ] || { $(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private; } 2>$(S)/files.err \
 		|| $(die) 1 'git could not list the files of the host clone'
 
 plan: stage
