@@ -36,7 +36,7 @@ rm run.sh
 SH
     run -0 tc export "$CAGE" -y
     says "3 added, 1 changed, 1 deleted, 0 refused, 0 held back"
-    says "tool: a new executable"
+    says "tool ×1: ./tool"
     says "git -C $CLONE diff"
     [ "$(cat "$CLONE/README")" = $'hello\ntwo' ]
     [ "$(cat "$CLONE/lib/new.txt")" = new ]

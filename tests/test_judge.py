@@ -493,6 +493,23 @@ def test_programs_are_pointed_out_where_they_are_new(project):
     }
 
 
+def test_file_that_a_link_of_the_host_leads_to_is_pointed_out(project):
+    lay(project, {"conf/sample": "1", "conf/other": "1"})
+    links = {b".envrc": b"conf/sample", b"Makefile": b"conf/gone"}
+    host = host_of({})._replace(links=links, entries={path: tree.link_entry(to) for path, to in links.items()})
+    judged = verdict.Verdict({}, host, verdict.Choices())
+    assert {path: [reason.row.name for reason in by] for path, by in judged.runs_later().items()} == {
+        b"conf/sample": [".envrc"]
+    }
+
+
+def test_file_of_the_host_s_own_that_the_agent_guessed_stays_unknown(project):
+    lay(project, {"secrets": "", "known": ""})
+    host = host_of({"secrets": "", "known": ""})._replace(tracked={b"known"})
+    judged = verdict.Verdict({}, host, verdict.Choices())
+    assert (outcome(judged), judged.next_base().keys()) == (decided(), {b"known"})
+
+
 def test_one_conflict_is_one(project):
     lay(project, {"a": "1"})
     judged = judge({"a": "0"}, {"a": "2"})
@@ -575,6 +592,18 @@ def test_what_would_replace_a_file_that_stays_is_refused_with_it(project):
     judged = verdict.Verdict(side({"d": "x"}), linked({"d": "x"}, out="/opt"), verdict.Choices())
     through = "is a link that leaves the project through another one"
     assert outcome(judged) == decided(refused={"d/l": through, "d/a": through})
+
+
+def test_much_that_is_refused_and_deleted_takes_no_time(project):
+    base = {f"{number}": "0" for number in range(3000)}
+    lay(project, {f"{path}/{name}": "1" for path in base for name in "aA"})
+    with seconds(6):
+        judged = judge(base)
+    assert (len(judged.refused), judged.changed, judged.deleted) == (6000, {}, [])
+    lay(project, {f"d{path}": "1" for path in base})
+    with seconds(6):
+        judged = judge({f"d{path}/x": "0" for path in base})
+    assert (len(judged.changed), len(judged.deleted), judged.conflicts) == (3000, 3000, {})
 
 
 def test_folder_that_holds_a_repository_of_the_host_s_own_stays(project):

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,16 @@ def test_link_of_forty_hops_is_followed_and_one_of_more_is_not():
     assert rules.link_reason(b"l", b"l1", links.get) == ""
     links[b"l40"] = b"l41"
     assert rules.link_reason(b"l", b"l0", links.get) == rules.THROUGH
+
+
+def test_link_through_links_with_long_ways_takes_no_time():
+    """Each hop brings two thousand names: walked to the end they took a minute and all memory."""
+    links = {b"l%d" % i: b"l%d" % (i + 1) + b"/x" * 2000 for i in range(35)}
+    begun = time.monotonic()
+    assert rules.link_reason(b"l", b"l0", links.get) == rules.THROUGH
+    assert time.monotonic() - begun < 1
+    assert rules.link_reason(b"l", b"up" + b"/x" * 998, {b"up": b"y"}.get) == ""
+    assert rules.link_reason(b"l", b"up" + b"/x" * 1001, {b"up": b"y"}.get) == rules.THROUGH
 
 
 def test_link_is_told_apart_by_why():

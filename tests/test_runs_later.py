@@ -255,6 +255,15 @@ def test_end_of_a_link_is_found_and_a_circle_has_none(target, end):
     assert runs_later.end_of(b".husky", onward) == end
 
 
+def test_links_and_folders_that_multiply_end_in_words(monkeypatch):
+    monkeypatch.setattr(runs_later, "DETOURS", 3)
+    links = {b".husky": b"a", b".github": b"a/b"}
+    detours = runs_later.Detours(links, links.get, b".")
+    assert [*detours.to(b"a/b/c")] == [b".husky/b/c", b".github/c"]
+    with pytest.raises(SystemExit, match="error: too many links lead to what the host would run later"):
+        [*detours.to(b"a/b/d")]
+
+
 @pytest.mark.parametrize("path", ["tools/hooks/x", "Tools/HOOKS/x", "tool\u017f/hooks/sub/x", "tools/hooks"])
 def test_folder_of_the_clones_hooks_is_pointed_out_however_it_is_spelled(path):
     assert groups(path, hooks=b"tools/hooks") == {"git, as hooks": "tools/hooks/"}

@@ -27,7 +27,7 @@ class Host(NamedTuple):
     entries: dict  # path -> Entry of files and links
     folders: set
     ignore_files: dict  # path -> content
-    tracked: set  # paths that git has in its index there
+    tracked: set  # paths that git has in its index there, and what an export that was cut short has written
     hooks: bytes = b"."  # the folder that git there takes its hooks from; "." for its own
     private: frozenset = frozenset()  # paths that git there ignores and does not track; only a sync asks for them
     links: dict = {}  # noqa: RUF012 (nobody writes to it) path -> target

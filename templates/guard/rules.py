@@ -16,6 +16,8 @@ VARIANTS = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e
 
 LINES = 200  # of each list in a report: a person reads no more
 HOPS = 40  # from link to link: Linux follows no more (path_resolution(7))
+STEPS = 1000  # of names on the way: each hop can bring two thousand, and each is looked up
+WAY_BYTES = 4096  # as far as a link leads: Linux takes no longer path (PATH_MAX)
 
 
 def limit(name, default):
@@ -131,11 +133,11 @@ def link_reason(path, target, onward):
 def walk(path, target, onward):
     """Follow the link PATH to TARGET, and where ONWARD leads. Returns why that is not inside, empty if it is, and the
     paths that were passed."""
-    at, ahead, hops, passed = path.split(b"/")[:-1], target.split(b"/"), 0, []
+    at, ahead, hops, passed = path.split(b"/")[:-1], target.split(b"/")[::-1], 0, []
     if target.startswith(b"/"):
         return THROUGH, passed
     while ahead:
-        part, *ahead = ahead
+        part = ahead.pop()
         if part in (b"", b"."):
             continue
         if is_dotgit(part):
@@ -146,6 +148,8 @@ def walk(path, target, onward):
             at = at[:-1]
             continue
         passed.append(b"/".join([*at, part]))
+        if len(passed) > STEPS or len(passed[-1]) > WAY_BYTES:
+            return THROUGH, passed
         next_target = onward(passed[-1])
         if next_target is None:
             at = [*at, part]
@@ -153,7 +157,7 @@ def walk(path, target, onward):
         hops += 1
         if hops > HOPS or next_target.startswith(b"/"):
             return THROUGH, passed
-        ahead = next_target.split(b"/") + ahead
+        ahead += next_target.split(b"/")[::-1]
     return "", passed
 
 

@@ -12,6 +12,7 @@ from rules import is_called, is_short_name, readings, show
 HOOKS, EXECUTABLES = "git, as hooks", "new executables"
 PLACES = 3  # of each name; the name itself is always shown
 PROGRAMS = 20  # names of new executables, which the agent chooses
+DETOURS = 1_000_000  # looked at in an export: an honest one has one for each file at most
 
 
 class Row(NamedTuple):
@@ -186,17 +187,24 @@ class Detours:
 
     def __init__(self, links, onward, hooks):
         """LINKS are paths; ONWARD tells where the link at a path leads, None for no link."""
-        self.links = {}
+        self.links, self.hooks, self.room = {}, hooks, DETOURS
+        self.add(links, onward)
+
+    def add(self, links, onward):
+        """More LINKS, such as the other side's, and where they lead ONWARD."""
         for link in sorted(links):
-            stands = standing_for(link, True, hooks)
+            stands = standing_for(link, True, self.hooks)
             if stands and (end := end_of(link, onward)):
                 self.links.setdefault(end, {}).setdefault(stands, link)  # one of each kind: there can be thousands
 
     def to(self, path):
-        """The other paths that lead to PATH."""
+        """The other paths that lead to PATH. Raises SystemExit past DETOURS: folders and links multiply."""
         parts = path.split(b"/") if self.links else []
         for i in range(1, len(parts) + 1):
             for link in self.links.get(b"/".join(parts[:i]), {}).values():
+                self.room -= 1
+                if self.room < 0:
+                    raise SystemExit("error: too many links lead to what the host would run later")
                 yield b"/".join([link, *parts[i:]])
 
 

@@ -49,8 +49,7 @@ class Verdict:
         if choices.compare_host:
             self.fit_to_host()
         while broken := self.result_reasons():
-            for path, reason in broken.items():
-                self.refuse(path, reason)
+            self.refuse(broken)
 
     # -- what the cage has -------------------------------------------------
 
@@ -114,6 +113,8 @@ class Verdict:
         agreed = on_host.same(now) if on_host else now is None
         if not self.choices.compare_host or (untouched and not agreed) or (self.choices.take == "cage" and not agreed):
             self.put(path, now)
+        elif agreed and on_host and not before and path not in self.host.tracked:
+            pass  # nor may one of the host's own that the agent has guessed
         elif agreed or (self.choices.take == "host" and (before or not on_host)):
             self.settled[path] = now
         elif self.choices.take == "host":
@@ -132,12 +133,13 @@ class Verdict:
     def fit_to_host(self):
         """Turn what would go through a link of the host's owner, or replace a folder of theirs, into a conflict."""
         gone = set(self.deleted)
+        occupied = self.occupied(gone) if any(p in self.host.folders for p in self.changed) else ()
         for path in [*self.changed, *self.deleted]:
             why = ""
             for parent in parents(path):
                 if parent in self.host.entries and parent not in gone:
                     why = f"lies below {show(parent)}, which is no folder on the host"
-            if path in self.host.folders and (path in gone or self.occupied(path, gone)):
+            if path in self.host.folders and (path in gone or path in occupied):
                 why = "is a folder on the host"
             if why and self.choices.take == "host":
                 self.settled[path] = self.changed.pop(path, None)
@@ -146,11 +148,10 @@ class Verdict:
                 self.changed.pop(path, None)
         self.deleted = [p for p in self.deleted if p not in self.conflicts and p not in self.settled]
 
-    def occupied(self, folder, gone):
-        """Whether the host's FOLDER holds anything that is not deleted by this export."""
-        inside = folder + b"/"
-        left = (p for p in self.host.entries if p not in gone)
-        return any(p.startswith(inside) for p in [*left, *(p + b"/" for p in self.host.nested)])
+    def occupied(self, gone):
+        """The host's folders that hold anything that is not deleted by this export."""
+        left = [p for p in self.host.entries if p not in gone]
+        return self.host.nested.union(*map(parents, [*left, *self.host.nested]))
 
     # -- what would result -------------------------------------------------
 
@@ -183,16 +184,20 @@ class Verdict:
                 return target
         return b"/"
 
-    def refuse(self, path, reason):
-        """PATH, a change until now, stays in the cage: so does what would stand in its place or below it."""
-        self.refused[path] = reason
-        self.changed.pop(path, None)
-        self.deleted = [p for p in self.deleted if not p.startswith(path + b"/")]
-        for parent in [p for p in parents(path) if p in self.deleted]:
-            self.deleted.remove(parent)
-            for other in [p for p in self.changed if p.startswith(parent + b"/")]:
-                self.refused[other] = reason
-                del self.changed[other]
+    def refuse(self, broken):
+        """The paths of BROKEN (path -> reason), changes until now, stay in the cage: so does what would stand in their
+        place or below them."""
+        self.refused |= broken
+        gone, back = set(self.deleted), {}  # back: the files in whose place a folder would have come
+        for path, reason in broken.items():
+            self.changed.pop(path, None)
+            back |= {parent: reason for parent in parents(path) if parent in gone}
+        below = {p: next((back[q] for q in parents(p) if q in back), "") for p in self.changed} if back else {}
+        for path, reason in below.items():
+            if reason:
+                self.refused[path] = reason
+                del self.changed[path]
+        self.deleted = [p for p in self.deleted if p not in back and broken.keys().isdisjoint(parents(p))]
 
     def emptied(self):
         """The host's folders that go: the changes empty them, or put a file in their place."""
@@ -248,6 +253,11 @@ class Verdict:
         if self.later is None:
             links = [p for p, f in self.found.items() if stat.S_ISLNK(f.mode) and p not in self.refused]
             hooks, detours = self.host.hooks, Detours(links, self.onward, self.host.hooks)
+            # A link that only the host has leads to the agent's files as well.
+            gone = set(self.deleted)
+            kept = {p: to for p, to in self.host.links.items() if p not in self.changed and p not in gone}
+            arriving = {p: self.onward(p) for p, e in self.changed.items() if e.mode == "120000"}
+            detours.add(kept, (kept | arriving).get)
             found = {p: runner(p, e.mode, self.base.get(p), hooks, detours) for p, e in self.changed.items()}
             self.later = {p: by for p, by in found.items() if by}
         return self.later

@@ -64,8 +64,11 @@ question: seen
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
 	$(Q)hooks=$$(git -C repo --git-dir=.git config --type=path --get core.hooksPath); \
 		printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
-	$(Q)[ "$$CAGE_WAY" != sync ] || { $(IN_CLONE) ls-files -z >$(S)/question/tracked \
-		&& $(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private; } 2>$(S)/files.err \
+	$(Q)$(IN_CLONE) ls-files -z >$(S)/question/tracked 2>$(S)/files.err \
+		|| { [ "$$CAGE_WAY" != sync ] && : >$(S)/question/tracked; } \
+		|| $(die) 1 'git could not list the files of the host clone'
+	$(Q)[ "$$CAGE_WAY" != sync ] \
+		|| $(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private 2>$(S)/files.err \
 		|| $(die) 1 'git could not list the files of the host clone'
 
 plan: stage
@@ -82,8 +85,8 @@ apply: plan
 written:
 	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the host clone?'
 	$(Q)bash lib/check
-	$(Q)[ ! -s $(S)/stage/backup ] || rsync --archive --ignore-existing --from0 --files-from=$(S)/stage/backup \
-		-- repo/ "$$(cat $(S)/backup)/files/"
+	$(Q)for list in $(S)/kept/*; do [ ! -s "$$list" ] || rsync --archive --ignore-existing --from0 \
+		--files-from="$$list" -- repo/ "$$(cat $(S)/backup)/$${list##*/}/" || exit 1; done
 	$(Q)[ ! -s $(S)/delete ] || xargs -0 rm -f -- <$(S)/delete
 	$(Q)[ ! -s $(S)/rmdir ] || xargs -0 rmdir -- <$(S)/rmdir 2>/dev/null || true
 	$(Q)rm -rf $(S)/rsync && mkdir $(S)/rsync

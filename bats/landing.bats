@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# What lands where, over several exports: types that change, exports that were cut short, and the way back from each.
+
+load cages
+
+setup_file() { make_cage landing; }
+teardown_file() { remove_cage landing; }
+
+# An export that ends after all was written, as by a kill.
+cut_short() {
+    cp "$ENV/lib/exported" "$BATS_TEST_TMPDIR/exported"
+    sed -i '2i exit 1' "$ENV/lib/exported"
+    run tc export "$CAGE" -y
+    cp "$BATS_TEST_TMPDIR/exported" "$ENV/lib/exported"
+    [ -e "$ENV/.history/applying" ]
+}
+
+@test "undo: a file that became a folder, a folder that became a link and a link that became a folder come back" {
+    inside <<<'mkdir e; echo 1 >e/f; ln -s e l'
+    run -0 tc export "$CAGE" -y
+    before=$(fingerprint "$CLONE")
+    inside <<<'rm README; mkdir README; echo x >README/x; rm -r lib; ln -s e lib; rm l; mkdir l; echo 2 >l/f'
+    run -0 tc export "$CAGE" -y
+    [ -f "$CLONE/README/x" ] && [ -L "$CLONE/lib" ] && [ ! -L "$CLONE/l" ]
+    run -0 tc export "$CAGE" --undo -y
+    [ "$before" = "$(fingerprint "$CLONE")" ]
+}
+
+@test "kill: what two attempts at an export replaced makes no repository in the backup, and the undo is whole" {
+    inside <<'SH'
+git checkout -q . && git clean -fdqx
+mkdir x; echo 'ref: refs/heads/main' >x/HEAD; printf '[core]\n\tbare = true\n' >x/config
+SH
+    run -0 tc export "$CAGE" -y
+    before=$(fingerprint "$CLONE")
+    inside <<<'rm x/HEAD; mkdir x/objects x/refs; echo 1 >x/objects/y; echo 1 >x/refs/z; rm README; mkdir README; echo 1 >README/x'
+    cut_short
+    inside <<<'for f in x/objects/y x/refs/z README/x; do echo 2 >$f; done'
+    run -0 tc export "$CAGE" -y --take cage
+    backup=$ENV/$(cat "$ENV/.history/last")
+    run -128 git -C "$backup/files/x" rev-parse --git-dir
+    [ "$(cat "$backup"/since-*/README/x)" = 1 ]
+    run -0 tc export "$CAGE" --undo -y
+    [ "$before" = "$(fingerprint "$CLONE")" ]
+}
+
+@test "export: links whose way is endless are refused, and soon" {
+    inside <<'SH'
+git checkout -q . && git clean -fdqx
+tail=$(printf '/x%.0s' {1..1900})
+for i in {1..38}; do ln -s "l$((i + 1))$tail" "l$i"; done
+SH
+    run -3 timeout 60 tc export "$CAGE" --dry-run
+    says 'l1: is a link that leaves the project through another one'
+}

@@ -1,0 +1,153 @@
+"""lib/check and lib/undo on real folders: what an export keeps first, and what its undo moves."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+BACKUP = ".history/backups/1"
+
+
+@pytest.fixture
+def cage(tmp_path):
+    """A cage's folder; cage(SCRIPT) runs it there, with LISTS in the stage."""
+    folder = tmp_path / "cage"
+    shutil.copytree(ROOT / "templates/lib", folder / "lib")
+    for name in (".state/stage/tree", ".state/question", "repo/.git", f"{BACKUP}/files"):
+        (folder / name).mkdir(parents=True)
+    (folder / ".history/last").write_text(f"{BACKUP}\n")
+    (folder / ".history/base").touch()
+
+    def run(script, **lists):
+        environment = {"PATH": os.environ["PATH"], "CAGE_NAME": "web", "LC_ALL": "C"}
+        if not (folder / ".state/question/links").exists():  # planned once, whatever moves afterwards
+            for name in ("write", "delete", "rmdir", "added", "backup"):
+                (folder / ".state/stage" / name).write_bytes(listed(*lists.get(name, ())))
+            inventory = "set -eu; . lib/words; stage_digest >.state/staged; bash lib/inventory"
+            subprocess.run(["bash", "-c", inventory], cwd=folder, env=environment, check=True)
+        return subprocess.run(["bash", f"lib/{script}"], cwd=folder, env=environment, capture_output=True, text=True)
+
+    run.folder = folder
+    return run
+
+
+def listed(*paths):
+    return b"".join(b"./" + path.encode() + b"\0" for path in paths)
+
+
+def lay(folder, files):
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        if text.startswith("->"):
+            (folder / path).symlink_to(text[2:])
+        else:
+            (folder / path).write_text(text)
+
+
+def paths(file):
+    return {path.decode() for path in file.read_bytes().split(b"\0") if path}
+
+
+MOVED = "error: the host clone changed since the plan was made, so nothing was written\n"
+
+
+# -- check ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["added", "backup"])
+def test_link_that_the_host_laid_since_the_plan_is_not_written_through(name, cage, tmp_path):
+    repo = cage.folder / "repo"
+    lay(repo, {"conf/a": "1"})
+    lists = {"backup": ["conf/a"]} if name == "backup" else {"added": ["conf/new"]}
+    assert cage("check", **lists).returncode == 0
+    shutil.move(repo / "conf", tmp_path / "else")
+    lay(repo, {"conf": f"->{tmp_path}/else"})
+    assert cage("check", **lists).stderr.startswith(MOVED)
+
+
+def test_folder_may_take_the_place_of_a_link_that_goes(cage):
+    lay(cage.folder / "repo", {"lib/a": "1", "l": "->lib"})
+    done = cage("check", delete=["l"], backup=["l"], added=["l/a", "l/b"], write=["l/a", "l/b"])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_link_that_came_since_the_plan_is_not_replaced(cage):
+    lay(cage.folder / "repo", {"a": "1"})
+    assert cage("check", backup=["a"]).returncode == 0
+    (cage.folder / "repo/a").unlink()
+    lay(cage.folder / "repo", {"a": "->b"})
+    assert cage("check", backup=["a"]).stderr.startswith(MOVED)
+
+
+def test_first_attempt_keeps_all_that_it_replaces(cage):
+    lay(cage.folder / "repo", {"a": "1", "d/b": "2"})
+    assert cage("check", backup=["a", "d/b"], added=["c"]).returncode == 0
+    assert {list.name: paths(list) for list in (cage.folder / ".state/kept").iterdir()} == {"files": {"./a", "./d/b"}}
+
+
+def test_second_attempt_takes_nothing_of_the_first_for_the_state_before(cage):
+    """Else a backup gets parts of a repository one by one, and an undo brings back what never was."""
+    lay(cage.folder / "repo", {"x/refs": "1", "d/b": "2", "a": "3", "c": "4", "h/in": "5"})
+    lay(cage.folder / BACKUP, {"files/x/HEAD": "1", "files/a": "0", "files/h": "0", "base": ""})
+    (cage.folder / BACKUP / "added").write_bytes(listed("x/refs", "c", "h/in"))
+    (cage.folder / ".history/applying").write_text(f"{BACKUP}\n")
+    assert cage("check", backup=["x/refs", "d/b", "a", "c", "h/in"]).returncode == 0
+    kept = {list.name.partition("-")[0]: paths(list) for list in (cage.folder / ".state/kept").iterdir()}
+    assert kept == {"files": {"./d/b"}, "since": {"./x/refs", "./a", "./c", "./h/in"}}
+
+
+def test_many_links_take_no_time(cage):
+    names = [f"l{number}" for number in range(3000)]
+    lay(cage.folder / "repo", dict.fromkeys(names, "->x"))
+    assert cage("check", backup=names).returncode == 0
+
+
+# -- undo ----------------------------------------------------------------------
+
+
+def undone(cage, files, added, now):
+    """What lib/undo would move: the lists added, changed and made."""
+    lay(cage.folder / BACKUP / "files", files)
+    (cage.folder / BACKUP / "added").write_bytes(listed(*added))
+    lay(cage.folder / "repo", now)
+    done = cage("undo")
+    assert (done.returncode, done.stderr) == (0, "")
+    state = cage.folder / ".state"
+    return paths(state / "added"), paths(state / "changed"), (state / "made").read_bytes().decode().split("\0")[:-1]
+
+
+def test_file_that_became_a_folder_comes_back(cage):
+    moved = undone(cage, {"a": "1"}, ["a/x", "a/b/y"], {"a/x": "2", "a/b/y": "2"})
+    assert moved == ({"./a/x", "./a/b/y"}, set(), ["repo/./a/b", "repo/./a"])
+
+
+def test_folder_that_became_a_link_comes_back(cage):
+    assert undone(cage, {"d/f": "1"}, ["d"], {"d": "->e", "e/f": "2"}) == ({"./d"}, set(), [])
+
+
+def test_link_that_became_a_folder_comes_back(cage):
+    assert undone(cage, {"l": "->e"}, ["l/f"], {"l/f": "2", "e/f": "1"}) == ({"./l/f"}, set(), ["repo/./l"])
+
+
+def test_link_of_the_owners_is_kept_and_nothing_below_it_is_moved(cage, tmp_path):
+    lay(tmp_path, {"else/new": "mine", "else/f": "mine"})
+    assert undone(cage, {"d/f": "1"}, ["d/new"], {"d": f"->{tmp_path}/else"})[:2] == (set(), {"./d"})
+
+
+def test_folder_with_files_of_the_owners_is_not_replaced(cage):
+    lay(cage.folder / BACKUP / "files", {"a": "1"})
+    (cage.folder / BACKUP / "added").write_bytes(listed("a/x"))
+    lay(cage.folder / "repo", {"a/x": "2", "a/mine": "3"})
+    done = cage("undo")
+    assert done.returncode == 3
+    assert "a folder stands in the place of what comes back, with other files in it: ./a/mine" in done.stderr
+
+
+def test_folders_are_told_once_however_deep(cage):
+    deep = "/".join("d" * 90)
+    files = [f"{deep}/{number:04}/f" for number in range(300)]
+    made = undone(cage, {}, files, {})[2]
+    assert len(made) == len(set(made)) == 390
+    assert made.index(f"repo/./{deep}/0000") < made.index(f"repo/./{deep}")
