@@ -192,6 +192,8 @@ def test_large_file_is_refused_unless_it_was_as_large(size, before, why):
         ("d/e/l", "../../file", {}, ""),
         ("d/e/l", "../../../file", {}, OUT),
         ("l", "a/..", {}, "is a link that goes down and up again"),
+        ("l", "..\0x", {}, "is a link with a NUL in its target"),
+        ("l", "d/..\0", {}, "is a link with a NUL in its target"),
         ("d/l", "../a/../b", {}, "is a link that goes down and up again"),
         ("l", ".git", {}, GIT),
         ("l", "a/.GIT/config", {}, GIT),
