@@ -226,6 +226,8 @@ def test_walk_tells_what_it_passed():
     assert rules.walk(b"d/l", b"hop/.git", links.get) == (GIT, [b"d/hop", b"e", b"e/f"])
     assert rules.walk(b"d/l", b"a/../../../x", links.get) == (rules.THROUGH, [b"d/a"])
     assert rules.walk(b"d/l", b"/x", links.get) == (rules.THROUGH, [])
+    assert rules.walk(b"l", b"a/" * 1000, links.get)[0] == ""
+    assert rules.walk(b"l", b"a/" * 1001, links.get)[0] == rules.THROUGH
     assert rules.walk(b"d/l", b"hop", {b"d/hop": b"/x"}.get) == (rules.THROUGH, [b"d/hop"])
 
 

@@ -16,6 +16,7 @@ VARIANTS = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e
 
 LINES = 200  # of each list in a report: a person reads no more
 HOPS = 40  # from link to link: Linux follows no more (path_resolution(7))
+STEPS = 1000  # from name to name; forty links of 4095 bytes would be 80,000, for each of a million links
 
 
 def limit(name, default):
@@ -147,6 +148,8 @@ def walk(path, target, onward):
                 return THROUGH, passed
             at = at[:-1]
             continue
+        if len(passed) >= STEPS:
+            return THROUGH, passed
         passed.append(b"/".join([*at, part]))
         next_target = onward(passed[-1])
         if next_target is None:
