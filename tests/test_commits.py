@@ -366,6 +366,8 @@ REFUSED = {
     "a link up": ({b"d/l": (b"120000", b"../../x")}, b"d/l", "is a link that leaves the project"),
     "a link into git": ({b"l": (b"120000", b".git/config")}, b"l", "is a link into a git folder"),
     "a link through a link": ({b"a": (b"120000", b"/"), b"b": (b"120000", b"a/x")}, b"b", rules.THROUGH),
+    "a link that ends at a NUL": ({b"l": (b"120000", b"..\0x")}, b"l", "is a link with a NUL in its target"),
+    "a link into git that does": ({b"l": (b"120000", b".git\0x")}, b"l", "is a link with a NUL in its target"),
     "a long link": ({b"l": (b"120000", b"x" * 5000)}, b"l", "is a link to nowhere"),
     "a git folder": ({b"lib/.GIT/config": b"x"}, b"lib/.GIT", rules.DOTGIT),
     "a git file": ({b"lib/.git": b"gitdir: ../x"}, b"lib/.git", rules.DOTGIT),

@@ -4,9 +4,10 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from test_verdict import GUARD, entry, host_of, lay, side, tree, verdict
+from test_verdict import GUARD, entry, host_of, lay, program, side, tree, verdict
 
 BIG = 1 << 20
 
@@ -816,3 +817,25 @@ def test_one_conflict_of_a_sync_is_one(project):
 def test_long_lists_of_a_sync_are_cut(project):
     lay(project, {})
     assert sync({}, numbered(203)).report().splitlines()[198:] == ["  >  f198", "  >  f199", "  and 3 more"]
+
+
+# -- the program ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "printed"),
+    [
+        ("1\n", 0, "nothing, 1 commit inside\n"),
+        ("3\na stash\n", 0, "nothing, 3 commits inside\nbeside: a stash\n"),
+        ("0\n", 1, "nothing, 0 commits inside\nbeside: a git folder that can't be read whole\n"),
+        ("0\n", -9, "nothing, 0 commits inside\nbeside: a git folder that can't be read whole\n"),
+        ("", 1, "nothing, ? commits inside\nbeside: a git folder that can't be read whole\n"),
+    ],
+)
+def test_what_could_not_be_counted_is_said_beside(said, code, printed, monkeypatch, capsys):
+    judge = program("judge")
+    monkeypatch.setattr(judge, "read_question", lambda: ())
+    monkeypatch.setattr(judge, "Verdict", lambda *_: SimpleNamespace(summary=lambda: "nothing"))
+    monkeypatch.setattr(judge.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=said, returncode=code))
+    assert judge.main(["count"]) == 0
+    assert capsys.readouterr().out == printed

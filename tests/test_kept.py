@@ -57,3 +57,12 @@ def test_what_git_refuses_is_in_no_bundle_and_its_words_not_on_the_terminal(keep
     assert "error: git refused what would be kept of the work\n" in said
     assert "fsck" not in said and "fatal" not in said
     assert not bundle.exists()
+
+
+@pytest.mark.parametrize("way", ["--commits", "--branch", "--undo"])
+@pytest.mark.parametrize("only", ["--dry-run", "--json"])
+def test_what_is_only_to_be_shown_is_never_done(way, only, repo, tc):
+    assert tc("create", repo, "--render-only", "--auth-mode", "api_key").code == 0
+    done = tc("export", "web", way, only)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: only an export into the work tree can be shown without being done\n")

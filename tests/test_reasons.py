@@ -191,6 +191,8 @@ def test_large_file_is_refused_unless_it_was_as_large(size, before, why):
         ("d/e/l", "../../file", {}, ""),
         ("d/e/l", "../../../file", {}, OUT),
         ("l", "a/..", {}, "is a link that goes down and up again"),
+        ("l", "..\0x", {}, "is a link with a NUL in its target"),
+        ("l", "d/..\0", {}, "is a link with a NUL in its target"),
         ("d/l", "../a/../b", {}, "is a link that goes down and up again"),
         ("l", ".git", {}, GIT),
         ("l", "a/.GIT/config", {}, GIT),
@@ -223,6 +225,8 @@ def test_walk_tells_what_it_passed():
     assert rules.walk(b"d/l", b"hop/.git", links.get) == (GIT, [b"d/hop", b"e", b"e/f"])
     assert rules.walk(b"d/l", b"a/../../../x", links.get) == (rules.THROUGH, [b"d/a"])
     assert rules.walk(b"d/l", b"/x", links.get) == (rules.THROUGH, [])
+    assert rules.walk(b"l", b"a/" * 1000, links.get)[0] == ""
+    assert rules.walk(b"l", b"a/" * 1001, links.get)[0] == rules.THROUGH
     assert rules.walk(b"d/l", b"hop", {b"d/hop": b"/x"}.get) == (rules.THROUGH, [b"d/hop"])
 
 

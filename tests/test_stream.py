@@ -1,6 +1,7 @@
 """Commits as they are written for git fast-import: every byte, without a git."""
 
 import io
+import time
 
 import pytest
 from test_verdict import GUARD  # noqa: F401 (it puts the guard's modules on the path)
@@ -106,10 +107,20 @@ def test_path_is_quoted_as_fast_import_reads_it(path, quoted):
         (b"A\tB <a\tb> 5", b"AB <ab> 5 +0000"),
         (b"A <a@b> x", b"A <a@b> 0 +0000"),
         (b"a>b", b"ab <> 0 +0000"),
+        (b"a<b", b"ab <> 0 +0000"),
+        (b"A <a<b> 5 +0100> 6 +0200", b"A <ab> 5 +0100"),
+        (b"A  <a> -5 +0100", b"A <a> 0 +0100"),
+        (b"A<a>5", b"A <a> 5 +0000"),
     ],
 )
 def test_date_and_zone_are_bounded(line, said):
     assert stream.person(line) == said
+
+
+def test_person_of_megabytes_is_cut_and_not_searched():
+    began = time.process_time()
+    assert stream.person(b"<" * (4 << 20)) == b" <> 0 +0000"
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,8 @@ def size_reason(size, before=None):
 def link_reason(path, target, onward):
     """Why the link PATH to TARGET may not leave; empty if it may. It has to stay inside, read either way: as text,
     and walked: ONWARD tells where the link at a path leads, None for no link."""
+    if b"\0" in target:  # an object can hold what no file system can: there the link ends before it
+        return "is a link with a NUL in its target"
     parts = target.split(b"/")
     down = next((i for i, part in enumerate(parts) if part != b".."), len(parts))
     if not target or target.startswith(b"/") or down > path.count(b"/"):

@@ -44,6 +44,8 @@ READING = $(RESUMED) { bash lib/inventory && $(PAUSE) && tar -C $(S)/question -c
 ##@ Everyday
 
 export: ## Bring the work back to the host clone (CAGE_DRY_RUN, CAGE_DIFF, CAGE_TAKE, CAGE_UNDO, CAGE_TO, CAGE_YES …)
+	$(Q)[ -z "$$CAGE_TO$$CAGE_UNDO" ] || [ -z "$$CAGE_DRY_RUN$$CAGE_JSON" ] || $(die) 2 \
+		'only an export into the work tree can be shown without being done' 'A branch leaves the work tree alone: look at it there.'
 	$(Q)$(lock) $(MAKE) $(export_step)
 	$(post)
 
@@ -113,7 +115,9 @@ branched: incoming
 	$(Q)bash lib/branched
 
 # Made in a git folder that borrows the clone's objects; the fetch above checks them whole before the clone has them.
-# A commit that changes nothing is news among the agent's own, and none as the cage's state.
+# A commit that changes nothing is news among the agent's own, and none as the cage's state. fast-import looks through a
+# whole folder for each name that comes: a million in one folder, a small tree, would be hours.
+IMPORT_SECONDS := 600
 LANDS = $(if $(filter commits,$(value CAGE_TO)),commit,tree)
 incoming: question
 	$(Q)$(IN_CLONE) ls-tree -r -z --full-tree HEAD >$(S)/question/head 2>/dev/null || : >$(S)/question/head
@@ -128,7 +132,7 @@ incoming: question
 	$(Q)rm -rf $(S)/incoming.git && $(GIT) init --quiet --bare --template= $(SAME_FORMAT) $(S)/incoming.git
 	$(Q)echo ../../../repo/.git/objects >$(S)/incoming.git/objects/info/alternates
 	$(Q){ $(COMMIT) $(READING) $(if $(filter commits,$(value CAGE_TO)),commits export,judge branch) \
-		| $(GIT) --git-dir=$(S)/incoming.git fast-import --quiet --done >$(S)/import.log 2>&1; } \
+		| (ulimit -t $(IMPORT_SECONDS); $(GIT) --git-dir=$(S)/incoming.git fast-import --quiet --done) >$(S)/import.log 2>&1; } \
 		|| $(die) 3 'the work could not be made commits, so nothing was written'
 	$(Q)$(GIT) --git-dir=$(S)/incoming.git rev-parse --quiet --verify 'refs/heads/work^{$(LANDS)}' >$(S)/new 2>/dev/null \
 		|| cp $(S)/old $(S)/new
