@@ -247,8 +247,9 @@ class Verdict:
         """Changed paths that the host runs later, with the Reasons."""
         if self.later is None:
             links = [p for p, f in self.found.items() if stat.S_ISLNK(f.mode) and p not in self.refused]
-            hooks, detours = self.host.hooks, Detours(links, self.onward, self.host.hooks)
-            found = {p: runner(p, e.mode, self.base.get(p), hooks, detours) for p, e in self.changed.items()}
+            hooks, included = self.host.hooks, self.host.included
+            detours = Detours(links, self.onward, hooks, included)
+            found = {p: runner(p, e.mode, self.base.get(p), hooks, detours, included) for p, e in self.changed.items()}
             self.later = {p: by for p, by in found.items() if by}
         return self.later
 
