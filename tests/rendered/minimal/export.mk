@@ -13,7 +13,7 @@ export CAGE_LIMIT_DEPTH ?= 100
 export CAGE_LIMIT_PATH ?= 1000
 
 # A helper fills or reads the volume: trusted, short-lived, without network.
-HELPER = "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) --network none --cap-drop ALL \
+HELPER = $(heard) "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) --network none --cap-drop ALL \
 	--security-opt no-new-privileges $(SECCOMP) --read-only --memory 4g --pids-limit 128 --log-driver none \
 	--tmpfs /run/j:size=256m,mode=1777 $(FOR_HELPERS)
 # One that a kill left behind makes room.
