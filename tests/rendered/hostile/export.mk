@@ -67,7 +67,7 @@ question: seen
 	$(Q)git -C repo --git-dir=.git config --null --show-origin --type=path --get-regexp '^include(if\..*)?\.path$$' \
 		| bash lib/included >$(S)/question/included
 	$(Q)[ "$$CAGE_WAY" != sync ] || { $(IN_CLONE) ls-files -z >$(S)/question/tracked \
-		&& $(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private; } 2>$(S)/files.err \
+		&& bash lib/within 120 $(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private; } 2>$(S)/files.err \
 		|| $(die) 1 'git could not list the files of the host clone'
 
 plan: stage
