@@ -378,5 +378,5 @@ def test_diff_is_bounded_and_says_where_the_rest_is(staged):
     assert (done.returncode, done.stderr) == (0, "")
     first, *_, told, last = done.stdout.splitlines()
     assert (first, last) == ("  A  large", "1 added")
-    assert told.endswith(f"all of it: diff -r -u {folder}/repo {folder}/.state/stage/tree")
+    assert told.endswith(f"all of it: diff -r -u {folder}/repo {folder}/.state/stage/tree | cat -v")
     assert 1_000_000 < len(done.stdout) < 1_001_000
