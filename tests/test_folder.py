@@ -31,10 +31,10 @@ ENGINE = r"""#!/bin/sh
 here=${0%/*}/engine
 case "$*" in
     'container inspect'*)
-        [ ! -e "$here/made" ] || exec cat "$here/inspect"
+        for it; do case $it in *.guard) guard=$it ;; esac; done
+        [ ! -e "$here/made" ] || exec sed "s/GUARD/$guard/" "$here/inspect"
         echo 'Error: No such container: x' >&2
         exit 1 ;;
-    'ps --all --filter'*) sed -n 's,^/\(.*guard\)|.*,\1,p' "$here/inspect" 2>/dev/null; : ;;
     'volume inspect'*) cat "$here/volumes" 2>/dev/null ;;
     'volume ls'*) cut -d '|' -f 1 "$here/volumes" 2>/dev/null ;;
     'volume rm'*) rm "$here/volumes" ;;
@@ -44,9 +44,9 @@ case "$*" in
     'info --format {{json'*) echo '{}' ;;
     'info --format'*) echo 8000000000 ;;
     'create '*) : >"$here/made" ;;
+    'ps --all '*' --quiet') [ ! -e "$here/made" ] || echo isolated-dev-web ;;
     'rm --force'*) rm -f "$here/made" ;;
     'logs '*) echo ready ;;
-    *' machine') printf 'closed 192.0.2.1\nend\n' ;;
     'build '*) while [ "$1" != --iidfile ]; do shift; done; echo sha256:3 >"$2" ;;
     'exec '*' policy apply'* | import*) cat >/dev/null ;;
     *' seed') cat >/dev/null; tar -C "$here/seed" -cf - imported base.seeded ;;
@@ -54,6 +54,7 @@ case "$*" in
     *' judge count') cat >/dev/null; echo '1 file changed' ;;
     *' judge branch' | *' commits export') cat >/dev/null; cat "$here/stream" ;;
     *' receive') cat >/dev/null; : ;;
+    *' machine') echo end ;;
 esac
 """
 
@@ -187,10 +188,9 @@ class Cage:
     def settle(self):
         """The engine has the containers, and the clone the traps."""
         home_id = (self.folder.parent.parent / "id").read_text().strip()
-        guard = (self.folder / ".history" / "guard").read_text().strip()
         rows = [
             f"/{name}|running|2030-01-01T00:00:0{number}Z|x|sha256:2|web|{home_id}|0|0|4096\n"
-            for number, name in enumerate((guard, "isolated-dev-web"))
+            for number, name in enumerate(("GUARD", "isolated-dev-web"))
         ]
         (self.bin / "engine" / "inspect").write_text("".join(rows))
         volumes = (f"isolated-dev-web{part}|web|{home_id}\n" for part in ("", ".home"))
@@ -306,6 +306,29 @@ def test_no_verb_of_make_uses_the_folder_that_it_is_typed_in(web):
         assert code == 0, (words, said)
     code, said = web.make("destroy", "CAGE_YES=1")
     assert code == 0, said
+
+
+INCLUDED = {
+    "pager": "[pager]"
+    + "".join(f'\n\t{verb} = "DO; cat"' for verb in ("fetch", "ls-files", "rev-parse", "config", "var")),
+    "transport": '[url "ssh://x/"]\n\tinsteadOf = /\n[core]\n\tsshCommand = "DO; false"',
+    "alternates": '[core]\n\talternateRefsCommand = "DO; :"',
+    "monitor": "[core]\n\tfsmonitor = DO\n\thooksPath = hooks\n[fetch]\n\trecurseSubmodules = true",
+}
+
+
+@pytest.mark.parametrize("settings", INCLUDED.values(), ids=INCLUDED)
+def test_settings_that_the_clone_includes_from_its_work_tree_name_no_program(web, settings):
+    """As where its owner shares them: git config include.path ../.gitconfig."""
+    clone = web.folder / "repo"
+    subprocess.run(["git", "-C", clone, "config", "include.path", "../.gitconfig"], check=True)
+    (clone / ".git" / "objects" / "info" / "alternates").write_text(f"{web.repo}/.git/objects\n")
+    program(clone / "hooks" / "reference-transaction", f'#!/bin/sh\necho hook >>"{web.mark}"\n')
+    (clone / ".gitconfig").write_text(settings.replace("DO", f"echo setting >>'{web.mark}'"))
+    for words in ("export web --branch", "export web --commits --as theirs", "export web --dry-run", "sync web -y"):
+        code, said = web.tc(*words.split(), terminal=True)
+        assert code == 0 or "git refused" in said, (words, said)
+    assert web.tc("destroy", "web", "-y", terminal=True)[0] == 0
 
 
 def test_a_home_that_is_relative_is_none_for_make(web):

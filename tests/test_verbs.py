@@ -1,6 +1,7 @@
 """The verbs: what reaches make, what comes back, and what stops before it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -299,6 +300,25 @@ def test_command_with_a_time_limit_keeps_its_streams_and_its_exit_code():
     assert (done.returncode, done.stdout, done.stderr) == (42, "in\n", "err\n")
 
 
+def test_call_of_the_engine_keeps_its_streams_and_its_exit_code_but_for_what_steers_a_terminal():
+    call = ["sh", "-c", r"cat; printf 'no folder: /x\033]0;y\007\302\2331m \342\200\246\n' >&2; exit 42"]
+    done = subprocess.run(
+        ["bash", "lib/heard", *call], cwd=ROOT / "templates", input=b"in\x1b\0\n", capture_output=True, timeout=10
+    )
+    assert (done.returncode, done.stdout) == (42, b"in\x1b\0\n")
+    assert done.stderr.decode() == "no folder: /x]0;y?1m …\n"
+
+
+def test_calls_of_the_engine_that_name_what_a_cage_holds_are_heard_only():
+    for name in ("Makefile.j2", "export.mk.j2"):
+        for line in (ROOT / "templates" / name).read_text().replace("\\\n", " ").splitlines():
+            for call in re.findall(
+                r"(.{0,40})\"\$\$CAGE_ENGINE\" (?:start|restart|stop|rm|volume rm|run --rm --inter)", line
+            ):
+                quiet = "2>&1" in line or "start -- $(GUARD)" in line
+                assert quiet or "$(heard)" in call, line
+
+
 def test_command_past_its_time_limit_is_ended_with_124():
     done = within("0.2", "sleep", "30")
     assert (done.returncode, done.stdout, done.stderr) == (124, "", "")
@@ -358,5 +378,5 @@ def test_diff_is_bounded_and_says_where_the_rest_is(staged):
     assert (done.returncode, done.stderr) == (0, "")
     first, *_, told, last = done.stdout.splitlines()
     assert (first, last) == ("  A  large", "1 added")
-    assert told.endswith(f"all of it: diff -r -u {folder}/repo {folder}/.state/stage/tree")
+    assert told.endswith(f"all of it: diff -r -u {folder}/repo {folder}/.state/stage/tree | cat -v")
     assert 1_000_000 < len(done.stdout) < 1_001_000

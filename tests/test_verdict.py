@@ -121,6 +121,19 @@ def test_what_the_clone_runs_as_hooks_is_pointed_out(configured, tmp_path, monke
     }
 
 
+def test_what_the_clone_includes_as_settings_is_pointed_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(tree, "ROOT", os.fsencode(tmp_path))
+    monkeypatch.setattr(verdict, "ROOT", os.fsencode(tmp_path))
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/team.inc").touch()
+    (tmp_path / "tools/team").symlink_to("team.inc")
+    (tmp_path / "team.inc").touch()
+    for included in (b"tools/team.inc", b"tools/team", b"Tools/TEAM.inc"):
+        found = verdict.Verdict({}, host_of({})._replace(included=(included,)), verdict.Choices()).runs_later()
+        assert b"tools/team.inc" in found and b"team.inc" not in found
+        assert found[b"tools/team.inc"][0].row == ("git, as settings", included.decode())
+
+
 @settings(max_examples=300, deadline=None)
 @given(TREES, TREES, TREES, st.sampled_from(["", "cage", "host"]))
 def test_sync_ends_as_the_rules_say(base, inside, host, take):

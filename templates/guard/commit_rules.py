@@ -255,10 +255,11 @@ class Commits:
     def runs_later(self, tip):
         """The paths that come and that the host runs later, with what runs them, in the links of Commit TIP."""
         hooks, links = self.host.hooks, self.held[b"", tip.tree].links
-        detours = Detours(links, links.get, hooks)
+        included = self.host.included
+        detours = Detours(links, links.get, hooks, included)
         detours.add(self.host.links, (self.host.links | links).get)
         brought = sorted((path, mode.decode()) for path, mode, _ in self.new - self.refused.keys() if mode != FOLDER)
-        found = {path: runner(path, mode, self.base.get(path), hooks, detours) for path, mode in brought}
+        found = {path: runner(path, mode, self.base.get(path), hooks, detours, included) for path, mode in brought}
         return {path: by for path, by in found.items() if by}
 
     def report(self):

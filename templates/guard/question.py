@@ -29,6 +29,7 @@ class Host(NamedTuple):
     ignore_files: dict  # path -> content
     tracked: set  # paths that git has in its index there, and what an export that was cut short has written
     hooks: bytes = b"."  # the folder that git there takes its hooks from; "." for its own
+    included: tuple = ()  # files that git there reads as settings
     private: frozenset = frozenset()  # paths that git there ignores and does not track; only a sync asks for them
     links: dict = {}  # noqa: RUF012 (nobody writes to it) path -> target
     head: dict = {}  # noqa: RUF012 (as above) path -> mode in the commit checked out; only branches and commits ask
@@ -54,7 +55,7 @@ def read_question():
     rules_of_clone = b"\n".join(r for r in parts["exclude"].splitlines() if r and not r.startswith(b"#"))
     if rules_of_clone:
         rules[b".gitignore"] = rules_of_clone + b"\n" + rules.get(b".gitignore", b"")
-    hooks = os.path.normpath(parts["hooks"].strip() or b".")
+    hooks = os.path.normpath(parts["hooks"].strip(b"\0\n") or b".")
     listed = set(paths_in(parts["private"]))  # of a repository within, git lists only the folder: 'path/'
     within = tuple(path for path in listed if path.endswith(b"/"))
     private = frozenset(path for path in entries if path in listed or path.startswith(within))
@@ -67,6 +68,7 @@ def read_question():
         ignore_files=rules,
         tracked=set(paths_in(parts["tracked"])),
         hooks=hooks,
+        included=tuple(sorted({os.path.normpath(path) for path in parts["included"].split(b"\0")[:-1]})),
         private=private,
         links=targets,
         head={path: facts.split()[0] for facts, _, path in rows},

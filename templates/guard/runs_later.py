@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rules import is_called, is_short_name, readings, show
 
-HOOKS, EXECUTABLES = "git, as hooks", "new executables"
+HOOKS, SETTINGS, EXECUTABLES = "git, as hooks", "git, as settings", "new executables"
 PLACES = 3  # of each name; the name itself is always shown
 PROGRAMS = 20  # names of new executables, which the agent chooses
 DETOURS = 1_000_000  # looked at in an export: an honest one has one for each file at most
@@ -158,9 +158,10 @@ def in_hooks(path, is_link, hooks):
     return (len(parts) >= len(wanted) or is_link) and all(map(alike, parts, wanted))
 
 
-def standing_for(path, is_link, hooks):
+def standing_for(path, is_link, hooks, included=()):
     """The rows that PATH stands for."""
     own = [Row(HOOKS, show(hooks) + "/")] if in_hooks(path, is_link, hooks) else []
+    own += [Row(SETTINGS, show(file)) for file in included if in_hooks(path, is_link, file)]
     return (*own, *TABLE.matched(path, is_link))
 
 
@@ -185,15 +186,15 @@ def end_of(link, onward):
 class Detours:
     """The links that stand for something of the table: a file may be reached, and run, through one."""
 
-    def __init__(self, links, onward, hooks):
+    def __init__(self, links, onward, hooks, included=()):
         """LINKS are paths; ONWARD tells where the link at a path leads, None for no link."""
-        self.links, self.hooks, self.room = {}, hooks, DETOURS
+        self.links, self.hooks, self.included, self.room = {}, hooks, included, DETOURS
         self.add(links, onward)
 
     def add(self, links, onward):
         """More LINKS, such as the other side's, and where they lead ONWARD."""
         for link in sorted(links):
-            stands = standing_for(link, True, self.hooks)
+            stands = standing_for(link, True, self.hooks, self.included)
             if stands and (end := end_of(link, onward)):
                 self.links.setdefault(end, {}).setdefault(stands, link)  # one of each kind: there can be thousands
 
@@ -208,13 +209,14 @@ class Detours:
                 yield b"/".join([link, *parts[i:]])
 
 
-def runner(path, mode, before, hooks, detours=None):
+def runner(path, mode, before, hooks, detours=None, included=()):
     """What on the host would run PATH later, as Reasons, with MODE now and BEFORE, None for nothing, until now.
 
-    HOOKS is the folder that git there takes its hooks from; DETOURS are the links that lead to files.
+    HOOKS is the folder that git there takes its hooks from; DETOURS are the links that lead to files; INCLUDED are the
+    files that git's own settings there include.
     """
     paths = [path, *(detours.to(path) if detours else ())]
-    rows = dict.fromkeys(row for p in paths for row in standing_for(p, mode == "120000", hooks))
+    rows = dict.fromkeys(row for p in paths for row in standing_for(p, mode == "120000", hooks, included))
     if not rows and mode == "100755" and (not before or before.mode != mode):
         rows = [Row(EXECUTABLES, show(path.rpartition(b"/")[2]))]
     return tuple(Reason(row, before is not None) for row in rows)
@@ -223,7 +225,7 @@ def runner(path, mode, before, hooks, detours=None):
 def sorted_out(runs):
     """RUNS (path -> Reasons) as group -> name -> places, each a sortable (new, depth, path); groups as in the table,
     names and places with changes of existing files first, then by depth."""
-    groups = {HOOKS: {}} | {row.group: {} for row in TABLE.rows} | {EXECUTABLES: {}}
+    groups = {HOOKS: {}, SETTINGS: {}} | {row.group: {} for row in TABLE.rows} | {EXECUTABLES: {}}
     for path, reasons in runs.items():
         for (group, name), changed in reasons:
             groups[group].setdefault(name, []).append((not changed, path.count(b"/"), path))

@@ -252,13 +252,14 @@ class Verdict:
         """Changed paths that the host runs later, with the Reasons."""
         if self.later is None:
             links = [p for p, f in self.found.items() if stat.S_ISLNK(f.mode) and p not in self.refused]
-            hooks, detours = self.host.hooks, Detours(links, self.onward, self.host.hooks)
+            hooks, included = self.host.hooks, self.host.included
+            detours = Detours(links, self.onward, hooks, included)
             # A link that only the host has leads to the agent's files as well.
             gone = set(self.deleted)
             kept = {p: to for p, to in self.host.links.items() if p not in self.changed and p not in gone}
             arriving = {p: self.onward(p) for p, e in self.changed.items() if e.mode == "120000"}
             detours.add(kept, (kept | arriving).get)
-            found = {p: runner(p, e.mode, self.base.get(p), hooks, detours) for p, e in self.changed.items()}
+            found = {p: runner(p, e.mode, self.base.get(p), hooks, detours, included) for p, e in self.changed.items()}
             self.later = {p: by for p, by in found.items() if by}
         return self.later
 

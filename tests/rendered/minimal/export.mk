@@ -13,7 +13,7 @@ export CAGE_LIMIT_DEPTH ?= 100
 export CAGE_LIMIT_PATH ?= 1000
 
 # A helper fills or reads the volume: trusted, short-lived, without network.
-HELPER = "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) --network none --cap-drop ALL \
+HELPER = $(heard) "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) --network none --cap-drop ALL \
 	--security-opt no-new-privileges $(SECCOMP) --read-only --memory 4g --pids-limit 128 --log-driver none \
 	--tmpfs /run/j:size=256m,mode=1777 $(FOR_HELPERS)
 # One that a kill left behind makes room.
@@ -64,13 +64,15 @@ question: seen
 	$(Q)$(if $(only_shown),,$(GUARD_SERVES) ||) CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
-	$(Q)hooks=$$(git -C repo --git-dir=.git config --type=path --get core.hooksPath); \
-		printf '%s\n' "$${hooks#"$$PWD/repo/"}" >$(S)/question/hooks
+	$(Q)git -C repo --git-dir=.git config --null --show-origin --type=path --get core.hooksPath \
+		| bash lib/included hooks >$(S)/question/hooks
+	$(Q)git -C repo --git-dir=.git config --null --show-origin --type=path --get-regexp '^include(if\..*)?\.path$$' \
+		| bash lib/included >$(S)/question/included
 	$(Q)$(IN_CLONE) ls-files -z >$(S)/question/tracked 2>$(S)/files.err \
 		|| { [ "$$CAGE_WAY" != sync ] && : >$(S)/question/tracked; } \
 		|| $(die) 1 'git could not list the files of the host clone'
-	$(Q)[ "$$CAGE_WAY" != sync ] \
-		|| $(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private 2>$(S)/files.err \
+	$(Q)[ "$$CAGE_WAY" != sync ] || bash lib/within 120 \
+		$(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private 2>$(S)/files.err \
 		|| $(die) 1 'git could not list the files of the host clone'
 
 plan: stage
@@ -107,9 +109,12 @@ undone: | $(S)
 	$(Q)rsync --archive --ignore-times --omit-dir-times -- "$$(cat $(S)/backup)/files/" repo/
 	$(Q)bash lib/undone
 
+# What a recipe fetches lies here. 'url.ssh://x.insteadOf' in git's settings would have another program get it.
+FROM_HERE = GIT_ALLOW_PROTOCOL=file
+
 # The cage's state, or (CAGE_TO=commits) the agent's own commits, on a branch; work tree and HEAD stay as they are.
 branched: incoming
-	$(Q)cmp -s $(S)/old $(S)/new || $(IN_CLONE) -c transfer.fsckObjects=true fetch --quiet --no-tags \
+	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(IN_CLONE) -c transfer.fsckObjects=true fetch --quiet --no-tags \
 		--no-write-fetch-head -- "$$PWD/$(S)/incoming.git" "refs/heads/work:refs/heads/$$(cat $(S)/branch)" \
 		2>$(S)/fetch.err || bash lib/unfetched
 	$(Q)bash lib/branched
@@ -167,7 +172,7 @@ kept:
 	$(Q)CAGE_SKIP_REFUSED="$$CAGE_FORCE" CAGE_FORCE=1 $(MAKE) incoming
 	$(Q)rm -rf $(S)/kept.git && $(GIT) init --quiet --bare --template= $(SAME_FORMAT) $(S)/kept.git
 	$(Q)cp $(S)/incoming.git/objects/info/alternates $(S)/kept.git/objects/info/alternates
-	$(Q)cmp -s $(S)/old $(S)/new || $(GIT) --git-dir=$(S)/kept.git -c transfer.fsckObjects=true fetch --quiet \
+	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(GIT) --git-dir=$(S)/kept.git -c transfer.fsckObjects=true fetch --quiet \
 		--no-tags --no-write-fetch-head -- "$$PWD/$(S)/incoming.git" refs/heads/work:refs/heads/work 2>$(S)/fetch.err \
 		|| $(die) 3 'git refused what would be kept of the work'
 	$(Q)cmp -s $(S)/old $(S)/new || $(GIT) --git-dir=$(S)/kept.git bundle create --quiet \

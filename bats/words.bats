@@ -1,0 +1,27 @@
+#!/usr/bin/env bats
+# The engine's own words: where a container can't be started, it names paths of the cage, and those the agent chose.
+
+load cages
+
+setup_file() { make_cage words; }
+teardown_file() { remove_cage words; }
+
+@test "no error of the engine's steers the terminal" {
+    inside_as_root <<'SH'
+name=$(printf '/x\033]0;taken over\007\302\2331m')
+touch "$name"
+mv /sbin /sbin.old
+ln -s "$name" /sbin
+SH
+    run -0 tc stop words
+    run -1 tc start words
+    says 'taken over'
+    says 'the engine could not start a container of this cage'
+    says_not $'\033'
+    says_not $'\007'
+    says_not $'\302\233'
+    run -2 make -C "$ENV" exec CAGE_CMD=true
+    says_not $'\033'
+    run -0 tc make words recreate -y
+    run -0 tc exec words -- true
+}
