@@ -374,13 +374,22 @@ def test_git_is_started_on_the_cage_s_objects_in_a_folder_of_the_helper_s(git, t
     ]
 
 
-def test_trees_are_kept_in_mind(git):
+def test_trees_are_kept_in_mind_up_to_a_bound(git, monkeypatch):
     read = objects.Objects()
     oid = subprocess.run(
         ["git", f"--git-dir={read.folder}", "mktree"], env=read.env, input=b"", capture_output=True, check=True
     ).stdout.decode()
     assert read.tree(oid.strip()) is read.tree(oid.strip()) == ()
-    assert read.tree.cache_info().maxsize == objects.TREES
+    monkeypatch.setattr(objects, "KEPT", 5)
+    monkeypatch.setattr(read, "read", lambda oid, *_: b"100644 a\0" + bytes(20) + b"100644 b\0" + bytes(20))
+    one, two, three = (digit * 40 for digit in "123")
+    for oid in (one, two, one, three):
+        read.tree(oid)
+    assert list(read.trees) == [three]
+    monkeypatch.setattr(objects, "KEPT", 6)
+    for oid in (one, three, two):
+        read.tree(oid)
+    assert list(read.trees) == [three, two]
     for process in (read.facts, read.contents):
         process.communicate()
 

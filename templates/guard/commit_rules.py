@@ -275,6 +275,7 @@ def below(folder, name):
     return folder + b"/" + name if folder else name
 
 
+@lru_cache(1 << 16)
 def reading(name):
     """NAME as a forgetful file system knows it: a backslash ends a folder there."""
     return folded(name).partition("/")[0]

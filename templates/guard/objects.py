@@ -11,7 +11,6 @@ import re
 import stat
 import subprocess
 from contextlib import suppress
-from functools import lru_cache
 from typing import NamedTuple
 
 from rules import ENTRIES, show
@@ -22,7 +21,9 @@ SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 REF = re.compile(r"refs(/(?!\.)[^\x00-\x20\x7f~^:?*\[\\/]+)+")
 COMMIT_BYTES, TREE_BYTES, SMALL_BYTES = 16 << 20, 64 << 20, 16 << 20
 SYMBOLIC = 5  # refs that name each other: git follows no more (MAXREFLOOP… in refs.c is 5)
-TREES = 4096  # that are kept in mind
+KEPT = (
+    1 << 20
+)  # items of trees that are kept in mind, 200 bytes each; a thousand commits on one folder of 8000 files are 8 million
 FILE, PROGRAM, LINK, FOLDER, SUBMODULE = b"100644", b"100755", b"120000", b"40000", b"160000"
 # Old releases of git wrote the second and the fourth.
 MODES = {b"100644": FILE, b"100664": FILE, b"100755": PROGRAM, b"040000": FOLDER} | {
@@ -166,7 +167,7 @@ class Objects:
         self.env["GIT_OBJECT_DIRECTORY"] = f"{GIT}/objects"
         self.facts = self.git("cat-file", "--batch-check")
         self.contents = self.git("cat-file", "--batch")
-        self.tree = lru_cache(TREES)(self._tree)
+        self.trees, self.kept = {}, 0  # tree -> its Items, the one asked for last at the end; how many Items
 
     def git(self, *arguments):
         """Start git over the cage's objects; nothing that it warns of is shown."""
@@ -229,6 +230,18 @@ class Objects:
     def _tree(self, oid):
         """The Items of tree OID; raises SystemExit for one that is none."""
         return parse_tree(oid, self.read(oid, "tree", TREE_BYTES))
+
+    def tree(self, oid):
+        """The same, from those that are kept in mind if it is among them."""
+        if oid in self.trees:
+            items = self.trees.pop(oid)
+        else:
+            items = self._tree(oid)
+            self.kept += len(items) + 1
+        while self.kept > KEPT and self.trees:
+            self.kept -= len(self.trees.pop(next(iter(self.trees)))) + 1
+        self.trees[oid] = items
+        return items
 
 
 def parse_commit(oid, data):
