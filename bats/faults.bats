@@ -111,7 +111,7 @@ gone() {
 
 @test "destroy: killed after any step, the same command finishes it and no work is lost" {
     make_repo one
-    for step in 'docker pause' 'git .* bundle' 'docker rm .*guard' 'docker volume rm'; do
+    for step in 'docker pause' 'git .* bundle' 'docker rm --force -- [0-9a-f]' 'docker volume rm'; do
         echo "after $step"
         run -0 tc create "$PWD/one" --no-attach --fresh-clone
         docker exec isolated-dev-one sh -c 'echo precious >work.txt'
@@ -330,8 +330,6 @@ SH
     docker exec isolated-dev-one sh -c 'echo precious >work.txt'
     docker rm --force isolated-dev-one "$(guard one)" >/dev/null
     rm -rf "$TRUSTY_CAGE_HOME/envs/one"
-    run -0 bash -c "$(tc doctor | sed -n "s/^ *Keep what is in it: //p")"
-    [ "$(tar -xOf isolated-dev-one.tar ./work.txt)" = precious ]
     run -1 tc create "$PWD/one" --no-attach
     says "volume 'isolated-dev-one' is there already, and there may be work in it"
     run -3 tc destroy one -y
