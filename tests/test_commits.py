@@ -653,6 +653,7 @@ def landed_trees(case, marks):
     return trees
 
 
+@pytest.mark.timeout(900)
 def test_random_graphs_land_as_they_were_judged(case):
     seed = int(os.environ.get("TESTS_SEED") or random.randrange(1 << 32))
     print(f"TESTS_SEED={seed}")

@@ -66,3 +66,25 @@ def test_what_is_only_to_be_shown_is_never_done(way, only, repo, tc):
     done = tc("export", "web", way, only)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: only an export into the work tree can be shown without being done\n")
+
+
+def test_settings_of_the_person_do_not_unmake_the_check(keep, tmp_path):
+    (tmp_path / ".gitconfig").write_text("[fetch]\n\tfsckObjects = false\n[transfer]\n\tfsckObjects = false\n")
+    code, said, bundle = keep(b".git")
+    assert (code, bundle.exists()) == (2, False)
+    assert "error: git refused what would be kept of the work\n" in said
+
+
+def test_work_that_the_clone_has_already_needs_no_bundle(keep, home):
+    assert keep(b"work.txt")[0] == 0
+    folder = home / "envs/web"
+    shutil.rmtree(folder / ".history")
+    (folder / ".history").mkdir()
+    git(folder / "repo", "fetch", "--quiet", folder / ".state/incoming.git", "work:ahead")
+    git(folder / "repo", "checkout", "--quiet", "ahead")
+    git(folder / "repo", "commit", "--quiet", "--allow-empty", "--message", "on top of it")
+    (folder / ".state/parent").write_text(git(folder / "repo", "rev-parse", "HEAD") + "\n")
+    words = ["make", "-C", folder, "kept", "MAKE=true", "CAGE_TO=commits"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list((folder / ".history").iterdir())

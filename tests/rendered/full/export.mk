@@ -13,7 +13,8 @@ export CAGE_LIMIT_DEPTH ?= 100
 export CAGE_LIMIT_PATH ?= 1000
 
 # A helper fills or reads the volume: trusted, short-lived, without network.
-HELPER = $(heard) "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) --network none --cap-drop ALL \
+HELPER = $(heard) "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) \
+	--network none --cap-drop ALL \
 	--security-opt no-new-privileges $(SECCOMP) --read-only --memory 4g --pids-limit 128 --log-driver none \
 	--tmpfs /run/j:size=256m,mode=1777 $(FOR_HELPERS)
 # One that a kill left behind makes room.
@@ -114,7 +115,7 @@ FROM_HERE = GIT_ALLOW_PROTOCOL=file
 
 # The cage's state, or (CAGE_TO=commits) the agent's own commits, on a branch; work tree and HEAD stay as they are.
 branched: incoming
-	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(IN_CLONE) -c transfer.fsckObjects=true fetch --quiet --no-tags \
+	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(IN_CLONE) $(CHECKED) fetch --quiet --no-tags \
 		--no-write-fetch-head -- "$$PWD/$(S)/incoming.git" "refs/heads/work:refs/heads/$$(cat $(S)/branch)" \
 		2>$(S)/fetch.err || bash lib/unfetched
 	$(Q)bash lib/branched
@@ -166,16 +167,18 @@ counted: seen
 count: question
 	$(Q){ $(COMMIT) $(READING) judge count; } >$(S)/count || rm -f $(S)/count
 
-# Un-exported work as bundles, which go into the trash with .history. An entry that is refused stops it, but for --force.
+# The branch in the clone has the work already, and more.
+ALL_THERE = [ "$$($(GIT) --git-dir=$(S)/kept.git rev-list --count refs/heads/work $$(sed 's/^/^/' $(S)/parent))" = 0 ]
+# Un-exported work as bundles, which go into the trash with .history. A refused entry stops it, but for --force.
 # Before 2.47 no git checks what it takes out of a bundle, so a bundle is made of what passed the check of a fetch.
 kept:
 	$(Q)CAGE_SKIP_REFUSED="$$CAGE_FORCE" CAGE_FORCE=1 $(MAKE) incoming
 	$(Q)rm -rf $(S)/kept.git && $(GIT) init --quiet --bare --template= $(SAME_FORMAT) $(S)/kept.git
 	$(Q)cp $(S)/incoming.git/objects/info/alternates $(S)/kept.git/objects/info/alternates
-	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(GIT) --git-dir=$(S)/kept.git -c transfer.fsckObjects=true fetch --quiet \
+	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(GIT) --git-dir=$(S)/kept.git $(CHECKED) fetch --quiet \
 		--no-tags --no-write-fetch-head -- "$$PWD/$(S)/incoming.git" refs/heads/work:refs/heads/work 2>$(S)/fetch.err \
 		|| $(die) 3 'git refused what would be kept of the work'
-	$(Q)cmp -s $(S)/old $(S)/new || $(GIT) --git-dir=$(S)/kept.git bundle create --quiet \
+	$(Q)cmp -s $(S)/old $(S)/new || $(ALL_THERE) || $(GIT) --git-dir=$(S)/kept.git bundle create --quiet \
 		".history/$$CAGE_TO.bundle" refs/heads/work $$(sed 's/^/^/' $(S)/parent) 2>$(S)/bundle.err
 
 .PHONY: apply branched count counted export incoming kept plan question reached stage sync synced undone written
