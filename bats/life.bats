@@ -140,7 +140,7 @@ as_laid_out() {
     sleep 1
     run ps -eo args
     says_not canary
-    wait
+    wait $!
     run -0 docker inspect isolated-dev-life "$(guard life)"
     says_not canary
     run grep -r canary "$ENV"
