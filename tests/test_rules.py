@@ -398,7 +398,7 @@ def fits(path, others):
 
 
 def joined(base, judged, cage, host, head):
-    """The tree that a branch's commit makes, alone and with what the HOST, or its HEAD, has beside it: after, before."""
+    """The tree that a branch's commit makes, alone and with what HOST or HEAD has beside it: after, before."""
     commit = apply(base, cage, judged)
     yield commit, head | host | base
     for first, second in ((head, host), (host, head)):
