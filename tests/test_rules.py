@@ -110,6 +110,11 @@ def test_path_that_is_there_already_collides_with_nothing():
     assert rules.Spellings([b"a/b"]).collision(b"a/b") == ""
 
 
+@pytest.mark.parametrize("name", [b"A/new", b"a/new"])
+def test_path_below_either_spelling_that_is_there_collides_with_nothing(name):
+    assert rules.Spellings([b"A/x", b"a/x"]).collision(name) == ""
+
+
 def test_second_of_two_new_spellings_collides():
     known = rules.Spellings([])
     assert known.collision(b"x") == ""
@@ -387,3 +392,50 @@ def test_random_exports_leave_a_host_that_passes(tmp_path, monkeypatch, part):
 def fits(path, others):
     """Whether PATH can stand beside OTHERS in one tree."""
     return not any(p.startswith(f"{path}/") or f"{path}/".startswith(f"{p}/") for p in others)
+
+
+# -- random branches -----------------------------------------------------------
+
+
+def joined(base, judged, cage, host, head):
+    """The tree that a branch's commit makes, alone and with what HOST or HEAD has beside it: after, before."""
+    commit = apply(base, cage, judged)
+    yield commit, head | host | base
+    for first, second in ((head, host), (host, head)):
+        own = {}
+        for path, content in (first | {p: c for p, c in second.items() if p not in first}).items():
+            if path not in base and fits(path, [*commit, *own]):
+                own[path] = content
+        yield commit | own, head | host | own | base
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_random_branches_can_join_what_the_host_has(tmp_path, monkeypatch, part):
+    seed = int(os.environ.get("TESTS_SEED") or random.randrange(1 << 32))
+    print(f"TESTS_SEED={seed}")
+    rng, landed, refused = random.Random(seed), 0, 0
+    root = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path  # linux
+    place = root / f"branches-{os.getpid()}-{part}"
+    monkeypatch.setattr(tree, "ROOT", os.fsencode(place / "cage"))
+    monkeypatch.setattr(verdict, "ROOT", os.fsencode(place / "cage"))
+    try:
+        for _ in range(ROUNDS // 4):
+            base, cage, host, head = (random_tree(rng, size) for size in (5, 8, 4, 4))
+            host = host if rng.random() < 0.3 else base | {p: c for p, c in host.items() if fits(p, base)}
+            host |= {"l": ("link", "/etc")} if rng.random() < 0.3 and fits("l", host) else {}
+            head = head if rng.random() < 0.3 else base | {p: c for p, c in head.items() if fits(p, base)}
+            head |= {"up": ("link", "/etc")} if rng.random() < 0.3 and fits("up", head) else {}
+            cage = cage if rng.random() < 0.5 else {p: c for p, c in base.items() if fits(p, cage)} | cage
+            lay(place / "cage", cage)
+            modes = {path: found.mode.encode() for path, found in entries(head).items()}
+            there = host_of(host)._replace(head=modes)
+            judged = verdict.Verdict(entries(base), there, verdict.Choices(compare_host=False, force=True))
+            for after, before in joined(base, judged, cage, host, head):
+                assert all(fits(path, after.keys() - {path}) for path in after), (base, cage, host, head)
+                assert faults(place / "host", before, after) == [], (base, cage, host, head)
+            landed += bool(judged.changed)
+            refused += bool(judged.refused)
+        assert landed > ROUNDS / 40
+        assert refused > ROUNDS / 40
+    finally:
+        shutil.rmtree(place, ignore_errors=True)

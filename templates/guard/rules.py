@@ -207,19 +207,20 @@ class Spellings:
     """The paths there are, by how a file system that folds case and Unicode sees them."""
 
     def __init__(self, paths):
-        self.paths, self.seen = set(paths), {}
+        self.paths, self.seen, self.twins = set(paths), {}, set()
 
     def add(self, path):
-        """Note PATH and its parents, unless another spelling came first."""
+        """Note PATH and its parents, also where another spelling is there."""
         for part in [*parents(path), path]:
-            self.seen.setdefault(folded(part), part)
+            if self.seen.setdefault(folded(part), part) != part:
+                self.twins.add(part)
 
     def collision(self, path):
         """Why PATH may not join the others; empty if it may, and then it has joined."""
         while self.paths:  # sorted out at the first question: most exports bring no new path
             self.add(self.paths.pop())
         for part in [*parents(path), path]:
-            if (other := self.seen.get(folded(part), part)) != part:
+            if (other := self.seen.get(folded(part), part)) != part and part not in self.twins:
                 return spelled(other)
         self.add(path)
         return ""
