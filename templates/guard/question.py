@@ -42,7 +42,7 @@ def read_question():
     executable = set(paths_in(parts["executables"]))
     entries = {
         path: Entry("100755" if path in executable else "100644", -1, digest)
-        for path, digest in map(parse_sum, parts["sums"].splitlines())
+        for path, digest in map(parse_sum, parts["sums"].split(b"\n")[:-1])
     }
     targets, rules = {}, {}
     with inner_tar(parts["links.tar"]) as tar:
