@@ -5,7 +5,7 @@
 load cages
 
 setup_file() { make_cage attacks; }
-teardown_file() { remove_cage attacks; }
+teardown_file() { remove_cage; }
 
 teardown() {
     inside_as_root <<<'find . -mindepth 1 -maxdepth 1 ! -name .git -exec rm -rf {} +; rm -f .git/objects/info/alternates .git/objects/pack/x.idx'

@@ -1,6 +1,7 @@
 # Shared by the tests: repositories to start from, cages made from them, and what a test asks of one.
 # shellcheck shell=bash
-# The suite (setup_suite.bash) gives TRUSTY_CAGE_HOME, a base image and 'tc' on PATH.
+# The suite (setup_suite.bash) gives a base image, 'tc' on PATH, and RUN, with which the name of every cage begins: of two
+# runs on one engine none has the other's.
 
 bats_require_minimum_version 1.5.0
 
@@ -20,9 +21,16 @@ make_repo() {
     git -C "$1" commit --quiet --message 'First'
 }
 
+# Files run side by side: each has a home of its own, and settings of git that it may change.
+own_home() {
+    export HOME=$BATS_FILE_TMPDIR/user TRUSTY_CAGE_HOME=$BATS_FILE_TMPDIR/cages
+    cp -R "$BATS_SUITE_TMPDIR/user" "$HOME"
+}
+
 # The cage of this test file, made once: its name is $CAGE, its folder $ENV, its clone $CLONE.
 make_cage() {
-    export CAGE=$1
+    [ "$HOME" = "$BATS_FILE_TMPDIR/user" ] || own_home
+    export CAGE=$RUN-$1
     export ENV=$TRUSTY_CAGE_HOME/envs/$CAGE CLONE=$TRUSTY_CAGE_HOME/envs/$CAGE/repo
     make_repo "$BATS_FILE_TMPDIR/$CAGE"
     tc create "$BATS_FILE_TMPDIR/$CAGE" --no-attach >"$BATS_FILE_TMPDIR/create.out" 2>&1 ||
@@ -32,15 +40,15 @@ make_cage() {
 # The name of a cage's guard, which tells nothing of the cage.
 guard() { cat "$TRUSTY_CAGE_HOME/envs/${1:-$CAGE}/.history/guard"; }
 
-# Remove a cage, whatever state it is in, by its labels alone.
+# Remove a cage, whatever state it is in, by its labels alone: $CAGE, or the one that is named.
 remove_cage() {
-    local home
+    local home name=${1:-$CAGE}
     home=$(cat "$TRUSTY_CAGE_HOME/id")
-    docker ps --all --quiet --filter "label=trusty-cage.env=$1" --filter "label=trusty-cage.home=$home" |
+    docker ps --all --quiet --filter "label=trusty-cage.env=$name" --filter "label=trusty-cage.home=$home" |
         xargs -r docker rm --force >/dev/null
-    docker volume ls --quiet --filter "label=trusty-cage.env=$1" --filter "label=trusty-cage.home=$home" |
+    docker volume ls --quiet --filter "label=trusty-cage.env=$name" --filter "label=trusty-cage.home=$home" |
         xargs -r docker volume rm >/dev/null
-    rm -rf "$TRUSTY_CAGE_HOME/envs/$1"
+    rm -rf "$TRUSTY_CAGE_HOME/envs/$name"
 }
 
 # Run the script on standard input in the cage, as the agent would.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The tools of developing: what they refuse, and that they refuse nothing else.
 
-bats_require_minimum_version 1.5.0
+load cages
 
 setup() {
     cd "$BATS_TEST_DIRNAME/.." || return
@@ -51,4 +51,21 @@ MK
 @test "setup: a purpose that there is none of is refused" {
     run -1 dev/setup nonsense
     [ "${lines[0]}" = "error: 'nonsense' is no purpose" ]
+}
+
+# A run of bats' own in this one: nothing that bats has set is set there.
+inner() {
+    local name unset=()
+    for name in "${!BATS_@}"; do unset+=(-u "$name"); done
+    exec env "${unset[@]}" TMPDIR="$BATS_TEST_TMPDIR" "$@" 3>&- 4>&-
+}
+
+@test "runs: two of one file, side by side on one engine, both pass" {
+    (inner bats --filter 'set: limits' bats/recipes.bats) >"$BATS_TEST_TMPDIR/first" 2>&1 &
+    run inner bats --filter 'set: limits' bats/recipes.bats
+    echo "$output"
+    wait $! || { cat "$BATS_TEST_TMPDIR/first"; false; }
+    [ "$status" = 0 ]
+    grep '^ok 1 ' "$BATS_TEST_TMPDIR/first"
+    says 'ok 1 '
 }

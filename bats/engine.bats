@@ -12,25 +12,27 @@ setup_file() {
     "$OWN" open "$E"
     "$OWN" start "$E"
     local guard
-    tc create "$BATS_SUITE_TMPDIR/empty" --name engine --render-only >/dev/null
-    CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/engine" guard-image >/dev/null
-    guard=$(cat "$TRUSTY_CAGE_HOME/envs/engine/.state/guard-image")
-    rm -rf "$TRUSTY_CAGE_HOME/envs/engine"
+    own_home
+    export CAGE=$RUN-engine
+    tc create "$BATS_SUITE_TMPDIR/empty" --name "$CAGE" --render-only >/dev/null
+    CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/$CAGE" guard-image >/dev/null
+    guard=$(cat "$TRUSTY_CAGE_HOME/envs/$CAGE/.state/guard-image")
+    rm -rf "$TRUSTY_CAGE_HOME/envs/$CAGE"
     docker save "$guard" "$TRUSTY_CAGE_BASE_IMAGE" | docker --host "unix://$E/sock" load >/dev/null
-    export DOCKER_HOST=unix://$E/sock CAGE=engine CLONE=$TRUSTY_CAGE_HOME/envs/engine/repo
+    export DOCKER_HOST=unix://$E/sock CLONE=$TRUSTY_CAGE_HOME/envs/$CAGE/repo
     make_repo "$BATS_FILE_TMPDIR/engine-repo"
-    slim engine
-    tc create "$BATS_FILE_TMPDIR/engine-repo" --name engine --no-attach >&2
+    slim "$CAGE"
+    tc create "$BATS_FILE_TMPDIR/engine-repo" --name "$CAGE" --no-attach >&2
 }
 teardown_file() {
     [ ! -e "${E:-}/name" ] || "$OWN" close "$E"
-    rm -rf "$TRUSTY_CAGE_HOME/envs/engine"
+    rm -rf "$TRUSTY_CAGE_HOME/envs/$CAGE"
 }
 setup() { cd "$BATS_TEST_TMPDIR" || return; }
 teardown() {
     docker version >/dev/null 2>&1 || "$OWN" start "$E"
     mount -o remount,size=4g "$E/data"
-    remove_cage other
+    remove_cage "$RUN-other"
 }
 
 # The engine's disk has $1 megabytes left.
@@ -79,32 +81,32 @@ survives() {
 }
 
 @test "create: the engine goes away at any step; once it is back, the same command finishes" {
-    local command="tc create $BATS_FILE_TMPDIR/engine-repo --name other --shell bash --no-attach"
-    slim other 'RUN sleep 1'
+    local command="tc create $BATS_FILE_TMPDIR/engine-repo --name $RUN-other --shell bash --no-attach"
+    slim "$RUN-other" 'RUN sleep 1'
     for call in 'stop during docker build .*Dockerfile' 'crash before docker create .*[.]guard' \
-        'stop before docker run .*[.]helper' 'crash before docker exec .*policy' 'stop before docker start .*other$'; do
+        'stop before docker run .*[.]helper' 'crash before docker exec .*policy' 'stop before docker start .*-other$'; do
         survives "$command" "$call"
-        [ "$(tc exec other -- cat README)" = hello ]
-        [ "$(docker ps --all --quiet --filter label=trusty-cage.env=other | wc -l)" = 2 ]
-        [ "$(docker volume ls --quiet --filter label=trusty-cage.env=other | wc -l)" = 2 ]
-        remove_cage other
-        slim other 'RUN sleep 1'
+        [ "$(tc exec "$RUN-other" -- cat README)" = hello ]
+        [ "$(docker ps --all --quiet --filter "label=trusty-cage.env=$RUN-other" | wc -l)" = 2 ]
+        [ "$(docker volume ls --quiet --filter "label=trusty-cage.env=$RUN-other" | wc -l)" = 2 ]
+        remove_cage "$RUN-other"
+        slim "$RUN-other" 'RUN sleep 1'
     done
 }
 
 @test "start, stop, status and exec: the engine goes away in the middle" {
-    for call in 'stop before docker start .*[.]guard$' 'crash before docker start .*engine$'; do
-        run -0 tc stop engine
-        survives 'tc start engine' "$call"
+    for call in 'stop before docker start .*[.]guard$' 'crash before docker start .*-engine$'; do
+        run -0 tc stop "$CAGE"
+        survives "tc start $CAGE" "$call"
     done
-    survives 'tc stop engine' 'stop before docker stop'
-    survives 'tc status engine' 'crash before docker container inspect'
-    run -0 tc start engine
-    survives 'tc exec engine -- sleep 1' 'stop during docker exec .*sleep' 'crash during docker exec .*sleep'
+    survives "tc stop $CAGE" 'stop before docker stop'
+    survives "tc status $CAGE" 'crash before docker container inspect'
+    run -0 tc start "$CAGE"
+    survives "tc exec $CAGE -- sleep 1" 'stop during docker exec .*sleep' 'crash during docker exec .*sleep'
 }
 
 # answers ADDRESS PORT, to the cage.
-answers() { docker exec isolated-dev-engine timeout 3 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null; }
+answers() { docker exec "isolated-dev-$CAGE" timeout 3 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null; }
 
 # In the engine's own network, files and processes; what is served there ends with them.
 over_there() { nsenter --target "$(cat "$E/first")" --net --mount --pid "$@"; }
@@ -123,16 +125,16 @@ serves() {
     over_there ip address add 198.51.100.7/24 brd + dev far
     over_there sh -c "ip link set far up && ip link set away up"
     over_there ip route add local 198.51.100.128/25 dev lo
-    run -0 tc exec engine -- true
+    run -0 tc exec "$CAGE" -- true
     answers 198.51.100.7 8765
     answers 198.51.100.200 8765
-    run -0 tc stop engine
-    run -0 tc exec engine -- true
+    run -0 tc stop "$CAGE"
+    run -0 tc exec "$CAGE" -- true
     run ! answers 198.51.100.7 8765
     run ! answers 198.51.100.200 8765
-    grep -qx 'broadcast 198.51.100.255/32' "$TRUSTY_CAGE_HOME/envs/engine/.state/machine"
-    rm -rf "$TRUSTY_CAGE_HOME/envs/engine/.state"
-    run -0 tc exec engine -- true
+    grep -qx 'broadcast 198.51.100.255/32' "$TRUSTY_CAGE_HOME/envs/$CAGE/.state/machine"
+    rm -rf "$TRUSTY_CAGE_HOME/envs/$CAGE/.state"
+    run -0 tc exec "$CAGE" -- true
     run ! answers 198.51.100.7 8765
     [ -z "$(docker ps --all --quiet --filter name=machine)" ]
 }
@@ -156,7 +158,7 @@ names() {
     serves 80
     for server in 192.0.2.53 169.254.169.253 127.0.0.53; do
         names "$server"
-        run -0 tc exec engine -- true
+        run -0 tc exec "$CAGE" -- true
         run ! answers 169.254.169.254 53
         run ! answers 169.254.169.253 80
         if [ "$server" = 192.0.2.53 ]; then run ! answers 169.254.169.253 53; else answers 169.254.169.253 53; fi
@@ -168,34 +170,34 @@ names() {
 @test "an engine without a bridge of its own: its machine tells its addresses all the same" {
     "$OWN" stop "$E"
     OWN_ENGINE='--bridge none' "$OWN" start "$E"
-    run -0 tc exec engine -- true
-    grep -q '^closed ' "$TRUSTY_CAGE_HOME/envs/engine/.state/machine"
+    run -0 tc exec "$CAGE" -- true
+    grep -q '^closed ' "$TRUSTY_CAGE_HOME/envs/$CAGE/.state/machine"
     "$OWN" restart "$E"
 }
 
 @test "export and sync: the engine goes away in the middle, and the work arrives whole" {
     for call in 'stop before docker pause' 'crash during docker run .*[.]helper'; do
-        run -0 tc start engine
-        docker exec isolated-dev-engine sh -c "echo '$call' >README; rm -f lib/code.txt"
-        survives 'tc export engine -y' "$call"
+        run -0 tc start "$CAGE"
+        docker exec "isolated-dev-$CAGE" sh -c "echo '$call' >README; rm -f lib/code.txt"
+        survives "tc export $CAGE -y" "$call"
         [ "$(cat "$CLONE/README")" = "$call" ]
-        run -0 tc export engine --undo -y
-        run -0 tc start engine
+        run -0 tc export "$CAGE" --undo -y
+        run -0 tc start "$CAGE"
         echo "$call" >>"$CLONE/run.sh"
-        survives 'tc sync engine -y --take host' "$call"
-        run -0 tc exec engine -- tail -n 1 run.sh
+        survives "tc sync $CAGE -y --take host" "$call"
+        run -0 tc exec "$CAGE" -- tail -n 1 run.sh
         says "$call"
         git -C "$CLONE" checkout --quiet .
-        run -0 tc sync engine -y --take host
+        run -0 tc sync "$CAGE" -y --take host
     done
 }
 
 @test "the engine is restarted in the middle: an error, or none, and the same verb finishes" {
     for call in 'during docker start .*[.]guard$' 'before docker run .*[.]helper' 'before docker unpause'; do
-        verb='export engine -y'
-        run -0 tc start engine
-        docker exec isolated-dev-engine sh -c "echo '$call' >README"
-        [[ $call != *start* ]] || { tc stop engine; verb='start engine'; }
+        verb="export $CAGE -y"
+        run -0 tc start "$CAGE"
+        docker exec "isolated-dev-$CAGE" sh -c "echo '$call' >README"
+        [[ $call != *start* ]] || { tc stop "$CAGE"; verb="start $CAGE"; }
         # shellcheck disable=SC2086 # a verb and its option
         fault "restart $call" tc $verb
         [ "$status" = 0 ] || says 'error: '
@@ -208,87 +210,87 @@ names() {
 
 @test "destroy: the engine goes away in the middle; once it is back, all of it goes and no work is lost" {
     for call in 'crash during docker run .*[.]helper' 'stop before docker volume rm'; do
-        slim other
-        run -0 tc create "$BATS_FILE_TMPDIR/engine-repo" --name other --shell bash --no-attach
-        docker exec isolated-dev-other sh -c 'echo precious >work.txt'
-        survives 'tc destroy other -y' "$call"
-        [ -z "$(docker ps --all --quiet --filter label=trusty-cage.env=other)" ]
-        [ -z "$(docker volume ls --quiet --filter label=trusty-cage.env=other)" ]
-        bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/other-*/branch.bundle')
-        git -C "$TRUSTY_CAGE_HOME/envs/other/repo" fetch --quiet "$bundle" work
-        [ "$(git -C "$TRUSTY_CAGE_HOME/envs/other/repo" show FETCH_HEAD:work.txt)" = precious ]
-        rm -rf "$TRUSTY_CAGE_HOME"/trash/other-* "$TRUSTY_CAGE_HOME/envs/other"
+        slim "$RUN-other"
+        run -0 tc create "$BATS_FILE_TMPDIR/engine-repo" --name "$RUN-other" --shell bash --no-attach
+        docker exec "isolated-dev-$RUN-other" sh -c 'echo precious >work.txt'
+        survives "tc destroy $RUN-other -y" "$call"
+        [ -z "$(docker ps --all --quiet --filter "label=trusty-cage.env=$RUN-other")" ]
+        [ -z "$(docker volume ls --quiet --filter "label=trusty-cage.env=$RUN-other")" ]
+        bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path "*/$RUN-other-*/branch.bundle")
+        git -C "$TRUSTY_CAGE_HOME/envs/$RUN-other/repo" fetch --quiet "$bundle" work
+        [ "$(git -C "$TRUSTY_CAGE_HOME/envs/$RUN-other/repo" show FETCH_HEAD:work.txt)" = precious ]
+        rm -rf "$TRUSTY_CAGE_HOME/trash/$RUN"-other-* "$TRUSTY_CAGE_HOME/envs/$RUN-other"
     done
 }
 
 @test "a disk of the engine's that is full: create says so; with room again the same command finishes" {
     mkdir large && make_repo large/repo
     head -c 60000000 /dev/urandom >large/repo/large && git -C large/repo add large && git -C large/repo commit --quiet --message large
-    slim other '' "$PWD/large/repo"
-    run -0 env CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/other" image
+    slim "$RUN-other" '' "$PWD/large/repo"
+    run -0 env CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/$RUN-other" image
     room 30
-    run -1 tc create "$PWD/large/repo" --name other --shell bash --no-attach
+    run -1 tc create "$PWD/large/repo" --name "$RUN-other" --shell bash --no-attach
     says "error: the engine's disk is full"
     room 4000
-    run -0 tc create "$PWD/large/repo" --name other --shell bash --no-attach
-    run -0 tc exec other -- sha256sum large
+    run -0 tc create "$PWD/large/repo" --name "$RUN-other" --shell bash --no-attach
+    run -0 tc exec "$RUN-other" -- sha256sum large
     says "$(sha256sum <large/repo/large | cut -c 1-64)"
-    run -0 tc export other -y
+    run -0 tc export "$RUN-other" -y
     says 'Nothing new to export'
 
     # The way in: the whole of what is sent, or what was there.
-    head -c 70000000 /dev/urandom >"$TRUSTY_CAGE_HOME/envs/other/repo/large"
-    echo sent >"$TRUSTY_CAGE_HOME/envs/other/repo/README"
+    head -c 70000000 /dev/urandom >"$TRUSTY_CAGE_HOME/envs/$RUN-other/repo/large"
+    echo sent >"$TRUSTY_CAGE_HOME/envs/$RUN-other/repo/README"
     room 30
-    run -1 tc sync other -y
+    run -1 tc sync "$RUN-other" -y
     says "error: the engine's disk is full"
-    run -0 tc exec other -- sha256sum large
+    run -0 tc exec "$RUN-other" -- sha256sum large
     says "$(sha256sum <large/repo/large | cut -c 1-64)"
     room 4000
-    run -0 tc sync other -y
-    run -0 tc exec other -- sha256sum large
-    says "$(sha256sum <"$TRUSTY_CAGE_HOME/envs/other/repo/large" | cut -c 1-64)"
-    run -0 tc exec other -- cat README
+    run -0 tc sync "$RUN-other" -y
+    run -0 tc exec "$RUN-other" -- sha256sum large
+    says "$(sha256sum <"$TRUSTY_CAGE_HOME/envs/$RUN-other/repo/large" | cut -c 1-64)"
+    run -0 tc exec "$RUN-other" -- cat README
     says sent
-    run -0 tc exec other -- sh -c 'ls -A | grep trusty-cage || true'
+    run -0 tc exec "$RUN-other" -- sh -c 'ls -A | grep trusty-cage || true'
     says_not trusty-cage
 }
 
 @test "the engine crashes while the cage is paused: any way in goes on" {
-    run -0 tc start engine
-    docker exec isolated-dev-engine sh -c 'echo kept >work.txt; sync'
-    docker pause isolated-dev-engine
+    run -0 tc start "$CAGE"
+    docker exec "isolated-dev-$CAGE" sh -c 'echo kept >work.txt; sync'
+    docker pause "isolated-dev-$CAGE"
     "$OWN" crash "$E"
-    run -4 tc start engine
+    run -4 tc start "$CAGE"
     "$OWN" start "$E"
-    run -0 tc exec engine -- cat work.txt
+    run -0 tc exec "$CAGE" -- cat work.txt
     says kept
-    run -0 tc exec engine -- rm work.txt
+    run -0 tc exec "$CAGE" -- rm work.txt
 }
 
 @test "the engine crashes amid a container's start and stays confused: the remedy that is named helps" {
-    run -0 tc stop engine
-    fault 'crash during docker start .*[.]guard$' tc start engine
+    run -0 tc stop "$CAGE"
+    fault 'crash during docker start .*[.]guard$' tc start "$CAGE"
     [ "$status" = 4 ]
     says "error: the engine 'docker' can't be reached"
     "$OWN" start "$E"
-    run tc start engine
+    run tc start "$CAGE"
     if [ "$status" != 0 ]; then
         says "error: the engine could not start a container of this cage"
-        says 'tc make engine recreate'
-        run -0 tc make -y engine recreate
+        says "tc make $CAGE recreate"
+        run -0 tc make -y "$CAGE" recreate
     fi
-    run -0 tc exec engine -- cat run.sh
+    run -0 tc exec "$CAGE" -- cat run.sh
     says 'echo run'
 }
 
 @test "a socket that refuses the user: 4, and the command that lets him in" {
     own=$(mktemp -d /tmp/own.XXXXXX)
-    cp -a "$TRUSTY_CAGE_HOME/envs/engine" "$own/"
+    cp -a "$TRUSTY_CAGE_HOME/envs/$CAGE" "$own/"
     chown -R nobody "$own"
     for verb in start export destroy; do
         rm -f "$own/code"
-        CAGE_EXIT_FILE=$own/code run -2 setpriv --reuid nobody --clear-groups make -C "$own/engine" $verb </dev/null
+        CAGE_EXIT_FILE=$own/code run -2 setpriv --reuid nobody --clear-groups make -C "$own/$CAGE" $verb </dev/null
         [ "$(cat "$own/code")" = 4 ]
         says 'permission denied'
         says "error: the engine 'docker' can't be reached"

@@ -3,8 +3,8 @@
 
 load cages
 
-setup_file() { make_cage export-tests; }
-teardown_file() { remove_cage export-tests; }
+setup_file() { make_cage export; }
+teardown_file() { remove_cage; }
 
 setup() {
     GIT_BEFORE=$(fingerprint "$CLONE/.git")

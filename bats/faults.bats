@@ -13,11 +13,11 @@ setup_file() {
     make_cage faults
 }
 teardown_file() {
-    remove_cage faults
+    remove_cage
 }
 setup() { cd "$BATS_TEST_TMPDIR" || return; }
 teardown() {
-    for name in one two $(seq -f 'ten%g' 10); do remove_cage "$name"; done
+    for name in "$RUN-one" "$RUN-two" $(seq -f "$RUN-ten%g" 10); do remove_cage "$name"; done
     tmux -L "${SCREEN:-none}" kill-server 2>/dev/null || true
     if mountpoint -q "$BATS_TEST_TMPDIR/small"; then umount "$BATS_TEST_TMPDIR/small"; fi
 }
@@ -46,37 +46,37 @@ gone() {
 }
 
 @test "create: killed after any step, the same command finishes it" {
-    make_repo one
+    make_repo "$RUN-one"
     for step in 'git .* clone' 'git .* checkout' 'docker run --detach .*[.]guard' 'docker create .*volume-nocopy' \
         'docker run .*[.]helper' 'tar .* imported' 'docker ps .*label' 'docker run .* machine$' 'policy apply' \
-        'docker start .*isolated-dev-one$'; do
+        'docker start .*isolated-dev-.*-one$'; do
         echo "after $step"
-        fault "$step" tc create "$PWD/one" --no-attach
-        run -0 tc create "$PWD/one" --no-attach </dev/null
-        says "Created cage 'one'."
-        whole one
-        remove_cage one
+        fault "$step" tc create "$PWD/$RUN-one" --no-attach
+        run -0 tc create "$PWD/$RUN-one" --no-attach </dev/null
+        says "Created cage '$RUN-one'."
+        whole "$RUN-one"
+        remove_cage "$RUN-one"
     done
 }
 
 @test "create: killed amid seeding and starting, the same command finishes it" {
-    make_repo one
+    make_repo "$RUN-one"
     export FAULT_HOW=during
     for step in 'docker run .*[.]helper' 'docker run --detach .*[.]guard'; do
-        fault "$step" tc create "$PWD/one" --no-attach
-        run -0 tc create "$PWD/one" --no-attach </dev/null
-        whole one
-        remove_cage one
+        fault "$step" tc create "$PWD/$RUN-one" --no-attach
+        run -0 tc create "$PWD/$RUN-one" --no-attach </dev/null
+        whole "$RUN-one"
+        remove_cage "$RUN-one"
     done
 }
 
 @test "start: killed after any step, the same command finishes it" {
     for step in 'docker container inspect' 'docker start .*[.]guard$' 'docker exec .* policy apply' \
-        'docker start .*faults$'; do
-        tc stop faults
-        fault "$step" tc start faults
-        run -0 tc start faults
-        run -0 tc exec faults -- cat README
+        'docker start .*-faults$'; do
+        tc stop "$CAGE"
+        fault "$step" tc start "$CAGE"
+        run -0 tc start "$CAGE"
+        run -0 tc exec "$CAGE" -- cat README
         says hello
     done
 }
@@ -85,13 +85,13 @@ gone() {
     for step in 'docker pause' 'docker run .*[.]helper' 'docker unpause' 'rsync --archive' 'rsync --links'; do
         echo "after $step"
         inside <<<"echo '$step' >README; echo new >'$RANDOM.txt'; rm -rf lib"
-        fault "$step" tc export faults -y
-        run -0 tc export faults -y
+        fault "$step" tc export "$CAGE" -y
+        run -0 tc export "$CAGE" -y
         [ "$(cat "$CLONE/README")" = "$step" ]
         [ ! -e "$CLONE/lib" ]
-        [ "$(docker inspect --format '{{.State.Status}}' isolated-dev-faults)" = running ]
-        [ -z "$(docker ps --all --quiet --filter name=isolated-dev-faults.helper)" ]
-        run -0 tc export faults --undo -y
+        [ "$(docker inspect --format '{{.State.Status}}' "isolated-dev-$CAGE")" = running ]
+        [ -z "$(docker ps --all --quiet --filter name="isolated-dev-$CAGE.helper")" ]
+        run -0 tc export "$CAGE" --undo -y
         [ -z "$(git -C "$CLONE" status --porcelain --ignored)" ]
     done
     inside <<<'git reset -q --hard; git clean -qfdx'
@@ -99,45 +99,45 @@ gone() {
 
 @test "export: killed amid writing, nothing but whole files is in the clone" {
     inside <<<'head -c 90000000 /dev/zero >large; echo more >>README'
-    FAULT_HOW=during fault 'rsync --links' tc export faults -y
+    FAULT_HOW=during fault 'rsync --links' tc export "$CAGE" -y
     sleep 1
     [ -z "$(cd "$CLONE" && git ls-files --others | grep -v '^large$')" ]
-    run -0 tc export faults -y
+    run -0 tc export "$CAGE" -y
     [ "$(wc -c <"$CLONE/large")" = 90000000 ]
     [ "$(cd "$CLONE" && git ls-files --others)" = large ]
-    run -0 tc export faults --undo -y
+    run -0 tc export "$CAGE" --undo -y
     inside <<<'git reset -q --hard; git clean -qfdx'
 }
 
 @test "destroy: killed after any step, the same command finishes it and no work is lost" {
-    make_repo one
+    make_repo "$RUN-one"
     for step in 'docker pause' 'git .* bundle' 'docker rm --force -- [0-9a-f]' 'docker volume rm'; do
         echo "after $step"
-        run -0 tc create "$PWD/one" --no-attach --fresh-clone
-        docker exec isolated-dev-one sh -c 'echo precious >work.txt'
-        fault "$step" tc destroy one -y
-        run -0 tc destroy one -y
-        gone one
-        bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/one-*/branch.bundle')
-        git -C "$TRUSTY_CAGE_HOME/envs/one/repo" fetch --quiet "$bundle" work
-        [ "$(git -C "$TRUSTY_CAGE_HOME/envs/one/repo" show FETCH_HEAD:work.txt)" = precious ]
-        rm -rf "$TRUSTY_CAGE_HOME"/trash/one-*
+        run -0 tc create "$PWD/$RUN-one" --no-attach --fresh-clone
+        docker exec "isolated-dev-$RUN-one" sh -c 'echo precious >work.txt'
+        fault "$step" tc destroy "$RUN-one" -y
+        run -0 tc destroy "$RUN-one" -y
+        gone "$RUN-one"
+        bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path "*/$RUN-one-*/branch.bundle")
+        git -C "$TRUSTY_CAGE_HOME/envs/$RUN-one/repo" fetch --quiet "$bundle" work
+        [ "$(git -C "$TRUSTY_CAGE_HOME/envs/$RUN-one/repo" show FETCH_HEAD:work.txt)" = precious ]
+        rm -rf "$TRUSTY_CAGE_HOME/trash/$RUN"-one-*
     done
 }
 
 @test "a cage that was left paused is told, and goes on with any way in" {
-    docker pause isolated-dev-faults
+    docker pause "isolated-dev-$CAGE"
     run -0 tc list
     says paused
     run -1 tc doctor
-    says "'faults' is paused: what read it was interrupted"
-    says 'tc start faults'
-    run -0 tc exec faults -- cat README
-    docker pause isolated-dev-faults
-    run -0 tc status faults
+    says "'$CAGE' is paused: what read it was interrupted"
+    says "tc start $CAGE"
+    run -0 tc exec "$CAGE" -- cat README
+    docker pause "isolated-dev-$CAGE"
+    run -0 tc status "$CAGE"
     says paused
-    run -0 tc stop faults
-    run -0 tc start faults
+    run -0 tc stop "$CAGE"
+    run -0 tc start "$CAGE"
 }
 
 # What the terminal shows holds $1, within half a minute.
@@ -165,89 +165,89 @@ interrupted_at() {
 @test "Ctrl-C at a question: nothing was done, 130" {
     inside <<<'echo asked >asked.txt'
     before=$(fingerprint "$CLONE")
-    interrupted_at 'tc export faults' 'Write this into the host clone? [y/N]'
-    interrupted_at 'tc destroy faults' 'The host clone is kept. [y/N]'
+    interrupted_at "tc export $CAGE" 'Write this into the host clone? [y/N]'
+    interrupted_at "tc destroy $CAGE" 'The host clone is kept. [y/N]'
     [ "$before" = "$(fingerprint "$CLONE")" ]
-    [ "$(docker inspect --format '{{.State.Status}}' isolated-dev-faults)" = running ]
+    [ "$(docker inspect --format '{{.State.Status}}' "isolated-dev-$CAGE")" = running ]
     inside <<<'rm asked.txt'
 }
 
 @test "Ctrl-C amid create and export: 130, and the same command finishes" {
-    make_repo one
-    head -c 30000000 /dev/urandom >one/large && git -C one add large && git -C one commit --quiet --message large
-    interrupted_at "tc create '$PWD/one' --no-attach --auth-mode api_key" 'SEED'
-    run -0 tc create "$PWD/one" --no-attach
-    says "Created cage 'one'."
-    docker exec isolated-dev-one sh -c 'head -c 60000000 /dev/urandom >more'
-    interrupted_at 'tc export one -y' 'STAGE' 0.4
-    run -0 tc export one -y
-    run -0 tc exec one -- sh -c 'sha256sum <more'
-    [ "$output" = "$(sha256sum <"$TRUSTY_CAGE_HOME/envs/one/repo/more")" ]
+    make_repo "$RUN-one"
+    head -c 30000000 /dev/urandom >"$RUN-one/large" && git -C "$RUN-one" add large && git -C "$RUN-one" commit --quiet --message large
+    interrupted_at "tc create '$PWD/$RUN-one' --no-attach --auth-mode api_key" 'SEED'
+    run -0 tc create "$PWD/$RUN-one" --no-attach
+    says "Created cage '$RUN-one'."
+    docker exec "isolated-dev-$RUN-one" sh -c 'head -c 60000000 /dev/urandom >more'
+    interrupted_at "tc export $RUN-one -y" 'STAGE' 0.4
+    run -0 tc export "$RUN-one" -y
+    run -0 tc exec "$RUN-one" -- sh -c 'sha256sum <more'
+    [ "$output" = "$(sha256sum <"$TRUSTY_CAGE_HOME/envs/$RUN-one/repo/more")" ]
 }
 
 @test "two creates of one name at once: one makes it, the other says so" {
-    make_repo one
-    tc create "$PWD/one" --no-attach >first 2>&1 3>&- &
+    make_repo "$RUN-one"
+    tc create "$PWD/$RUN-one" --no-attach >first 2>&1 3>&- &
     first=$!
     code=0
-    tc create "$PWD/one" --no-attach >second 2>&1 || code=$?
+    tc create "$PWD/$RUN-one" --no-attach >second 2>&1 || code=$?
     wait $first || code=$?
     cat first second
     [ "$code" = 1 ] || [ "$code" = 0 ]
-    grep -q "Created cage 'one'." first second
-    whole one
+    grep -q "Created cage '$RUN-one'." first second
+    whole "$RUN-one"
 }
 
 @test "export and destroy at once: one waits for the other, and the work is in the clone or in the trash" {
-    make_repo one
-    run -0 tc create "$PWD/one" --no-attach
-    docker exec isolated-dev-one sh -c 'echo precious >work.txt'
-    tc export one -y >first 2>&1 3>&- &
+    make_repo "$RUN-one"
+    run -0 tc create "$PWD/$RUN-one" --no-attach
+    docker exec "isolated-dev-$RUN-one" sh -c 'echo precious >work.txt'
+    tc export "$RUN-one" -y >first 2>&1 3>&- &
     first=$!
-    run tc destroy one -y
+    run tc destroy "$RUN-one" -y
     echo "$output"
     wait $first || true
-    gone one
-    cat "$TRUSTY_CAGE_HOME/envs/one/repo/work.txt" 2>/dev/null || says 'Un-exported work:'
+    gone "$RUN-one"
+    cat "$TRUSTY_CAGE_HOME/envs/$RUN-one/repo/work.txt" 2>/dev/null || says 'Un-exported work:'
 }
 
 @test "ten creates at once: ten cages, one network" {
     local makers=()
-    for name in $(seq -f 'ten%g' 10); do
+    for name in $(seq -f "$RUN-ten%g" 10); do
         make_repo "$name"
         tc create "$PWD/$name" --no-attach >"$name.out" 2>&1 </dev/null 3>&- &
         makers+=($!)
     done
     for maker in "${makers[@]}"; do wait "$maker"; done
     [ "$(docker network ls --quiet --filter name='^trusty-cage$' | wc -l)" = 1 ]
-    for name in ten1 ten10; do whole "$name"; done
+    for name in "$RUN-ten1" "$RUN-ten10"; do whole "$name"; done
 }
 
 @test "no engine: every verb says so and ends with 4; list goes on" {
-    make_repo two
+    make_repo "$RUN-two"
     export DOCKER_HOST=unix://$PWD/none.sock
     for verb in start stop status export 'exec -- true' 'destroy -y' 'rebuild-image -y' auth; do
         # shellcheck disable=SC2086 # a verb and its options
         set -- $verb
-        run -4 tc "$1" faults "${@:2}"
+        run -4 tc "$1" "$CAGE" "${@:2}"
         says "the engine 'docker' can't be reached"
         says 'tc doctor'
     done
-    run -4 tc create "$PWD/two" --no-attach
+    run -4 tc create "$PWD/$RUN-two" --no-attach
     says "the engine 'docker' can't be reached"
     run -4 tc doctor
     says 'bad   engine'
     run -0 tc list
     says unknown
     unset DOCKER_HOST
-    run -0 tc create "$PWD/two" --no-attach
-    says "Created cage 'two'."
+    run -0 tc create "$PWD/$RUN-two" --no-attach
+    says "Created cage '$RUN-two'."
 }
 
 @test "an engine that refuses the user: the command that lets him in" {
     printf '#!/bin/sh\necho "permission denied while trying to connect" >&2\nexit 1\n' >docker
     chmod 755 docker
-    PATH=$PWD:$PATH run -4 tc start faults
+    PATH=$PWD:$PATH run -4 tc start "$CAGE"
     says 'sudo usermod -aG docker'
 }
 
@@ -259,7 +259,7 @@ interrupted_at() {
         mv "tools/$tool" kept
         code=1
         [ $tool != docker ] || code=4
-        PATH=$PWD/tools run -$code tc export faults -y
+        PATH=$PWD/tools run -$code tc export "$CAGE" -y
         says "'$tool' is not installed"
         mv kept "tools/$tool"
     done
@@ -269,46 +269,46 @@ interrupted_at() {
     [ "$(id -u)" = 0 ] || skip 'mounts a file system'
     mkdir small
     mount -t tmpfs -o size=40m none small
-    make_repo two
+    make_repo "$RUN-two"
     export TRUSTY_CAGE_HOME=$PWD/small/cages
-    run -0 tc create "$PWD/two" --no-attach
-    docker exec isolated-dev-two sh -c 'echo precious >work.txt'
+    run -0 tc create "$PWD/$RUN-two" --no-attach
+    docker exec "isolated-dev-$RUN-two" sh -c 'echo precious >work.txt'
     head -c 60000000 /dev/zero >small/full || true
     for verb in start export 'destroy -y'; do
         # shellcheck disable=SC2086 # a verb and its options
         set -- $verb
-        run -1 tc "$1" two "${@:2}"
+        run -1 tc "$1" "$RUN-two" "${@:2}"
         says 'nothing can be written to'
     done
-    run -0 docker exec isolated-dev-two cat work.txt
+    run -0 docker exec "isolated-dev-$RUN-two" cat work.txt
     rm small/full
-    run -0 tc export two -y
-    [ "$(cat small/cages/envs/two/repo/work.txt)" = precious ]
-    run -0 tc destroy two -y
-    gone two
+    run -0 tc export "$RUN-two" -y
+    [ "$(cat "small/cages/envs/$RUN-two/repo/work.txt")" = precious ]
+    run -0 tc destroy "$RUN-two" -y
+    gone "$RUN-two"
 }
 
 @test "a disk that fills in the middle of an export: nothing of the clone is lost, a second run finishes" {
     [ "$(id -u)" = 0 ] || skip 'mounts a file system'
     mkdir small
     mount -t tmpfs -o size=40m none small
-    make_repo two
+    make_repo "$RUN-two"
     export TRUSTY_CAGE_HOME=$PWD/small/cages
-    run -0 tc create "$PWD/two" --no-attach
-    docker exec isolated-dev-two sh -c 'head -c 60000000 /dev/urandom >large; echo changed >README'
-    run -1 tc export two -y
+    run -0 tc create "$PWD/$RUN-two" --no-attach
+    docker exec "isolated-dev-$RUN-two" sh -c 'head -c 60000000 /dev/urandom >large; echo changed >README'
+    run -1 tc export "$RUN-two" -y
     says 'nothing was written'
-    [ "$(cat small/cages/envs/two/repo/README)" = hello ]
-    [ "$(docker inspect --format '{{.State.Status}}' isolated-dev-two)" = running ]
+    [ "$(cat "small/cages/envs/$RUN-two/repo/README")" = hello ]
+    [ "$(docker inspect --format '{{.State.Status}}' "isolated-dev-$RUN-two")" = running ]
     mount -o remount,size=200m small
-    run -0 tc export two -y
-    [ "$(cat small/cages/envs/two/repo/README)" = changed ]
-    run -0 tc destroy two -y
+    run -0 tc export "$RUN-two" -y
+    [ "$(cat "small/cages/envs/$RUN-two/repo/README")" = changed ]
+    run -0 tc destroy "$RUN-two" -y
 }
 
 @test "destroy: what can't be counted is not destroyed without --force" {
-    make_repo one
-    run -0 tc create "$PWD/one" --no-attach
+    make_repo "$RUN-one"
+    run -0 tc create "$PWD/$RUN-one" --no-attach
     cat >docker <<'SH'
 #!/bin/sh
 [ "$1" != run ] || exit 125
@@ -316,71 +316,71 @@ PATH=${PATH#*:}
 exec docker "$@"
 SH
     chmod 755 docker
-    PATH=$PWD:$PATH run -3 tc destroy one -y
+    PATH=$PWD:$PATH run -3 tc destroy "$RUN-one" -y
     says 'could not be counted, so nothing was destroyed'
-    says 'tc destroy one --force'
-    run -0 docker exec isolated-dev-one cat README
-    PATH=$PWD:$PATH run -0 tc destroy one -y --force
-    gone one
+    says "tc destroy $RUN-one --force"
+    run -0 docker exec "isolated-dev-$RUN-one" cat README
+    PATH=$PWD:$PATH run -0 tc destroy "$RUN-one" -y --force
+    gone "$RUN-one"
 }
 
 @test "create: a volume with work in it whose folder and containers are gone is not filled anew" {
-    make_repo one
-    tc create "$PWD/one" --no-attach >/dev/null 2>&1
-    docker exec isolated-dev-one sh -c 'echo precious >work.txt'
-    docker rm --force isolated-dev-one "$(guard one)" >/dev/null
-    rm -rf "$TRUSTY_CAGE_HOME/envs/one"
-    run -1 tc create "$PWD/one" --no-attach
-    says "volume 'isolated-dev-one' is there already, and there may be work in it"
-    run -3 tc destroy one -y
+    make_repo "$RUN-one"
+    tc create "$PWD/$RUN-one" --no-attach >/dev/null 2>&1
+    docker exec "isolated-dev-$RUN-one" sh -c 'echo precious >work.txt'
+    docker rm --force "isolated-dev-$RUN-one" "$(guard "$RUN-one")" >/dev/null
+    rm -rf "$TRUSTY_CAGE_HOME/envs/$RUN-one"
+    run -1 tc create "$PWD/$RUN-one" --no-attach
+    says "volume 'isolated-dev-$RUN-one' is there already, and there may be work in it"
+    run -3 tc destroy "$RUN-one" -y
     says 'could not be counted, so nothing was destroyed'
-    run -0 tc destroy one -y --force
-    gone one
+    run -0 tc destroy "$RUN-one" -y --force
+    gone "$RUN-one"
 }
 
 @test "destroy: work that can't be kept for the trash is not destroyed without --force" {
-    make_repo one
-    run -0 tc create "$PWD/one" --no-attach
-    docker exec isolated-dev-one sh -c 'echo precious >work.txt'
+    make_repo "$RUN-one"
+    run -0 tc create "$PWD/$RUN-one" --no-attach
+    docker exec "isolated-dev-$RUN-one" sh -c 'echo precious >work.txt'
     mkdir bin
     printf '#!/bin/sh\ncase $* in *" bundle "*) exit 1 ;; esac\nPATH=${PATH#*:}\nexec git "$@"\n' >bin/git
     chmod 755 bin/git
-    PATH=$PWD/bin:$PATH run -3 tc destroy one -y
+    PATH=$PWD/bin:$PATH run -3 tc destroy "$RUN-one" -y
     says 'could be kept for the trash, so nothing was destroyed'
-    says 'tc destroy one --force'
-    run -0 docker exec isolated-dev-one cat work.txt
+    says "tc destroy $RUN-one --force"
+    run -0 docker exec "isolated-dev-$RUN-one" cat work.txt
     # Commits that git can't count are taken for work.
-    docker exec isolated-dev-one sh -c 'rm work.txt; printf "%040d\n" 7 >.git/refs/heads/main'
-    run -3 tc destroy one -y
+    docker exec "isolated-dev-$RUN-one" sh -c 'rm work.txt; printf "%040d\n" 7 >.git/refs/heads/main'
+    run -3 tc destroy "$RUN-one" -y
     says '0 deleted, 0 refused, 0 held back, ? commits inside'
     says 'nothing was destroyed'
-    run -0 docker exec isolated-dev-one cat README
-    run -0 tc destroy one -y --force
+    run -0 docker exec "isolated-dev-$RUN-one" cat README
+    run -0 tc destroy "$RUN-one" -y --force
     says 'warning: not all of the work could be kept for the trash'
-    gone one
+    gone "$RUN-one"
 }
 
 @test "a home folder with blanks and other letters, umask 000" {
-    make_repo two
+    make_repo "$RUN-two"
     export TRUSTY_CAGE_HOME="$PWD/a house für \$HOME's"
     umask 000
-    run -0 tc create "$PWD/two" --no-attach
+    run -0 tc create "$PWD/$RUN-two" --no-attach
     [ -z "$(find "$TRUSTY_CAGE_HOME" "$TRUSTY_CAGE_HOME/envs" -maxdepth 1 -type d -perm /077 -print)" ]
-    [ -z "$(find "$TRUSTY_CAGE_HOME/envs/two" -maxdepth 1 -type f -perm /022 -print)" ]
-    docker exec isolated-dev-two sh -c 'echo changed >README'
-    run -0 tc export two -y
-    [ "$(cat "$TRUSTY_CAGE_HOME/envs/two/repo/README")" = changed ]
-    run -0 make -C "$TRUSTY_CAGE_HOME/envs/two" export CAGE_YES=1
-    run -0 tc destroy two -y
-    gone two
+    [ -z "$(find "$TRUSTY_CAGE_HOME/envs/$RUN-two" -maxdepth 1 -type f -perm /022 -print)" ]
+    docker exec "isolated-dev-$RUN-two" sh -c 'echo changed >README'
+    run -0 tc export "$RUN-two" -y
+    [ "$(cat "$TRUSTY_CAGE_HOME/envs/$RUN-two/repo/README")" = changed ]
+    run -0 make -C "$TRUSTY_CAGE_HOME/envs/$RUN-two" export CAGE_YES=1
+    run -0 tc destroy "$RUN-two" -y
+    gone "$RUN-two"
 }
 
 @test "a home that can't be written: one sentence" {
     [ "$(id -u)" = 0 ] || skip 'mounts a file system'
     mkdir small
     mount -t tmpfs -o size=1m,ro none small
-    make_repo two
-    TRUSTY_CAGE_HOME=$PWD/small/cages run -1 tc create "$PWD/two" --no-attach
+    make_repo "$RUN-two"
+    TRUSTY_CAGE_HOME=$PWD/small/cages run -1 tc create "$PWD/$RUN-two" --no-attach
     says 'read-only file system'
     says 'TRUSTY_CAGE_HOME'
 }

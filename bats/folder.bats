@@ -6,8 +6,8 @@ load cages
 
 setup_file() { make_cage folder; }
 teardown_file() {
-    remove_cage folder
-    rm -rf "$TRUSTY_CAGE_HOME"/trash/folder-*
+    remove_cage
+    rm -rf "$TRUSTY_CAGE_HOME"/trash/"$CAGE"-*
 }
 
 # In the cage: programs, modules and settings that leave a mark on the host; what the recipes call is among them.
@@ -41,16 +41,16 @@ typed() {
 
 @test "no verb uses the clone that it is typed in, nor do its recipes there" {
     traps
-    run -0 tc export folder -y
+    run -0 tc export "$CAGE" -y
     [ -x "$CLONE/xargs" ]
-    for words in 'start folder' 'status folder' 'exec folder -- true' 'list' 'render folder' 'diff-recipes folder' 'auth folder'; do
+    for words in "start $CAGE" "status $CAGE" "exec $CAGE -- true" list "render $CAGE" "diff-recipes $CAGE" "auth $CAGE"; do
         # shellcheck disable=SC2086 # a command's words
         typed tc $words
     done
     inside <<<'echo more >more; rm -r lib'
-    typed tc export folder -y --diff
+    typed tc export "$CAGE" -y --diff
     [ "$(cat "$CLONE/more")" = more ] && [ ! -e "$CLONE/lib" ]
-    typed tc export folder --undo -y
+    typed tc export "$CAGE" --undo -y
     [ ! -e "$CLONE/more" ] && [ -e "$CLONE/lib/code.txt" ]
     typed make -C "$ENV" export CAGE_YES=1
     [ ! -e "$CLONE/lib" ]
@@ -58,8 +58,8 @@ typed() {
     typed make -C "$ENV" export CAGE_TO=commits CAGE_AS=theirs
     echo host >>"$CLONE/README"
     typed make -C "$ENV" sync CAGE_YES=1
-    [ "$(tc exec folder -- tail -n 1 README)" = host ]
-    typed tc stop folder
+    [ "$(tc exec "$CAGE" -- tail -n 1 README)" = host ]
+    typed tc stop "$CAGE"
     typed make -C "$ENV" recreate CAGE_YES=1
 }
 
@@ -74,16 +74,16 @@ typed() {
 }
 
 @test "doctor: what it advises for a volume that is left over brings the work home through the judge" {
-    run -0 tc start folder
+    run -0 tc start "$CAGE"
     inside <<<'echo left >left-over; ln -s /etc/passwd out'
-    (cd "$ENV" && CAGE_NAME=folder CAGE_REPO_URL=x bash lib/trash)
+    (cd "$ENV" && CAGE_NAME=$CAGE CAGE_REPO_URL=x bash lib/trash)
     run tc doctor
-    says "volume 'isolated-dev-folder': its cage has no folder; there may be work in it"
+    says "volume 'isolated-dev-$CAGE': its cage has no folder; there may be work in it"
     says_not docker\ run
-    command=$(sed -n 's/.*Put its folder back from the trash, and export it: \(.*\) && tc export folder$/\1/p' <<<"$output")
+    command=$(sed -n "s/.*Put its folder back from the trash, and export it: \(.*\) && tc export $CAGE\$/\1/p" <<<"$output")
     CAGE_YES=1 run -0 bash -c "${command/recreate/recreate -y}"
-    run -3 tc export folder -y
+    run -3 tc export "$CAGE" -y
     says 'out'
-    run -3 tc export folder -y --skip-refused
+    run -3 tc export "$CAGE" -y --skip-refused
     [ "$(cat "$CLONE/left-over")" = left ] && [ ! -L "$CLONE/out" ]
 }

@@ -13,11 +13,11 @@ setup_file() {
     make_cage gone
 }
 teardown_file() {
-    remove_cage gone
+    remove_cage
 }
 setup() { cd "$BATS_TEST_TMPDIR" || return; }
 teardown() {
-    remove_cage other
+    remove_cage "$RUN-other"
     tmux -L gone kill-server 2>/dev/null || true
     if [ "${STOPPED:-}" ]; then kill -KILL "$STOPPED" 2>/dev/null || true; fi
 }
@@ -30,18 +30,18 @@ fault() {
 }
 
 other() {
-    make_repo other
-    tc create "$PWD/other" --no-attach "$@" >other.out 2>&1 || { cat other.out; return 1; }
-    OTHER=$TRUSTY_CAGE_HOME/envs/other
+    make_repo "$RUN-other"
+    tc create "$PWD/$RUN-other" --no-attach "$@" >other.out 2>&1 || { cat other.out; return 1; }
+    OTHER=$TRUSTY_CAGE_HOME/envs/$RUN-other
 }
 
 # The work that a destroy put into the trash has the file $1.
 kept() {
     local bundle
-    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/other-*/branch.bundle')
+    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path "*/$RUN-other-*/branch.bundle")
     git -C "$OTHER/repo" fetch -q "$bundle" work:kept
     [ "$(git -C "$OTHER/repo" show "kept:$1")" = precious ]
-    rm -rf "$TRUSTY_CAGE_HOME"/trash/other-*
+    rm -rf "$TRUSTY_CAGE_HOME/trash/$RUN"-other-*
 }
 
 # The command that the last run printed after $1.
@@ -51,10 +51,10 @@ printed() {
 
 @test "undo: killed and run again, what its user had changed since is kept" {
     inside <<<'echo agent >README'
-    run -0 tc export gone -y
+    run -0 tc export "$CAGE" -y
     echo mine >>"$CLONE/README"
-    fault 'rsync .*ignore-times.* repo/$' tc export gone --undo -y
-    run -0 tc export gone --undo -y
+    fault 'rsync .*ignore-times.* repo/$' tc export "$CAGE" --undo -y
+    run -0 tc export "$CAGE" --undo -y
     says 'What stood there until now: '
     [ "$(cat "$CLONE/README")" = hello ]
     [ "$(tail -n 1 "$(printed 'What stood there until now:')/README")" = mine ]
@@ -63,146 +63,146 @@ printed() {
 
 @test "sync: a cage that was left paused is paused again while it is written" {
     echo theirs >"$CLONE/README"
-    docker pause isolated-dev-gone >/dev/null
-    TRUSTY_CAGE_TRACE=1 run -0 tc sync gone -y
+    docker pause "isolated-dev-$CAGE" >/dev/null
+    TRUSTY_CAGE_TRACE=1 run -0 tc sync "$CAGE" -y
     says_not 'is not paused'
     [[ $output =~ synced\ +docker\ pause.*synced\ +docker\ run ]] || [[ $output =~ docker\ pause.*docker\ run.*receive ]]
-    [ "$(docker inspect --format '{{.State.Status}}' isolated-dev-gone)" = running ]
-    [ "$(tc exec gone -- cat README)" = theirs ]
+    [ "$(docker inspect --format '{{.State.Status}}' "isolated-dev-$CAGE")" = running ]
+    [ "$(tc exec "$CAGE" -- cat README)" = theirs ]
     git -C "$CLONE" checkout -q README
-    run -0 tc sync gone -y
+    run -0 tc sync "$CAGE" -y
 }
 
 @test "attach: a cage that is stopped from elsewhere gives the terminal back, and says so" {
     tmux -L gone -f /dev/null new-session -d -x 150 -y 40 'bash --norc'
-    tmux -L gone send-keys "$(command -v tc) attach gone; echo ended with \$?" Enter
+    tmux -L gone send-keys "$(command -v tc) attach $CAGE; echo ended with \$?" Enter
     for _ in {1..60}; do
         [ "$(tmux -L gone display-message -p '#{alternate_on}')" != 1 ] || break
         sleep 0.5
     done
-    run -0 tc stop gone
+    run -0 tc stop "$CAGE"
     for _ in {1..20}; do
         ! tmux -L gone capture-pane -p | grep -q 'ended with [0-9]' || break
         sleep 0.5
     done
     run -0 tmux -L gone capture-pane -p
-    says "error: the session ended: cage 'gone' was stopped or removed"
-    says 'See: tc status gone'
+    says "error: the session ended: cage '$CAGE' was stopped or removed"
+    says "See: tc status $CAGE"
     says 'ended with 1'
     [ "$(tmux -L gone display-message -p '#{alternate_on}#{mouse_any_flag}')" = 00 ]
-    run -0 tc start gone
+    run -0 tc start "$CAGE"
 }
 
 @test "the host clone is gone: said, with the command that makes one; the work in the cage arrives in it" {
     inside <<<'echo work >work.txt'
     mv "$CLONE" "$PWD/away"
-    run -1 tc export gone -y
+    run -1 tc export "$CAGE" -y
     says "the host clone is gone: $CLONE"
-    [ "$(docker inspect --format '{{.State.Status}}' isolated-dev-gone)" = running ]
+    [ "$(docker inspect --format '{{.State.Status}}' "isolated-dev-$CAGE")" = running ]
     bash -c "$(printed 'Put it back, or clone anew:')"
-    run -0 tc export gone -y
+    run -0 tc export "$CAGE" -y
     [ "$(cat "$CLONE/work.txt")" = work ]
     inside <<<'rm work.txt'
-    run -0 tc export gone -y
+    run -0 tc export "$CAGE" -y
 }
 
 @test "the base manifest is gone: said, with the command that begins with that of the seeding" {
     rm "$ENV/.history/base"
-    run -1 tc export gone -y
+    run -1 tc export "$CAGE" -y
     says 'the base manifest .history/base is gone'
     bash -c "$(printed 'Begin with that of the seeding:')"
-    run -0 tc export gone -y
-    says "Nothing new to export from cage 'gone'."
+    run -0 tc export "$CAGE" -y
+    says "Nothing new to export from cage '$CAGE'."
 }
 
 @test "a guard of another release does not answer for a helper: its successor's image does" {
-    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' "$(guard gone)")" ]
+    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' "$(guard "$CAGE")")" ]
     echo 1 >"$ENV/.history/protocol"
-    run -0 tc export gone -y
-    says "Nothing new to export from cage 'gone'."
+    run -0 tc export "$CAGE" -y
+    says "Nothing new to export from cage '$CAGE'."
     [[ $(cat "$ENV/.state/guard-image") == trusty-cage-guard:* ]]
-    run -0 tc make -y gone recreate
-    run -0 tc export gone -y
-    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' "$(guard gone)")" ]
+    run -0 tc make -y "$CAGE" recreate
+    run -0 tc export "$CAGE" -y
+    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' "$(guard "$CAGE")")" ]
 }
 
 @test "the guard's name is gone: it is found by its label, and there is no second guard" {
-    was=$(guard gone)
+    was=$(guard "$CAGE")
     rm "$ENV/.history/guard"
-    run -0 tc exec gone -- true
-    [ "$(guard gone)" = "$was" ]
+    run -0 tc exec "$CAGE" -- true
+    [ "$(guard "$CAGE")" = "$was" ]
     rm "$ENV/.history/guard"
-    run -0 tc make -y gone recreate
-    [ "$(guard gone)" != "$was" ]
-    [ "$(docker ps --all --format '{{.Names}}' --filter label=trusty-cage.env=gone | grep guard)" = "$(guard gone)" ]
+    run -0 tc make -y "$CAGE" recreate
+    [ "$(guard "$CAGE")" != "$was" ]
+    [ "$(docker ps --all --format '{{.Names}}' --filter "label=trusty-cage.env=$CAGE" | grep guard)" = "$(guard "$CAGE")" ]
 }
 
 @test "the guard's name is damaged: said, with the command that mends it" {
-    was=$(guard gone)
+    was=$(guard "$CAGE")
     for text in '' '-x' '../x' $'isolated-dev-a.guard\nisolated-dev-b.guard' 'isolated-dev-a b.guard'; do
         printf '%s' "$text" >"$ENV/.history/guard"
-        run -1 tc exec gone -- true
+        run -1 tc exec "$CAGE" -- true
         says "/.history/guard' is damaged"
     done
     bash -c "$(printed 'Remove it, and it is written anew:')"
-    run -0 tc exec gone -- true
-    [ "$(guard gone)" = "$was" ]
+    run -0 tc exec "$CAGE" -- true
+    [ "$(guard "$CAGE")" = "$was" ]
 }
 
 @test "an owner of the lock that is stopped is told at once" {
     cd "$ENV"
-    CAGE_NAME=gone CAGE_ENGINE=docker bash lib/lock start sleep 60 3>&- &
+    CAGE_NAME=$CAGE CAGE_ENGINE=docker bash lib/lock start sleep 60 3>&- &
     STOPPED=$!
     for _ in {1..50}; do [[ $(readlink .state/lock) != "$STOPPED":* ]] || break; sleep 0.1; done
     kill -STOP "$STOPPED"
-    run -1 tc stop gone
-    says "cage 'gone' is held by 'start' (process $STOPPED), which is stopped"
+    run -1 tc stop "$CAGE"
+    says "cage '$CAGE' is held by 'start' (process $STOPPED), which is stopped"
     says "kill -CONT $STOPPED; kill $STOPPED"
 }
 
 @test "destroy: what the agent does while the question is open is kept, too" {
     other
-    docker exec isolated-dev-other sh -c 'echo early >early.txt'
+    docker exec "isolated-dev-$RUN-other" sh -c 'echo early >early.txt'
     tmux -L gone -f /dev/null new-session -d -x 200 -y 40 'bash --norc'
-    tmux -L gone send-keys "$(command -v tc) destroy other; echo ended with \$?" Enter
+    tmux -L gone send-keys "$(command -v tc) destroy $RUN-other; echo ended with \$?" Enter
     for _ in {1..60}; do
         ! tmux -L gone capture-pane -p | grep -qF '[y/N]' || break
         sleep 0.5
     done
-    docker exec isolated-dev-other sh -c 'echo precious >late.txt'
+    docker exec "isolated-dev-$RUN-other" sh -c 'echo precious >late.txt'
     tmux -L gone send-keys y Enter
     for _ in {1..60}; do
         ! tmux -L gone capture-pane -p | grep -q 'ended with [0-9]' || break
         sleep 0.5
     done
     run -0 tmux -L gone capture-pane -p
-    says "Destroyed cage 'other'."
+    says "Destroyed cage '$RUN-other'."
     kept late.txt
 }
 
 @test "destroy: without its guard and without .state the work is counted and kept all the same" {
     other
-    docker exec isolated-dev-other sh -c 'echo precious >work.txt'
-    docker rm --force "$(guard other)" >/dev/null
+    docker exec "isolated-dev-$RUN-other" sh -c 'echo precious >work.txt'
+    docker rm --force "$(guard "$RUN-other")" >/dev/null
     rm -rf "$OTHER/.state"
-    run -0 tc destroy other -y
+    run -0 tc destroy "$RUN-other" -y
     says '1 added'
     kept work.txt
 }
 
 @test "destroy: killed on the way to the trash, the second run ends in the same place and names the work" {
     other
-    docker exec isolated-dev-other sh -c 'echo precious >work.txt'
-    fault 'mv .history' tc destroy other -y
-    run -0 tc destroy other -y
+    docker exec "isolated-dev-$RUN-other" sh -c 'echo precious >work.txt'
+    fault 'mv .history' tc destroy "$RUN-other" -y
+    run -0 tc destroy "$RUN-other" -y
     says 'Un-exported work:'
-    [ "$(find "$TRUSTY_CAGE_HOME/trash" -maxdepth 1 -name 'other-*' | wc -l)" = 1 ]
+    [ "$(find "$TRUSTY_CAGE_HOME/trash" -maxdepth 1 -name "$RUN-other-*" | wc -l)" = 1 ]
     back=$(printed 'Make it again from them:')
     bash -c "$(printed 'Un-exported work:')"
-    [ "$(git -C "$OTHER/repo" show cage/other-branch:work.txt)" = precious ]
+    [ "$(git -C "$OTHER/repo" show "cage/$RUN-other-branch:work.txt")" = precious ]
     CAGE_NO_ATTACH=1 bash -c "$back"
-    [ "$(tc exec other -- cat README)" = hello ]
-    rm -rf "$TRUSTY_CAGE_HOME"/trash/other-*
+    [ "$(tc exec "$RUN-other" -- cat README)" = hello ]
+    rm -rf "$TRUSTY_CAGE_HOME/trash/$RUN"-other-*
 }
 
 @test "recreate: a home that is gone is said, and dotfiles are laid in anew" {
@@ -211,37 +211,37 @@ printed() {
     git -C dots add --all
     git -C dots commit --quiet --message Dots
     other --dotfiles "$PWD/dots"
-    docker rm --force isolated-dev-other "$(guard other)" >/dev/null
-    docker volume rm isolated-dev-other.home >/dev/null
+    docker rm --force "isolated-dev-$RUN-other" "$(guard "$RUN-other")" >/dev/null
+    docker volume rm "isolated-dev-$RUN-other.home" >/dev/null
     run -1 tc doctor
-    says "volume 'isolated-dev-other.home' is gone: logins, history and dotfiles"
-    run -0 tc make -y other recreate
-    says "volume 'isolated-dev-other.home' is gone"
-    [ "$(tc exec other -- bash -c 'cat ~/.vimrc')" = 'set number' ]
-    run -0 tc make -y other recreate
+    says "volume 'isolated-dev-$RUN-other.home' is gone: logins, history and dotfiles"
+    run -0 tc make -y "$RUN-other" recreate
+    says "volume 'isolated-dev-$RUN-other.home' is gone"
+    [ "$(tc exec "$RUN-other" -- bash -c 'cat ~/.vimrc')" = 'set number' ]
+    run -0 tc make -y "$RUN-other" recreate
     says_not 'is gone'
 }
 
 @test "recreate, destroy: without the base manifest and the containers, a volume with work in it is neither emptied nor removed" {
     other
-    docker exec isolated-dev-other sh -c 'echo precious >work.txt'
+    docker exec "isolated-dev-$RUN-other" sh -c 'echo precious >work.txt'
     rm "$OTHER/.history/base"
-    run -1 tc make -y other recreate
-    says "volume 'isolated-dev-other' is there already, and there may be work in it"
-    [ "$(tc exec other -- cat work.txt)" = precious ]
-    docker rm --force isolated-dev-other "$(guard other)" >/dev/null
-    run -3 tc destroy other -y
+    run -1 tc make -y "$RUN-other" recreate
+    says "volume 'isolated-dev-$RUN-other' is there already, and there may be work in it"
+    [ "$(tc exec "$RUN-other" -- cat work.txt)" = precious ]
+    docker rm --force "isolated-dev-$RUN-other" "$(guard "$RUN-other")" >/dev/null
+    run -3 tc destroy "$RUN-other" -y
     says 'could not be counted, so nothing was destroyed'
-    run -0 docker volume inspect isolated-dev-other
-    run -0 tc destroy other -y --force
+    run -0 docker volume inspect "isolated-dev-$RUN-other"
+    run -0 tc destroy "$RUN-other" -y --force
 }
 
 @test "create: where this side's addresses can't be told nothing is opened" {
-    make_repo other
-    tc create "$PWD/other" --no-attach --render-only
-    printf 'echo "no addresses" >&2; exit 1\n' >"$TRUSTY_CAGE_HOME/envs/other/lib/addresses"
-    CAGE_NO_ATTACH=1 run ! make -C "$TRUSTY_CAGE_HOME/envs/other" create
+    make_repo "$RUN-other"
+    tc create "$PWD/$RUN-other" --no-attach --render-only
+    printf 'echo "no addresses" >&2; exit 1\n' >"$TRUSTY_CAGE_HOME/envs/$RUN-other/lib/addresses"
+    CAGE_NO_ATTACH=1 run ! make -C "$TRUSTY_CAGE_HOME/envs/$RUN-other" create
     says 'no addresses'
     says_not 'Created cage'
-    [ -z "$(docker ps --quiet --filter name='^isolated-dev-other$')" ]
+    [ -z "$(docker ps --quiet --filter name="^isolated-dev-$RUN-other\$")" ]
 }

@@ -6,26 +6,28 @@ load cages
 
 setup_file() {
     local address
+    own_home
+    export CAGE=$RUN-image
     address=$(ip -4 -oneline address show dev docker0 | awk '{ sub("/.*", "", $4); print $4 }')
     "$BATS_TEST_DIRNAME/stand-ins" "$BATS_FILE_TMPDIR/mirror" "$address" 3>&- &
     echo $! >"$BATS_FILE_TMPDIR/mirror.pid"
-    make_repo "$BATS_FILE_TMPDIR/image"
-    TRUSTY_CAGE_IMAGE=full tc create "$BATS_FILE_TMPDIR/image" --render-only --agents gemini
+    make_repo "$BATS_FILE_TMPDIR/$CAGE"
+    TRUSTY_CAGE_IMAGE=full tc create "$BATS_FILE_TMPDIR/$CAGE" --render-only --agents gemini
     for _ in {1..100}; do
         [ ! -e "$BATS_FILE_TMPDIR/mirror/build-args" ] || break
         sleep 0.1
     done
-    sed 's/^/BUILD_ARGS += /' "$BATS_FILE_TMPDIR/mirror/build-args" >>"$TRUSTY_CAGE_HOME/envs/image/local.mk"
+    sed 's/^/BUILD_ARGS += /' "$BATS_FILE_TMPDIR/mirror/build-args" >>"$TRUSTY_CAGE_HOME/envs/$CAGE/local.mk"
 }
 
 setup() {
-    ENV=$TRUSTY_CAGE_HOME/envs/image
+    ENV=$TRUSTY_CAGE_HOME/envs/$CAGE
 }
 
 teardown_file() {
     kill "$(cat "$BATS_FILE_TMPDIR/mirror.pid")" || true
     tmux -L agents kill-server 2>/dev/null || true
-    for name in image own agents; do remove_cage "$name"; done
+    for name in "$CAGE" "$RUN-own" "$RUN-agents"; do remove_cage "$name"; done
 }
 
 # shellcheck disable=SC2120 # by way of run, too
@@ -35,6 +37,11 @@ build() {
 
 in_image() {
     docker run --rm --network none --env HOME=/home/trustycage "$(cat "$ENV/.state/image")" sh -euc "$1"
+}
+
+# The environment of a container, whatever it is, has $1; one that goes away meanwhile is none.
+in_containers() {
+    docker ps --all --quiet | xargs -r docker inspect --format '{{.Config.Env}}' 2>/dev/null | grep -F "$1"
 }
 
 # What the last build did anew.
@@ -95,14 +102,14 @@ rebuilt() {
 }
 
 @test "a source that can't be reached stops the build, names the line and leaves no container behind" {
-    local line left
-    left=$(docker ps --all --quiet --no-trunc | sort)
-    for line in NEOVIM_URL=http://127.0.0.1:1/x PYENV_URL=http://127.0.0.1:1/x PYTHON_URL=http://127.0.0.1:1/x GIT_URL=git://127.0.0.1:1; do
+    local line none=127.0.0.1:1/$RUN
+    for line in "NEOVIM_URL=http://$none" "PYENV_URL=http://$none" "PYTHON_URL=http://$none" "GIT_URL=git://$none"; do
         run ! build "BUILD_ARGS=$(grep -v "^${line%%=*}" "$BATS_FILE_TMPDIR/mirror/build-args" | paste -sd ' ') $line"
         says "'ARG ${line%%=*}='"
         says "BUILD_ARGS += ${line%%=*}="
     done
-    [ "$(docker ps --all --quiet --no-trunc | sort)" = "$left" ]
+    # A container of a build has no label yet; the address that this one was given is the run's own.
+    run ! in_containers "$none"
 }
 
 @test "a build argument with a password is refused: the history would show it" {
@@ -117,16 +124,16 @@ rebuilt() {
 @test "slim, by the other builder: each agent answers --version, and knows where it is" {
     local other=$PATH agent python=3.$((100 + RANDOM))
     [ ! -x /usr/bin/docker ] || other=/usr/bin:$PATH
-    PATH=$other DOCKER_BUILDKIT=1 run -0 tc create "$BATS_FILE_TMPDIR/image" --name agents --no-attach \
+    PATH=$other DOCKER_BUILDKIT=1 run -0 tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-agents" --no-attach \
         --python-version "$python" --agents claude,codex,gemini,opencode
     says "note: python_version is $python, but the image 'slim' has only the base's Python, 3."
     for agent in claude codex gemini opencode; do
-        run -0 tc exec agents -- "$agent" --version
+        run -0 tc exec "$RUN-agents" -- "$agent" --version
         says .
         [ "${#lines[@]}" = 1 ]
     done
-    run -0 tc exec agents -- sh -c 'cmp ~/.claude/CLAUDE.md /etc/cage/README.md && cmp ~/.codex/AGENTS.md ~/.config/opencode/AGENTS.md'
-    run -0 tc exec agents -- sh -c 'test ! -w /opt/codex && find ~ ! -user trustycage'
+    run -0 tc exec "$RUN-agents" -- sh -c 'cmp ~/.claude/CLAUDE.md /etc/cage/README.md && cmp ~/.codex/AGENTS.md ~/.config/opencode/AGENTS.md'
+    run -0 tc exec "$RUN-agents" -- sh -c 'test ! -w /opt/codex && find ~ ! -user trustycage'
     [ -z "$output" ]
 }
 
@@ -135,9 +142,9 @@ rebuilt() {
     TC=$(command -v tc)
     tmux -L agents new-session -d -x 180 -y 50
     while read -r agent key prompt; do
-        tc set agents "agent=$agent"
-        docker exec isolated-dev-agents tmux kill-server || true
-        tmux -L agents send-keys "clear; $key=sk-test $TC attach agents" Enter
+        tc set "$RUN-agents" "agent=$agent"
+        docker exec "isolated-dev-$RUN-agents" tmux kill-server || true
+        tmux -L agents send-keys "clear; $key=sk-test $TC attach $RUN-agents" Enter
         for _ in {1..60}; do
             ! tmux -L agents capture-pane -p | grep -qF -- "$prompt" || break
             sleep 0.5
@@ -155,22 +162,22 @@ AGENTS
 
 @test "create --dockerfile: what the image lacks is named; mended, the same command goes on" {
     printf 'FROM %s\nRUN useradd --uid 1001 trustycage\n' "$TRUSTY_CAGE_BASE_IMAGE" >"$BATS_TEST_TMPDIR/Dockerfile"
-    run ! tc create "$BATS_FILE_TMPDIR/image" --name own --shell bash --no-attach --dockerfile "$BATS_TEST_TMPDIR/Dockerfile"
+    run ! tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-own" --shell bash --no-attach --dockerfile "$BATS_TEST_TMPDIR/Dockerfile"
     says "a user 'trustycage' with user and group id 1000"
     says "the program 'tmux'"
     says "the program 'git'"
     says_not "the program 'bash'"
-    says "$TRUSTY_CAGE_HOME/envs/own/Dockerfile"
+    says "$TRUSTY_CAGE_HOME/envs/$RUN-own/Dockerfile"
     slim=$(docker image ls --quiet --filter label=trusty-cage.shared=1 --filter 'reference=trusty-cage' | head -n 1)
-    printf 'FROM %s\nCOPY extra /extra\n' "$slim" >"$TRUSTY_CAGE_HOME/envs/own/Dockerfile"
-    echo more >"$TRUSTY_CAGE_HOME/envs/own/image/extra"
-    run -0 tc create "$BATS_FILE_TMPDIR/image" --name own --no-attach
-    run -0 tc exec own -- cat /extra
+    printf 'FROM %s\nCOPY extra /extra\n' "$slim" >"$TRUSTY_CAGE_HOME/envs/$RUN-own/Dockerfile"
+    echo more >"$TRUSTY_CAGE_HOME/envs/$RUN-own/image/extra"
+    run -0 tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-own" --no-attach
+    run -0 tc exec "$RUN-own" -- cat /extra
     says more
-    run -0 tc render own
-    says 'own: up to date'
-    grep -q 'COPY extra' "$TRUSTY_CAGE_HOME/envs/own/Dockerfile"
-    run -1 tc create "$BATS_FILE_TMPDIR/image" --name other --dockerfile "$BATS_TEST_TMPDIR/none"
+    run -0 tc render "$RUN-own"
+    says "$RUN-own: up to date"
+    grep -q 'COPY extra' "$TRUSTY_CAGE_HOME/envs/$RUN-own/Dockerfile"
+    run -1 tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-other" --dockerfile "$BATS_TEST_TMPDIR/none"
     says "can't be read: No such file or directory"
 }
 

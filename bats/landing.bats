@@ -4,7 +4,7 @@
 load cages
 
 setup_file() { make_cage landing; }
-teardown_file() { remove_cage landing; }
+teardown_file() { remove_cage; }
 
 # An export that ends after all was written, as by a kill.
 cut_short() {

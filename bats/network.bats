@@ -4,12 +4,12 @@
 load cages
 
 setup_file() {
-    make_cage network-tests
+    make_cage network
     # A host that is open: wherever npm's registry is.
     export REGISTRY
-    REGISTRY=$(tc exec network-tests -- npm config get registry | sed 's,^https*://,,; s,[:/].*,,')
+    REGISTRY=$(tc exec "$CAGE" -- npm config get registry | sed 's,^https*://,,; s,[:/].*,,')
 }
-teardown_file() { remove_cage network-tests; }
+teardown_file() { remove_cage; }
 
 # connects ADDRESS PORT, from inside; a refusal is quick.
 connects() {
@@ -209,32 +209,31 @@ SH
 }
 
 @test "network: no lookup, forward or reverse, tells the name of another cage" {
-    make_repo "$BATS_TEST_TMPDIR/wpad"
-    run -0 tc create "$BATS_TEST_TMPDIR/wpad" --no-attach
-    [[ $(guard wpad) =~ ^isolated-dev-[0-9a-f]{12}\.guard$ ]]
+    make_repo "$BATS_TEST_TMPDIR/$RUN-wpad"
+    run -0 tc create "$BATS_TEST_TMPDIR/$RUN-wpad" --no-attach
+    [[ $(guard "$RUN-wpad") =~ ^isolated-dev-[0-9a-f]{12}\.guard$ ]]
     address() { docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$(guard "$1")"; }
-    run -0 docker exec "isolated-dev-$CAGE" getent hosts "$(address wpad)"
-    says "$(guard wpad)"
+    run -0 docker exec "isolated-dev-$CAGE" getent hosts "$(address "$RUN-wpad")"
+    says "$(guard "$RUN-wpad")"
     says_not wpad
     # Whatever the engine answers to is in its own list of the network.
-    run -0 docker inspect -f '{{json .NetworkSettings.Networks}} {{.Config.Hostname}}' "$(guard wpad)"
+    run -0 docker inspect -f '{{json .NetworkSettings.Networks}} {{.Config.Hostname}}' "$(guard "$RUN-wpad")"
     says_not wpad
     says_not "$CAGE"
-    for name in wpad isolated-dev-wpad isolated-dev-wpad.guard isolated-dev-wpad.helper isolated-dev-wpad.machine \
-        wpad.trusty-cage isolated-dev-wpad.trusty-cage; do
+    for name in "$RUN-wpad" "isolated-dev-$RUN-wpad"{,.guard,.helper,.machine} {,isolated-dev-}"$RUN-wpad.trusty-cage"; do
         run ! docker exec "isolated-dev-$CAGE" getent hosts "$name"
     done
-    [ "$(docker exec isolated-dev-wpad hostname)" = cage ]
-    run -0 tc exec wpad -- printenv TRUSTY_CAGE
-    says wpad
+    [ "$(docker exec "isolated-dev-$RUN-wpad" hostname)" = cage ]
+    run -0 tc exec "$RUN-wpad" -- printenv TRUSTY_CAGE
+    says "$RUN-wpad"
     run -0 tc list
-    [[ $output =~ wpad\ +running ]]
-    remove_cage wpad
+    [[ $output =~ $RUN-wpad\ +running ]]
+    remove_cage "$RUN-wpad"
 }
 
 @test "network: another cage does not answer" {
     docker run --detach --rm --name "isolated-dev-$CAGE-neighbour" --network trusty-cage \
-        --label trusty-cage.env=network-tests --label "trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id")" \
+        --label "trusty-cage.env=$CAGE" --label "trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id")" \
         "$(docker inspect -f '{{.Config.Image}}' "$(guard)")" python3 -m http.server 8000 >/dev/null
     address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "isolated-dev-$CAGE-neighbour")
     sleep 1
@@ -261,7 +260,7 @@ SH
     gateway=$(docker network inspect -f '{{range .IPAM.Config}}{{.Gateway}}{{end}}' trusty-cage)
     image=$(docker inspect -f '{{.Config.Image}}' "isolated-dev-$CAGE")
     docker run --detach --name "isolated-dev-$CAGE-first" --network "container:$(guard)" \
-        --label trusty-cage.env=network-tests --label "trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id")" \
+        --label "trusty-cage.env=$CAGE" --label "trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id")" \
         "$image" bash -c "while :; do (exec 3<>/dev/tcp/$gateway/$PORT) 2>/dev/null && echo OUT; done" >/dev/null
     for _ in 1 2 3; do
         docker restart "$(guard)" >/dev/null

@@ -10,7 +10,7 @@ setup_file() {
 }
 
 teardown_file() {
-    remove_cage outward
+    remove_cage
 }
 
 # The cage's git as it was seeded.
@@ -77,7 +77,7 @@ SH
     says_not $'\033'
     run -0 git -C "$CLONE" ls-tree -r --name-only "cage/$CAGE"
     says_not out
-    [ "$(git -C "$CLONE" for-each-ref --format='%(refname)' refs/heads)" = $'refs/heads/cage/outward\nrefs/heads/trunk' ]
+    [ "$(git -C "$CLONE" for-each-ref --format='%(refname)' refs/heads)" = "refs/heads/cage/$CAGE"$'\nrefs/heads/trunk' ]
 }
 
 @test "export: a bare repository does not land in parts, whichever comes first" {

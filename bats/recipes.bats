@@ -4,10 +4,10 @@
 load cages
 
 setup_file() { make_cage recipes; }
-teardown_file() { remove_cage recipes; }
+teardown_file() { remove_cage; }
 
 limits_inside() {
-    docker inspect --format '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}' isolated-dev-recipes
+    docker inspect --format '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}' "isolated-dev-$CAGE"
 }
 
 # As if this release's template had another line where $1 has $2: what was last rendered has $3 there.
@@ -17,9 +17,9 @@ rendered_otherwise() {
 }
 
 @test "set: limits that the engine refuses change nothing" {
-    tc set recipes memory=512m
+    tc set "$CAGE" memory=512m
     before=$(cat "$ENV/meta.json" "$ENV/Makefile" "$ENV/.rendered/Makefile")
-    run -1 tc set recipes memory=1 pids=77
+    run -1 tc set "$CAGE" memory=1 pids=77
     says 'error: the engine refuses these limits; nothing was changed'
     says 'Minimum memory limit'
     [ "$before" = "$(cat "$ENV/meta.json" "$ENV/Makefile" "$ENV/.rendered/Makefile")" ]
@@ -27,37 +27,37 @@ rendered_otherwise() {
 }
 
 @test "set: without an engine the settings change, and it says when they apply" {
-    DOCKER_HOST=unix:///nonexistent run -0 tc set recipes pids=300
-    says "It applies after: tc make recipes limits (the engine can't be reached now)"
+    DOCKER_HOST=unix:///nonexistent run -0 tc set "$CAGE" pids=300
+    says "It applies after: tc make $CAGE limits (the engine can't be reached now)"
     [ "$(limits_inside)" = '536870912 4096' ]
-    run -0 tc make recipes limits
+    run -0 tc make "$CAGE" limits
     [ "$(limits_inside)" = '536870912 300' ]
 }
 
 @test "stale: another Dockerfile and other flags are named, and nothing is acted upon" {
-    id=$(docker inspect --format '{{.Id}}' isolated-dev-recipes)
+    id=$(docker inspect --format '{{.Id}}' "isolated-dev-$CAGE")
     echo 'RUN true' >>"$ENV/Dockerfile"
-    tc set recipes hardened=yes
-    run -0 tc start recipes
-    says "The image's recipe changed since this cage was made. Apply it: tc rebuild-image recipes"
-    says 'What the containers are made with changed since. Apply it: tc make recipes recreate'
-    run -0 tc status recipes
+    tc set "$CAGE" hardened=yes
+    run -0 tc start "$CAGE"
+    says "The image's recipe changed since this cage was made. Apply it: tc rebuild-image $CAGE"
+    says "What the containers are made with changed since. Apply it: tc make $CAGE recreate"
+    run -0 tc status "$CAGE"
     [[ $output =~ stale\ +'image container' ]]
     [[ $output =~ edited\ +Dockerfile ]]
-    [ "$id" = "$(docker inspect --format '{{.Id}}' isolated-dev-recipes)" ]
+    [ "$id" = "$(docker inspect --format '{{.Id}}' "isolated-dev-$CAGE")" ]
     sed '$d' "$ENV/Dockerfile" >"$BATS_TEST_TMPDIR/Dockerfile"
     cat "$BATS_TEST_TMPDIR/Dockerfile" >"$ENV/Dockerfile"
-    tc set recipes hardened=no
-    run -0 tc start recipes
+    tc set "$CAGE" hardened=no
+    run -0 tc start "$CAGE"
     says_not changed
 }
 
 @test "upgrade: verbs say in a line that the recipes are older, and work" {
     printf 0.0.1 >"$ENV/.rendered/.version"
-    run -0 tc exec recipes -- true
+    run -0 tc exec "$CAGE" -- true
     [ "$(grep -c 'has the recipes of trusty-cage 0.0.1' <<<"$output")" = 1 ]
-    run -0 tc render recipes
-    run -0 tc exec recipes -- true
+    run -0 tc render "$CAGE"
+    run -0 tc exec "$CAGE" -- true
     says_not 'has the recipes'
 }
 
@@ -65,20 +65,20 @@ rendered_otherwise() {
     sed 's/Started cage/Up is cage/' "$ENV/Makefile" >"$BATS_TEST_TMPDIR/Makefile"
     cat "$BATS_TEST_TMPDIR/Makefile" >"$ENV/Makefile"
     rendered_otherwise Makefile 'Started cage' 'Here is cage'
-    run -3 tc render recipes
+    run -3 tc render "$CAGE"
     finish=$(sed -n 's/^  \(mv .*\)/\1/p' <<<"$output")
-    run -0 tc start recipes
-    says "Up is cage 'recipes'."
+    run -0 tc start "$CAGE"
+    says "Up is cage '$CAGE'."
     sed '/^<<<<<<< /d; /^||||||| /,/^>>>>>>> /d' "$ENV/Makefile.merge" >"$BATS_TEST_TMPDIR/merge"
     cat "$BATS_TEST_TMPDIR/merge" >"$ENV/Makefile.merge"
     bash -c "$finish"
-    run -0 tc render recipes --take mine
-    run -0 tc start recipes
-    says "Up is cage 'recipes'."
-    run -0 tc diff-recipes recipes
+    run -0 tc render "$CAGE" --take mine
+    run -0 tc start "$CAGE"
+    says "Up is cage '$CAGE'."
+    run -0 tc diff-recipes "$CAGE"
     says "+	\$(Q)\$(tell) \"Up is cage '@name@'.\""
     run -0 tc list
-    [[ $output =~ recipes\ +running\ .*\ Makefile\  ]]
+    [[ $output =~ $CAGE\ +running\ .*\ Makefile\  ]]
 }
 
 @test "a hand edit that can't be read: every verb names it, and none runs half" {
@@ -87,13 +87,13 @@ rendered_otherwise() {
     for verb in attach start stop status shell export destroy rebuild-image auth 'set pids=9' 'make stop' render; do
         read -r name rest <<<"$verb"
         # shellcheck disable=SC2086 # words
-        run -1 tc "$name" recipes $rest
+        run -1 tc "$name" "$CAGE" $rest
         says "local.mk:$line: *** missing separator"
-        says 'tc diff-recipes recipes'
+        says "tc diff-recipes $CAGE"
     done
     run -1 tc list
     says "local.mk:$line: *** missing separator"
-    [[ $output =~ recipes\ +running ]]
-    run -0 tc diff-recipes recipes
+    [[ $output =~ $CAGE\ +running ]]
+    run -0 tc diff-recipes "$CAGE"
     says '+what is this'
 }

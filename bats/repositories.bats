@@ -4,16 +4,17 @@
 
 load cages
 
+setup_file() { own_home; }
 setup() {
     cd "$BATS_TEST_TMPDIR" || return
-    export CAGE=repos
+    export CAGE=$RUN-repos
     ENV=$TRUSTY_CAGE_HOME/envs/$CAGE CLONE=$TRUSTY_CAGE_HOME/envs/$CAGE/repo
     git init --quiet --initial-branch trunk source
 }
 teardown() {
     tmux -L repositories kill-server 2>/dev/null || true
     [ ! -e server.pid ] || kill "$(cat server.pid)"
-    remove_cage "$CAGE"
+    remove_cage
 }
 
 commit() {
@@ -56,10 +57,10 @@ comes_home() {
     create
     [ "$(docker exec "isolated-dev-$CAGE" cat file)" = two ]
     [ "$(git -C "$CLONE" symbolic-ref --short HEAD)" = develop ]
-    remove_cage "$CAGE"
+    remove_cage
     create "$PWD/source" --branch trunk
     [ "$(docker exec "isolated-dev-$CAGE" cat file)" = one ]
-    remove_cage "$CAGE"
+    remove_cage
     run -1 tc create "$PWD/source" --name "$CAGE" --no-attach --branch none
     says "can't be cloned"
 }
@@ -155,7 +156,7 @@ comes_home() {
     git clone --quiet --bare source bare.git
     create "$PWD/bare.git"
     holds file
-    remove_cage "$CAGE"
+    remove_cage
     git -C source worktree add --quiet ../tree -b other
     create "$PWD/tree"
     holds file
@@ -235,6 +236,6 @@ screen_shows() {
         run -1 timeout 120 tc create "$PWD/source" --name "$CAGE" --no-attach
         says "error: a name in the repository's tree is one that git refuses here"
         for word in fatal 'invalid path' gitfile $'\e'; do says_not "$word"; done
-        remove_cage "$CAGE"
+        remove_cage
     done
 }

@@ -13,7 +13,7 @@ setup_file() {
     export IMAGE
     with_default >"$BATS_FILE_TMPDIR/default"
 }
-teardown_file() { remove_cage seccomp; }
+teardown_file() { remove_cage; }
 
 # The calls that pass under the engine's own profile, with the capabilities that are given and no other.
 with_default() {

@@ -4,9 +4,10 @@
 load cages
 
 setup_file() {
-    export ANTHROPIC_API_KEY=sk-ant-canary-0123456789
+    own_home
+    export ANTHROPIC_API_KEY=sk-ant-canary-$RUN-secrets
     mkdir -p "$HOME/.claude"
-    echo '{"claudeAiOauth": {"accessToken": "token-canary-0123456789"}}' >"$HOME/.claude/.credentials.json"
+    echo "{\"claudeAiOauth\": {\"accessToken\": \"token-canary-$RUN-secrets\"}}" >"$HOME/.claude/.credentials.json"
     export WATCHED=$BATS_FILE_TMPDIR/watched
     (while :; do ps -eo args; done >"$WATCHED.ps" 2>&1) 3>&- &
     echo $! >"$WATCHED.pids"
@@ -18,17 +19,17 @@ setup_file() {
 teardown_file() {
     xargs kill <"$WATCHED.pids" 2>/dev/null || true
     tmux -L secrets kill-server 2>/dev/null || true
-    rm -rf "$HOME/.claude"
-    remove_cage secrets
+    remove_cage
 }
 
-# Nothing that was printed or watched holds a secret; the watchers watched. The pattern does not match itself.
+# Nothing that was printed or watched holds a secret; the watchers watched, other tests as well, which have canaries of
+# their own. The pattern does not match itself.
 silent() {
     [[ $output != *canary* ]]
     sleep 0.3
     for watched in ps events; do
         [ -s "$WATCHED.$watched" ]
-        ! grep -a 'canar[y]' "$WATCHED.$watched" || return 1
+        ! grep -a "canar[y]-$RUN-secrets" "$WATCHED.$watched" || return 1
     done
     run -1 grep -r 'canar[y]' "$TRUSTY_CAGE_HOME" "$BATS_FILE_TMPDIR/create.out"
 }
@@ -46,10 +47,10 @@ silent() {
 }
 
 @test "exec, shell and attach hand it over, and show it nowhere" {
-    run -0 docker exec --env ANTHROPIC_API_KEY isolated-dev-secrets true
-    [ "$(tc exec secrets -- printenv ANTHROPIC_API_KEY)" = "$ANTHROPIC_API_KEY" ]
-    [ "$(echo 'printenv ANTHROPIC_API_KEY' | tc shell secrets | tail -n 1)" = "$ANTHROPIC_API_KEY" ]
-    tmux -L secrets new-session -d -x 150 -y 40 "$(command -v tc) attach secrets 2>'$BATS_FILE_TMPDIR/attach.err'"
+    run -0 docker exec --env ANTHROPIC_API_KEY "isolated-dev-$CAGE" true
+    [ "$(tc exec "$CAGE" -- printenv ANTHROPIC_API_KEY)" = "$ANTHROPIC_API_KEY" ]
+    [ "$(echo 'printenv ANTHROPIC_API_KEY' | tc shell "$CAGE" | tail -n 1)" = "$ANTHROPIC_API_KEY" ]
+    tmux -L secrets new-session -d -x 150 -y 40 "$(command -v tc) attach $CAGE 2>'$BATS_FILE_TMPDIR/attach.err'"
     for _ in $(seq 60); do
         ! tmux -L secrets capture-pane -p | grep -q 'bypass permissions' || break
         sleep 0.5
@@ -57,15 +58,15 @@ silent() {
     run -0 tmux -L secrets capture-pane -p
     says 'bypass permissions'
     silent
-    run -0 docker exec isolated-dev-secrets tmux show-environment -t dev
+    run -0 docker exec "isolated-dev-$CAGE" tmux show-environment -t dev
     says ANTHROPIC_API_KEY
     tmux -L secrets kill-server
 }
 
 @test "start, stop, status, export, sync, recreate, list, doctor, set and render" {
-    docker exec isolated-dev-secrets sh -c 'echo new >new.txt'
-    for verb in 'stop secrets' 'start secrets' 'status secrets --json' 'export secrets -y --diff' 'sync secrets -y' \
-        'make -y secrets recreate' 'list --json' 'set secrets pids=200' 'render secrets' 'make secrets limits'; do
+    docker exec "isolated-dev-$CAGE" sh -c 'echo new >new.txt'
+    for verb in "stop $CAGE" "start $CAGE" "status $CAGE --json" "export $CAGE -y --diff" "sync $CAGE -y" \
+        "make -y $CAGE recreate" 'list --json' "set $CAGE pids=200" "render $CAGE" "make $CAGE limits"; do
         # shellcheck disable=SC2086 # a verb and its arguments
         run -0 tc $verb
         silent
@@ -77,25 +78,25 @@ silent() {
 @test "rebuild-image, with a key in the environment; the image that is built holds none" {
     # On top of the one that is there: the build itself takes no time.
     printf 'FROM %s\nRUN env >/tmp/environment; ps -eo args >/tmp/args || true\n' \
-        "$(docker inspect --format '{{index .Config.Labels "trusty-cage.image"}}' isolated-dev-secrets)" >"$ENV/Dockerfile"
-    run -0 tc rebuild-image secrets -y
-    says "Made the containers of cage 'secrets' anew."
+        "$(docker inspect --format '{{index .Config.Labels "trusty-cage.image"}}' "isolated-dev-$CAGE")" >"$ENV/Dockerfile"
+    run -0 tc rebuild-image "$CAGE" -y
+    says "Made the containers of cage '$CAGE' anew."
     silent
-    run -0 docker exec isolated-dev-secrets cat /tmp/environment /tmp/args
+    run -0 docker exec "isolated-dev-$CAGE" cat /tmp/environment /tmp/args
     says PATH=
     silent
     cp "$ENV/.rendered/Dockerfile" "$ENV/Dockerfile"
-    run -0 tc make -y secrets recreate
+    run -0 tc make -y "$CAGE" recreate
     silent
 }
 
 @test "auth, by subscription: the credentials reach their file inside, and nothing else" {
-    run -0 tc auth secrets --auth-mode subscription
+    run -0 tc auth "$CAGE" --auth-mode subscription
     silent
-    run -0 docker exec isolated-dev-secrets sh -c 'cat ~/.claude/.credentials.json'
-    run -0 docker exec --workdir /home/trustycage isolated-dev-secrets grep -rl 'token-canar[y]' .
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'cat ~/.claude/.credentials.json'
+    run -0 docker exec --workdir /home/trustycage "isolated-dev-$CAGE" grep -rl 'token-canar[y]' .
     [ "$output" = ./.claude/.credentials.json ]
-    run -0 tc auth secrets --auth-mode api_key
+    run -0 tc auth "$CAGE" --auth-mode api_key
     silent
 }
 
@@ -106,44 +107,44 @@ silent() {
         run make -C "$ENV" -pn "$verb" CAGE_CMD=true
         silent
     done
-    DOCKER_HOST=unix:///none run -4 tc exec secrets -- true
+    DOCKER_HOST=unix:///none run -4 tc exec "$CAGE" -- true
     silent
 }
 
 @test "the engine's objects know nothing of it" {
-    run -0 docker inspect isolated-dev-secrets "$(guard secrets)" "$(docker inspect --format '{{.Image}}' isolated-dev-secrets)"
+    run -0 docker inspect "isolated-dev-$CAGE" "$(guard "$CAGE")" "$(docker inspect --format '{{.Image}}' "isolated-dev-$CAGE")"
     silent
-    run -0 docker volume inspect isolated-dev-secrets isolated-dev-secrets.home
+    run -0 docker volume inspect "isolated-dev-$CAGE" "isolated-dev-$CAGE.home"
     silent
-    run -0 docker history --no-trunc "$(docker inspect --format '{{.Image}}' isolated-dev-secrets)"
+    run -0 docker history --no-trunc "$(docker inspect --format '{{.Image}}' "isolated-dev-$CAGE")"
     silent
-    run docker logs isolated-dev-secrets
+    run docker logs "isolated-dev-$CAGE"
     silent
-    run docker logs "$(guard secrets)"
+    run docker logs "$(guard "$CAGE")"
     silent
 }
 
 @test "destroy: the trash holds none either" {
-    run -0 tc destroy secrets -y
+    run -0 tc destroy "$CAGE" -y
     silent
 }
 
 @test "trace: each call of the engine, with its step and duration, on standard error only" {
-    make_repo "$BATS_TEST_TMPDIR/traced"
-    run -0 --separate-stderr tc create "$BATS_TEST_TMPDIR/traced" --no-attach
-    [ "$output" = "Created cage 'traced'.
-Open it:      tc attach traced
-Edit recipes: $TRUSTY_CAGE_HOME/envs/traced/Makefile" ]
+    make_repo "$BATS_TEST_TMPDIR/$RUN-traced"
+    run -0 --separate-stderr tc create "$BATS_TEST_TMPDIR/$RUN-traced" --no-attach
+    [ "$output" = "Created cage '$RUN-traced'.
+Open it:      tc attach $RUN-traced
+Edit recipes: $TRUSTY_CAGE_HOME/envs/$RUN-traced/Makefile" ]
     # shellcheck disable=SC2154 # bats sets it
     for step in seen guard container policy up; do
         grep -Eq "^ *[0-9]+ ms  $step +docker " <<<"$stderr"
     done
-    run -42 tc exec traced -- sh -c 'echo out; exit 42'
+    run -42 tc exec "$RUN-traced" -- sh -c 'echo out; exit 42'
     says out
     says ' ms  exec           docker exec'
-    TRUSTY_CAGE_TRACE='' run -0 tc exec traced -- echo out
+    TRUSTY_CAGE_TRACE='' run -0 tc exec "$RUN-traced" -- echo out
     [ "$output" = out ]
-    run -0 tc status traced
+    run -0 tc status "$RUN-traced"
     says 'not in meta   -'
-    remove_cage traced
+    remove_cage "$RUN-traced"
 }

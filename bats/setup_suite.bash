@@ -1,10 +1,11 @@
-# Once for all bats files: a TRUSTY_CAGE_HOME of their own, a base image from this machine's package mirror, and
-# the images that every cage here shares. What was made goes by its labels, at the end.
+# Once for all bats files: surroundings of their own, a base image from this machine's package mirror, and the images that
+# every cage here shares. What was made goes by its labels, at the end.
 # shellcheck shell=bash
 
 setup_suite() {
     bats_require_minimum_version 1.7.0
     limit_time
+    own_name
     own_surroundings
     tc create "$BATS_SUITE_TMPDIR/empty" --name suite --render-only >&2
     if ! docker image inspect "$TRUSTY_CAGE_BASE_IMAGE" >/dev/null 2>&1; then
@@ -17,7 +18,13 @@ setup_suite() {
 }
 
 teardown_suite() {
-    "$BATS_TEST_DIRNAME/../dev/sweep"
+    "$BATS_TEST_DIRNAME/../dev/sweep" "$RUN"
+}
+
+# The names of this run's cages begin with it: two runs on one engine don't meet.
+own_name() {
+    RUN=$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n')
+    export RUN
 }
 
 # No test waits for ever; BATS_TEST_TIMEOUT=60 before 'make bats' is another limit.
@@ -34,6 +41,8 @@ own_surroundings() {
     done
     export DOCKER_CONFIG=${DOCKER_CONFIG:-$HOME/.docker}
     export HOME=$BATS_SUITE_TMPDIR/user TRUSTY_CAGE_HOME=$BATS_SUITE_TMPDIR/cages
+    # The sockets of tmux are this run's, too.
+    export TMUX_TMPDIR=$BATS_SUITE_TMPDIR
     export PATH=$BATS_TEST_DIRNAME/../.venv/bin:$PATH
     # shellcheck source=/dev/null
     TRUSTY_CAGE_BASE_IMAGE=trusty-cage-base:$(. /etc/os-release && echo "$ID-$VERSION_ID")

@@ -6,7 +6,7 @@ load cages
 setup_file() { make_cage terminal; }
 teardown_file() {
     tmux -L terminal kill-server 2>/dev/null || true
-    remove_cage terminal
+    remove_cage
 }
 
 # A shell of its own in a terminal that answers queries; its title is 'mine'.
@@ -45,38 +45,38 @@ MESS='\033[?1049h\033[?1000h\033[?1006h\033[?25l\033[4h\033[?6h\033[5;10r\033[?7
 
 @test "exec: a program that leaves everything on, and raw, whatever its exit code" {
     for code in 0 7; do
-        type_line "tc exec terminal -- sh -c 'printf \"$MESS\"; stty raw -echo; exit $code'; echo code=\$?"
+        type_line "tc exec $CAGE -- sh -c 'printf \"$MESS\"; stty raw -echo; exit $code'; echo code=\$?"
         screen_shows "code=$code"
         given_back
     done
 }
 
 @test "exec: an unended string swallows nothing, answers to queries reach no prompt" {
-    type_line "tc exec terminal -- sh -c 'printf \"\033P\"'; echo code=\$?"
+    type_line "tc exec $CAGE -- sh -c 'printf \"\033P\"'; echo code=\$?"
     screen_shows 'code=0'
     # The terminal inside would echo those that come while it is there, as any does.
-    type_line "tc exec terminal -- sh -c 'stty -echo; for i in \$(seq 400); do printf \"\033[c\033[6n\"; done'; echo code=\$?"
+    type_line "tc exec $CAGE -- sh -c 'stty -echo; for i in \$(seq 400); do printf \"\033[c\033[6n\"; done'; echo code=\$?"
     screen_shows 'code=0'
     given_back
 }
 
 @test "exec: Ctrl-C inside, and an engine's client that is killed" {
-    type_line "tc exec terminal -- sh -c 'printf \"$MESS\"; sleep 60'; echo code=\$?"
+    type_line "tc exec $CAGE -- sh -c 'printf \"$MESS\"; sleep 60'; echo code=\$?"
     for _ in $(seq 60); do [ "$(tmux -L terminal display-message -p '#{pane_title}')" != evil ] || break; sleep 0.25; done
     tmux -L terminal send-keys C-c
     screen_shows 'code=130'
     given_back
-    type_line "tc exec terminal -- sh -c 'printf \"$MESS\"; sleep 61'; echo code=\$?"
+    type_line "tc exec $CAGE -- sh -c 'printf \"$MESS\"; sleep 61'; echo code=\$?"
     for _ in $(seq 60); do [ "$(tmux -L terminal display-message -p '#{pane_title}')" != evil ] || break; sleep 0.25; done
     # The client itself: its parent is lib/session.
-    kill -9 "$(pgrep --full 'docker exec.* isolated-dev-terminal .*sleep 61' | while read -r id; do
+    kill -9 "$(pgrep --full "docker exec.* isolated-dev-$CAGE .*sleep 61" | while read -r id; do
         [ "$(tr '\0' ' ' <"/proc/$id/cmdline" | cut -d ' ' -f 2)" != exec ] || echo "$id"; done)"
     screen_shows 'code=137'
     given_back
 }
 
 @test "shell: what its programs leave on is off afterwards" {
-    type_line 'tc shell terminal; echo code=$?'
+    type_line "tc shell $CAGE; echo code=\$?"
     screen_shows project
     tmux -L terminal send-keys "printf '$MESS'; exit 3" Enter
     screen_shows 'code=3'
@@ -95,31 +95,31 @@ FAKE
 chmod 755 /usr/bin/tmux.new
 mv /usr/bin/tmux.new /usr/bin/tmux
 SH
-    type_line 'tc attach terminal; echo code=$?'
+    type_line "tc attach $CAGE; echo code=\$?"
     screen_shows 'code=0'
     given_back
     inside_as_root <<<'mv /usr/bin/tmux.kept /usr/bin/tmux'
-    type_line 'tc attach terminal; echo code=$?'
-    screen_shows '[terminal]'
+    type_line "tc attach $CAGE; echo code=\$?"
+    screen_shows "[$CAGE]"
     tmux -L terminal send-keys C-a d
     screen_shows 'code=0'
     given_back
 }
 
 @test "exec: without a terminal nothing is added to the output" {
-    run -0 bash -c "tc exec terminal -- printf 'only this' </dev/null"
+    run -0 bash -c "tc exec $CAGE -- printf 'only this' </dev/null"
     [ "$output" = 'only this' ]
 }
 
 @test "pause: under a storm of forks an export works or names the way out, and the cage runs on" {
-    tc set terminal pids=300 >/dev/null
-    docker exec --detach isolated-dev-terminal bash -c 'f() { while :; do (f) & :; done; }; ulimit -c 0; for i in 1 2 3; do f & done; wait'
+    tc set "$CAGE" pids=300 >/dev/null
+    docker exec --detach "isolated-dev-$CAGE" bash -c 'f() { while :; do (f) & :; done; }; ulimit -c 0; for i in 1 2 3; do f & done; wait'
     sleep 2
     for _ in 1 2 3; do
-        run timeout 100 tc export terminal --dry-run
-        [ "$status" = 0 ] || says 'Stop it first, its work is kept: tc stop terminal'
-        [ "$(docker inspect -f '{{.State.Paused}}' isolated-dev-terminal)" = false ]
+        run timeout 100 tc export "$CAGE" --dry-run
+        [ "$status" = 0 ] || says "Stop it first, its work is kept: tc stop $CAGE"
+        [ "$(docker inspect -f '{{.State.Paused}}' "isolated-dev-$CAGE")" = false ]
     done
-    run -0 timeout 60 tc stop terminal
-    run -0 timeout 100 tc export terminal --dry-run
+    run -0 timeout 60 tc stop "$CAGE"
+    run -0 timeout 100 tc export "$CAGE" --dry-run
 }

@@ -4,7 +4,7 @@
 load cages
 
 setup_file() { make_cage transaction; }
-teardown_file() { remove_cage transaction; }
+teardown_file() { remove_cage; }
 
 setup() {
     git -C "$CLONE" config user.name Owner
@@ -321,17 +321,17 @@ SH
 }
 
 @test "destroy: what is not exported goes into the trash as bundles, and the printed command brings it back" {
-    make_repo "$BATS_TEST_TMPDIR/gone"
-    tc create "$BATS_TEST_TMPDIR/gone" --no-attach >/dev/null 2>&1
-    docker exec --interactive isolated-dev-gone bash -eu <<<'echo done >work.txt; git add work.txt; git commit -q -m Work; echo open >open.txt'
-    run -0 tc destroy gone -y
+    make_repo "$BATS_TEST_TMPDIR/$RUN-gone"
+    tc create "$BATS_TEST_TMPDIR/$RUN-gone" --no-attach >/dev/null 2>&1
+    docker exec --interactive "isolated-dev-$RUN-gone" bash -eu <<<'echo done >work.txt; git add work.txt; git commit -q -m Work; echo open >open.txt'
+    run -0 tc destroy "$RUN-gone" -y
     says '2 added'
     says '1 commit inside'
     while IFS= read -r line; do
         case $line in 'Un-exported work:  '*) bash -c "${line#Un-exported work:  }" ;; esac
     done <<<"$output"
-    clone=$TRUSTY_CAGE_HOME/envs/gone/repo
-    [ "$(git -C "$clone" show cage/gone-commits:work.txt)" = 'done' ]
-    [ "$(git -C "$clone" show cage/gone-branch:open.txt)" = open ]
-    rm -rf "$TRUSTY_CAGE_HOME/envs/gone"
+    clone=$TRUSTY_CAGE_HOME/envs/$RUN-gone/repo
+    [ "$(git -C "$clone" show "cage/$RUN-gone-commits:work.txt")" = 'done' ]
+    [ "$(git -C "$clone" show "cage/$RUN-gone-branch:open.txt")" = open ]
+    rm -rf "$TRUSTY_CAGE_HOME/envs/$RUN-gone"
 }

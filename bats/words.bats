@@ -4,7 +4,7 @@
 load cages
 
 setup_file() { make_cage words; }
-teardown_file() { remove_cage words; }
+teardown_file() { remove_cage; }
 
 @test "no error of the engine's steers the terminal" {
     inside_as_root <<'SH'
@@ -13,8 +13,8 @@ touch "$name"
 mv /sbin /sbin.old
 ln -s "$name" /sbin
 SH
-    run -0 tc stop words
-    run -1 tc start words
+    run -0 tc stop "$CAGE"
+    run -1 tc start "$CAGE"
     says 'taken over'
     says 'the engine could not start a container of this cage'
     says_not $'\033'
@@ -22,6 +22,6 @@ SH
     says_not $'\302\233'
     run -2 make -C "$ENV" exec CAGE_CMD=true
     says_not $'\033'
-    run -0 tc make words recreate -y
-    run -0 tc exec words -- true
+    run -0 tc make "$CAGE" recreate -y
+    run -0 tc exec "$CAGE" -- true
 }

@@ -1,6 +1,7 @@
 """What sets a machine up for developing: which packages it asks for, and what it says."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -76,3 +77,18 @@ def test_client_that_is_missing_is_said(machine):
             "Install it, then run this again. On Debian 13 it is the package docker-cli.",
         ],
     )
+
+
+# A cage's name or an object's that begins with no variable, in a test of bats'.
+OBJECT = r"""(?:isolated-dev-|--name[ =]|trusty-cage\.env=)["']?(?!(?:a|b|helper|machine)\b|isolated-dev-)[a-z]"""
+FIXED = re.compile(OBJECT + r"""|tc create "[^"]*/[a-z][a-z.-]*" (?!.*--name)""")
+
+
+def test_cages_of_bats_have_names_of_the_run():
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in sorted((ROOT / "bats").glob("*.bats"))
+        for line in path.read_text().splitlines()
+        if FIXED.search(line)
+    ]
+    assert found == []
