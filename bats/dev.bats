@@ -6,6 +6,11 @@ load cages
 setup() {
     cd "$BATS_TEST_DIRNAME/.." || return
 }
+teardown() {
+    [ -n "${KILLED:-}" ] || return 0
+    kill -KILL -- "-$KILLED" 2>/dev/null || true
+    TMPDIR=$BATS_TEST_TMPDIR bats/runs sweep
+}
 
 @test "lint-portable: every rule refuses its own example" {
     run -0 dev/lint-portable --examples
@@ -68,4 +73,50 @@ inner() {
     [ "$status" = 0 ]
     grep '^ok 1 ' "$BATS_TEST_TMPDIR/first"
     says 'ok 1 '
+    says_not 'was killed'
+}
+
+# How many containers and volumes the cage $1 has.
+objects() {
+    { docker ps --all --quiet --filter "label=trusty-cage.env=$1"; docker volume ls --quiet --filter "label=trusty-cage.env=$1"; } | wc -l
+}
+
+@test "runs: one that goes on is let be, what one that was killed has left is gone after the next" {
+    local notes cage folder left
+    notes=$BATS_TEST_TMPDIR/trusty-cage-runs-$(id -u)
+    (inner setsid bats bats/recipes.bats) >"$BATS_TEST_TMPDIR/killed" 2>&1 &
+    KILLED=$!
+    for _ in $(seq 600); do
+        cage=$(ls "$notes" 2>/dev/null || true)-recipes
+        [ -z "$(docker ps --quiet --filter "name=^isolated-dev-$cage\$")" ] || break
+        sleep 0.2
+    done
+    folder=$(sed -n 2p "$notes/${cage%-recipes}")
+    BATS_RUN_TMPDIR=$folder setsid sleep 500 3>&- &
+    left=$!
+    kill -STOP -- "-$KILLED"
+    run -0 inner bats --filter 'a purpose' bats/dev.bats
+    says_not swept
+    [ "$(objects "$cage")" -ge 4 ]
+    kill -KILL -- "-$KILLED"
+    run -0 inner bats --filter 'a purpose' bats/dev.bats
+    says "${cage%-recipes} is swept"
+    [ "$(objects "$cage")" = 0 ]
+    [ -n "$folder" ] && [ ! -e "$folder" ]
+    run -137 wait "$left"
+    [ -z "$(ls "$notes")" ]
+}
+
+@test "runs: a number that another program has by now is no run; what another namespace notes is let be" {
+    local notes
+    export TMPDIR=$BATS_TEST_TMPDIR
+    notes=$TMPDIR/trusty-cage-runs-$(id -u)
+    mkdir "$TMPDIR/bats-run-one" "$TMPDIR/bats-run-two"
+    bats/runs begin one $$ "$TMPDIR/bats-run-one"
+    bats/runs begin two $$ "$TMPDIR/bats-run-two"
+    sed -i '$s/.*/pid:[1]/' "$notes/two"
+    run -0 bats/runs sweep
+    [ "$output" = '# a run that was killed left things: one is swept' ]
+    [ ! -e "$TMPDIR/bats-run-one" ] && [ -d "$TMPDIR/bats-run-two" ]
+    [ "$(ls "$notes")" = two ]
 }

@@ -1,5 +1,5 @@
 # Once for all bats files: surroundings of their own, a base image from this machine's package mirror, and the images that
-# every cage here shares. What was made goes by its labels, at the end.
+# every cage here shares. What was made goes by its labels, at the end; after a kill, when the next run begins.
 # shellcheck shell=bash
 
 setup_suite() {
@@ -18,13 +18,15 @@ setup_suite() {
 }
 
 teardown_suite() {
-    "$BATS_TEST_DIRNAME/../dev/sweep" "$RUN"
+    "$BATS_TEST_DIRNAME/runs" end "$RUN"
 }
 
 # The names of this run's cages begin with it: two runs on one engine don't meet.
 own_name() {
     RUN=$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n')
     export RUN
+    "$BATS_TEST_DIRNAME/runs" sweep >&3
+    "$BATS_TEST_DIRNAME/runs" begin "$RUN" $$ "$BATS_RUN_TMPDIR"
 }
 
 # No test waits for ever; BATS_TEST_TIMEOUT=60 before 'make bats' is another limit.
