@@ -37,7 +37,7 @@ pytest: .venv/dev ## Run the Python tests
 	dev/run pytest --numprocesses auto --durations 10
 
 bats: .venv/dev ## Run the tests of what a user types (BATS=bats/life.bats for one file)
-	dev/run bats --timing --print-output-on-failure $(BATS)
+	dev/run dev/bats $(BATS)
 
 mutants: .venv/dev ## Change modules in small ways and count what their tests notice (MODULES=cage/merge.py for one)
 	dev/run dev/mutants $(MODULES)

@@ -58,6 +58,20 @@ MK
     [ "${lines[0]}" = "error: 'nonsense' is no purpose" ]
 }
 
+@test "bats: the ten slowest tests are named; output and exit code stay" {
+    local stub=$BATS_TEST_TMPDIR/stub
+    mkdir "$stub"
+    printf '#!/bin/sh\necho 1..12\nfor i in 2 1 3 4 5 6 7 8 9 10 11; do echo "ok $i test $i in ${i}200ms"; done\n' >"$stub/bats"
+    printf 'echo "not ok 12 in the end in 99999ms # timeout"; echo "# why"; echo "ok 13 none # skip"; exit 3\n' >>"$stub/bats"
+    chmod 755 "$stub/bats"
+    PATH=$stub:$PATH run -3 dev/bats some.bats
+    [ "${lines[0]} ${lines[1]} ${lines[13]}" = '1..12 ok 2 test 2 in 2200ms # why' ] || { printf '%s\n' "${lines[@]}"; false; }
+    [ "${lines[14]}" = 'ok 13 none # skip' ]
+    [ "${lines[15]} ${lines[16]}" = 'The slowest:   100.0 s  in the end' ]
+    [ "${lines[17]}" = '   11.2 s  test 11' ]
+    [ "${lines[-1]}" = '    3.2 s  test 3' ]
+}
+
 # A run of bats' own in this one: nothing that bats has set is set there.
 inner() {
     local name unset=()
