@@ -63,3 +63,12 @@ def test_readme_gets_the_table_between_its_marks(bench, tmp_path):
 def test_readme_has_the_marks():
     text = (ROOT / "README.md").read_text()
     assert text.index("<!-- bench -->\n") < text.index("<!-- /bench -->")
+
+
+def test_second_bench_at_once_is_refused(bench, monkeypatch, tmp_path):
+    monkeypatch.setattr(bench.tempfile, "gettempdir", lambda: str(tmp_path))
+    lock = bench.alone()
+    with pytest.raises(SystemExit, match="another bench runs on this machine"):
+        bench.alone()
+    lock.close()
+    bench.alone()
