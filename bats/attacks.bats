@@ -129,7 +129,7 @@ SH
     inside <<'SH'
 git rev-list --max-parents=0 HEAD >/tmp/first
 truncate -s 3G /tmp/big
-blob=$(git -c core.bigFileThreshold=1m hash-object -w /tmp/big)
+blob=$(git -c core.bigFileThreshold=1m -c pack.compression=1 hash-object -w /tmp/big)
 git update-ref HEAD "$(git commit-tree -p HEAD -m big "$(printf "100644 blob $blob\tbig\n" | git mktree)")"
 SH
     run -3 bounded tc export "$CAGE" --commits

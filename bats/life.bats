@@ -136,10 +136,12 @@ as_laid_out() {
     export ANTHROPIC_API_KEY=sk-ant-canary-$CAGE
     run -0 tc exec "$CAGE" -- printenv ANTHROPIC_API_KEY
     says "$ANTHROPIC_API_KEY"
-    tc exec "$CAGE" -- sleep 5 3>&- &
-    sleep 1
+    inside <<<'mkfifo /tmp/wait'
+    tc exec "$CAGE" -- sh -c 'touch /tmp/inside; timeout 60 cat /tmp/wait' 3>&- &
+    inside <<<'until [ -e /tmp/inside ]; do sleep 0.1; done'
     run ps -eo args
     says_not "canary-$CAGE"
+    inside <<<'echo >/tmp/wait'
     wait $!
     run -0 docker inspect "isolated-dev-$CAGE" "$(guard "$CAGE")"
     says_not canary
@@ -267,11 +269,8 @@ as_laid_out() {
     tc create "$BATS_TEST_TMPDIR/$CAGE" --render-only
     # Everything of the PATH but Python.
     mkdir "$BATS_TEST_TMPDIR/bin"
-    for folder in /bin /usr/bin /usr/local/bin /usr/sbin; do
-        for program in "$folder"/*; do
-            case ${program##*/} in python* | pip* | tc | trusty-cage) ;; *) ln -sf "$program" "$BATS_TEST_TMPDIR/bin/" ;; esac
-        done
-    done
+    for folder in /bin /usr/bin /usr/local/bin /usr/sbin; do ln -sf "$folder"/* "$BATS_TEST_TMPDIR/bin/"; done
+    rm -f "$BATS_TEST_TMPDIR/bin"/{python*,pip*,tc,trusty-cage}
     solo() { env PATH="$BATS_TEST_TMPDIR/bin" /bin/bash -c '! command -v python3 && "$@"' - "$@"; }
     cage=$TRUSTY_CAGE_HOME/envs/$CAGE
     run -0 solo make -C "$cage" create
