@@ -145,7 +145,7 @@ rebuilt() {
         tc set "$RUN-agents" "agent=$agent"
         docker exec "isolated-dev-$RUN-agents" tmux kill-server || true
         tmux -L agents send-keys "clear; $key=sk-test $TC attach $RUN-agents" Enter
-        for _ in {1..60}; do
+        for _ in {1..180}; do
             ! tmux -L agents capture-pane -p | grep -qF -- "$prompt" || break
             sleep 0.5
         done
