@@ -6,7 +6,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpForm
 from importlib import import_module
 
 from cage import __version__
-from cage.errors import FAILED, INTERRUPTED, USAGE, CageError
+from cage.errors import FAILED, INTERRUPTED, UNREAD, USAGE, CageError
 from cage.settings import SETTINGS, yes_or_no
 from cage.surroundings import settle
 from cage.text import fail
@@ -176,12 +176,25 @@ def parse(words: list[str]) -> Namespace:
 def main(words: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Every expected failure ends here, in words."""
     settle()
-    for stream in filter(None, (sys.stdout, sys.stderr)):
+    streams = list(filter(None, (sys.stdout, sys.stderr)))
+    for stream in streams:
         stream.reconfigure(errors="backslashreplace")
     try:
-        args = parse(sys.argv[1:] if words is None else words)
-        module, _, function = args.run.partition(":")
-        code = getattr(import_module(f"cage.{module}"), function)(args)
+        code = _run(sys.argv[1:] if words is None else words)
+    except BrokenPipeError:
+        code = UNREAD
+    for stream in streams:
+        try:
+            stream.flush()
+        except OSError:
+            # Python would complain of it once more at its end, and end with 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return code
+
+
+def _run(words: list[str]) -> int:
+    try:
+        code = _verb(words)
         print(end="", flush=True)
         return code
     except CageError as error:
@@ -190,8 +203,7 @@ def main(words: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        raise
     except OSError as error:
         where = f": '{error.filename}'" if error.filename else ""
         fail(
@@ -199,3 +211,12 @@ def main(words: list[str] | None = None) -> int:
             "Mend that, or set TRUSTY_CAGE_HOME to a folder that you may write.",
         )
         return FAILED
+
+
+def _verb(words: list[str]) -> int:
+    try:
+        args = parse(words)
+    except SystemExit as ended:
+        return ended.code
+    module, _, function = args.run.partition(":")
+    return getattr(import_module(f"cage.{module}"), function)(args)
