@@ -4,12 +4,13 @@ import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from importlib import import_module
+from pathlib import Path
 
 from cage import __version__
 from cage.errors import FAILED, INTERRUPTED, UNREAD, USAGE, CageError
 from cage.settings import SETTINGS, yes_or_no
 from cage.surroundings import settle
-from cage.text import fail
+from cage.text import fail, quote
 
 DESCRIPTION = "Isolated, persistent development environments for AI coding agents."
 
@@ -175,12 +176,13 @@ def parse(words: list[str]) -> Namespace:
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Every expected failure ends here, in words."""
+    here = os.environ.get("PWD", "")
     settle()
     streams = list(filter(None, (sys.stdout, sys.stderr)))
     for stream in streams:
         stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(sys.argv[1:] if words is None else words)
+        code = _run(sys.argv[1:] if words is None else words, here)
     except BrokenPipeError:
         code = UNREAD
     for stream in streams:
@@ -192,9 +194,9 @@ def main(words: list[str] | None = None) -> int:
     return code
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str], here: str) -> int:
     try:
-        code = _verb(words)
+        code = _verb(words, here)
         print(end="", flush=True)
         return code
     except CageError as error:
@@ -213,10 +215,14 @@ def _run(words: list[str]) -> int:
         return FAILED
 
 
-def _verb(words: list[str]) -> int:
+def _verb(words: list[str], here: str) -> int:
     try:
         args = parse(words)
     except SystemExit as ended:
         return ended.code
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise CageError(f"the folder that you stand in was deleted: {quote(here)}", "Go to another: cd") from None
     module, _, function = args.run.partition(":")
     return getattr(import_module(f"cage.{module}"), function)(args)

@@ -260,6 +260,18 @@ def test_make_is_run_through_sh_without_its_coroutines(web):
     assert ours & {"asyncio", "jinja2", "dotenv"} == set()
 
 
+@pytest.mark.parametrize("words", [["list"], ["stop", "web"], ["create", "."], ["render", "web"]])
+def test_folder_that_was_deleted_is_named(words, web, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
+    gone = tmp_path / "gone"
+    done = subprocess.run(
+        ["bash", "-c", script, "sh", gone, sys.executable, "-m", "cage", *words], capture_output=True, text=True
+    )
+    said = f"error: the folder that you stand in was deleted: '{gone}'\nGo to another: cd\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
 @pytest.fixture
 def unread():
     """Run tc with a standard output that nobody reads any more, and its errors, too, if those are 'both'."""
