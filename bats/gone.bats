@@ -149,6 +149,25 @@ printed() {
     [ "$(guard "$CAGE")" = "$was" ]
 }
 
+@test "a verb that waits for a destroy says that the cage was destroyed meanwhile, by tc and by make" {
+    local way
+    for way in 'tc stop other' "make -C $TRUSTY_CAGE_HOME/envs/other stop" 'tc set other memory=1g'; do
+        other
+        (cd "$OTHER" && CAGE_NAME=other CAGE_ENGINE=docker CAGE_REPO_URL=x bash lib/lock destroy \
+            bash -c 'sleep 3; exec bash lib/trash' >"$BATS_TEST_TMPDIR/destroy.out" 2>&1 3>&- &)
+        for _ in {1..100}; do [[ $(readlink "$OTHER/.state/lock") != *:destroy ]] || break; sleep 0.05; done
+        # shellcheck disable=SC2086 # words
+        run $way
+        grep -q Destroyed destroy.out || { cat destroy.out; echo "$output"; false; }
+        [ "$status" != 0 ]
+        says "cage 'other' is busy with 'destroy'"
+        says "error: cage 'other' was destroyed meanwhile"
+        [ "$(grep -c -e '^error: ' -e 'No such file' -e getcwd <<<"$output")" = 1 ]
+        remove_cage other
+        rm -rf other "$TRUSTY_CAGE_HOME"/trash/other-*
+    done
+}
+
 @test "an owner of the lock that is stopped is told at once" {
     cd "$ENV"
     CAGE_NAME=$CAGE CAGE_ENGINE=docker bash lib/lock start sleep 60 3>&- &

@@ -52,7 +52,7 @@ rebuilt() {
 @test "full: all that is pinned is fetched from the mirrors of local.mk, tools lie outside the home" {
     mkdir -p "$ENV/image/home/.gemini"
     echo mine >"$ENV/image/home/.gemini/GEMINI.md"
-    HTTP_PROXY=http://me:password-of-the-proxy@127.0.0.1:9 build
+    NO_PROXY=password-of-the-proxy.example build
     run -0 in_image 'for program in nvim vim vi python python3 python3.12; do $program --version; done; uv --version; node -v'
     [ "$(grep -c 'NVIM v9.9.9' <<<"$output")" = 3 ]
     [ "$(grep -c 'Python 3.12.99' <<<"$output")" = 3 ]
@@ -137,6 +137,26 @@ rebuilt() {
     [ -z "$output" ]
 }
 
+@test "a base image that is named by its id; a step that fails has the last word: by either builder" {
+    local id way E=$TRUSTY_CAGE_HOME/envs/own
+    id=$(docker image inspect --format '{{.Id}}' "$TRUSTY_CAGE_BASE_IMAGE")
+    tc create "$BATS_FILE_TMPDIR/image" --name own --shell bash --render-only --base-image "${id:7:12}"
+    for way in "$PATH 0" "/usr/bin:$PATH 1"; do
+        cat >"$E/Dockerfile" <<'DOCKERFILE'
+ARG CAGE_BASE_IMAGE
+FROM ${CAGE_BASE_IMAGE}
+RUN for name in tmux git; do ln -s /bin/true /usr/local/bin/$name; done && useradd --create-home --uid 1000 trustycage
+DOCKERFILE
+        PATH=${way% *} DOCKER_BUILDKIT=${way##* } CAGE_MISSING=ok run -0 make -C "$E" rebuilt
+        echo 'RUN echo "error: no such mirror"; echo "Change it: ARG MIRROR"; exit 7' >>"$E/Dockerfile"
+        PATH=${way% *} DOCKER_BUILDKIT=${way##* } CAGE_MISSING=ok run ! make -C "$E" rebuilt
+        says 'the step ended with exit code 7'
+        [ "$(grep -v '^make' <<<"$output" | tail -n 1)" = '  Change it: ARG MIRROR' ] || { echo "$output"; false; }
+    done
+    [ -z "$(docker image ls --quiet --filter "reference=trusty-cage:*.own")" ]
+    rm -rf "$E"
+}
+
 @test "each agent is at its prompt in the top right pane, unattended, with its own key" {
     local agent key prompt TC
     TC=$(command -v tc)
@@ -145,7 +165,7 @@ rebuilt() {
         tc set "$RUN-agents" "agent=$agent"
         docker exec "isolated-dev-$RUN-agents" tmux kill-server || true
         tmux -L agents send-keys "clear; $key=sk-test $TC attach $RUN-agents" Enter
-        for _ in {1..180}; do
+        for _ in {1..60}; do
             ! tmux -L agents capture-pane -p | grep -qF -- "$prompt" || break
             sleep 0.5
         done

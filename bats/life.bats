@@ -176,6 +176,15 @@ as_laid_out() {
     printf '%s' "$output" | python3 -c 'import json, sys; s = json.load(sys.stdin); assert s["status"] == "running" and s["network"] == "open", s'
 }
 
+@test "status, exec: a reader that has seen enough ends them quietly" {
+    run -141 bash -c 'set -o pipefail; tc status life | true'
+    [ -z "$output" ]
+    run -0 bash -c "make --no-print-directory -C '$ENV' status | head -n 1"
+    [ "$output" = 'cage          life' ]
+    run -141 bash -c 'set -o pipefail; tc exec life -- seq 1000000 | head -n 1'
+    [ "$output" = 1 ]
+}
+
 @test "list: shows the cage, its repository and its state" {
     run -0 tc list
     says "$CAGE"

@@ -38,7 +38,7 @@ limit_time() {
 # Nothing of the person who runs the tests decides how they end: no settings, no git configuration, no key.
 own_surroundings() {
     local name
-    for name in "${!TRUSTY_CAGE_@}" "${!CAGE_@}" "${!ANTHROPIC_@}" "${!GIT_@}"; do
+    for name in "${!TRUSTY_CAGE_@}" "${!CAGE_@}" "${!ANTHROPIC_@}" "${!GIT_@}" "${!PYTHON@}"; do
         [ "$name" = TRUSTY_CAGE_CA_BUNDLE ] || unset "$name"
     done
     export DOCKER_CONFIG=${DOCKER_CONFIG:-$HOME/.docker}

@@ -55,7 +55,7 @@ class Cage:
         self._tell_of_release()
         self._tell_unread_scripts(targets)
         code = runner.make(self.folder, targets, variables)
-        if code == FAILED and (problem := parse.makefiles(self.folder)):
+        if code == FAILED and (self.folder / parse.TOP).exists() and (problem := parse.makefiles(self.folder)):
             error = parse.unread(self.name, problem)
             fail(error.problem, error.remedy)
         return code

@@ -4,12 +4,13 @@ import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from importlib import import_module
+from pathlib import Path
 
 from cage import __version__
-from cage.errors import FAILED, INTERRUPTED, USAGE, CageError
+from cage.errors import FAILED, INTERRUPTED, UNREAD, USAGE, CageError
 from cage.settings import SETTINGS, yes_or_no
 from cage.surroundings import settle
-from cage.text import fail
+from cage.text import fail, quote
 
 DESCRIPTION = "Isolated, persistent development environments for AI coding agents."
 
@@ -175,13 +176,27 @@ def parse(words: list[str]) -> Namespace:
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Every expected failure ends here, in words."""
+    here = os.environ.get("PWD", "")
     settle()
-    for stream in filter(None, (sys.stdout, sys.stderr)):
+    streams = list(filter(None, (sys.stdout, sys.stderr)))
+    for stream in streams:
         stream.reconfigure(errors="backslashreplace")
     try:
-        args = parse(sys.argv[1:] if words is None else words)
-        module, _, function = args.run.partition(":")
-        code = getattr(import_module(f"cage.{module}"), function)(args)
+        code = _run(sys.argv[1:] if words is None else words, here)
+    except BrokenPipeError:
+        code = UNREAD
+    for stream in streams:
+        try:
+            stream.flush()
+        except OSError:
+            # Python would complain of it once more at its end, and end with 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return code
+
+
+def _run(words: list[str], here: str) -> int:
+    try:
+        code = _verb(words, here)
         print(end="", flush=True)
         return code
     except CageError as error:
@@ -190,8 +205,7 @@ def main(words: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        raise
     except OSError as error:
         where = f": '{error.filename}'" if error.filename else ""
         fail(
@@ -199,3 +213,16 @@ def main(words: list[str] | None = None) -> int:
             "Mend that, or set TRUSTY_CAGE_HOME to a folder that you may write.",
         )
         return FAILED
+
+
+def _verb(words: list[str], here: str) -> int:
+    try:
+        args = parse(words)
+    except SystemExit as ended:
+        return ended.code
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise CageError(f"the folder that you stand in was deleted: {quote(here)}", "Go to another: cd") from None
+    module, _, function = args.run.partition(":")
+    return getattr(import_module(f"cage.{module}"), function)(args)

@@ -6,6 +6,8 @@ USAGE = 2
 DECIDE = 3
 UNREACHABLE = 4
 INTERRUPTED = 130
+# Whoever read the output went away: 128 and SIGPIPE, as a shell says it of any program.
+UNREAD = 141
 
 
 class CageError(Exception):

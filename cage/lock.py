@@ -35,7 +35,10 @@ def _take(lock: Path, me: str, name: str) -> None:
     told = False
     for _ in range(TRIES):
         with suppress(FileExistsError):
-            lock.symlink_to(me)
+            try:
+                lock.symlink_to(me)
+            except FileNotFoundError:
+                raise CageError(f"cage '{name}' was destroyed meanwhile", "See which there are: tc list") from None
             return
         if not (owner := _owner(lock)):
             continue

@@ -76,11 +76,13 @@ def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) ->
 def _left_to_the_recipe() -> Iterator[list[int]]:
     """Ctrl-C reaches make as well: wait for it to end rather than leave it behind, and note that it came.
 
-    A handler, not SIG_IGN: that one would be inherited.
+    A handler, not SIG_IGN: that one would be inherited. Python ignores SIGPIPE, and recipes are to end of it.
     """
     interrupts = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    ignored = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         yield interrupts
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGPIPE, ignored)

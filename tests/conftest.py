@@ -29,11 +29,18 @@ def pytest_addoption(parser):
     parser.addoption("--golden", action="store_true", help="write tests/rendered/ anew")
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Print what passing tests recorded as seen: on which of a machine's programs they ran."""
+    passed = terminalreporter.stats.get("passed", [])
+    for line in sorted(text for report in passed for key, text in report.user_properties if key == "seen"):
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """A TRUSTY_CAGE_HOME of the test's own, with nothing of the caller's settings."""
     for name in list(os.environ):
-        if name.startswith(("TRUSTY_CAGE_", "CAGE_", "ANTHROPIC_", "MAKE", "MFLAGS", "GIT_")):
+        if name.startswith(("TRUSTY_CAGE_", "CAGE_", "ANTHROPIC_", "MAKE", "MFLAGS", "GIT_", "PYTHON")):
             monkeypatch.delenv(name)
     folder = tmp_path / "a home ü"
     monkeypatch.setenv("TRUSTY_CAGE_HOME", str(folder))

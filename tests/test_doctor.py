@@ -99,7 +99,7 @@ def test_it_only_reads(said, tc, web, home):
     ],
 )
 def test_engine_that_does_not_answer_ends_with_4(said, tc, monkeypatch, why, remedy):
-    monkeypatch.setenv("USER", "me")
+    monkeypatch.setenv("LOGNAME", "me")
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     (said / "docker").write_text(f"#!/bin/sh\necho '{why}' >&2\nexit 1\n")

@@ -47,7 +47,6 @@ case "$*" in
     'ps --all '*' --quiet') [ ! -e "$here/made" ] || echo isolated-dev-web ;;
     'rm --force'*) rm -f "$here/made" ;;
     'logs '*) echo ready ;;
-    'build '*) while [ "$1" != --iidfile ]; do shift; done; echo sha256:3 >"$2" ;;
     'exec '*' policy apply'* | import*) cat >/dev/null ;;
     *' seed') cat >/dev/null; tar -C "$here/seed" -cf - imported base.seeded ;;
     *' judge export' | *' judge sync') cat >/dev/null; tar -C "$here/${*##*judge }" -cf - . ;;

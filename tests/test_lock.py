@@ -1,6 +1,7 @@
 """The lock of a cage: whoever holds it is named, waited for, and taken over from only if dead."""
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -102,6 +103,13 @@ def test_living_owner_is_told_of_once_and_keeps_the_lock(folder, place, child, c
         ("", f"cage 'web' is busy with {who}; waiting\n"),
     )
     assert str(place.readlink()) == owner(child)
+
+
+def test_cage_that_is_destroyed_while_a_verb_waits_is_named(folder, place, child, capfd, monkeypatch):
+    monkeypatch.setattr(lock.time, "sleep", lambda seconds: shutil.rmtree(folder))
+    place.symlink_to(owner(child))
+    problem, remedy, _ = busy(folder, capfd)
+    assert (problem, remedy) == ("cage 'web' was destroyed meanwhile", "See which there are: tc list")
 
 
 def test_wait_ends_when_the_lock_is_free(folder, place, child, capfd, monkeypatch):

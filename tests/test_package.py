@@ -1,6 +1,8 @@
 """The wheel and the sdist, used where there is nothing else."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -12,6 +14,8 @@ import pytest
 from cage import __version__
 
 ROOT = Path(__file__).parent.parent
+# Also those that are installed side by side for other projects.
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
 
 
 def run(*command, **options):
@@ -35,6 +39,34 @@ def installed(built, tmp_path_factory):
     run(sys.executable, "-m", "venv", folder)
     run(folder / "bin" / "pip", "install", "--quiet", built[0])
     return folder / "bin"
+
+
+def pythons():
+    """A Python of each release that the package is for, by its version: those in PATH, then pyenv's."""
+    folders = [*os.get_exec_path(), *sorted(map(str, PYENV.glob("versions/*/bin")))]
+    here = (path for folder in folders for path in sorted(Path(folder).glob("python3.*")))
+    found = {}
+    for path in [sys.executable, *filter(lambda path: re.fullmatch(r"python3\.\d+", path.name), here)]:
+        asked = "import json, platform, sys; print(json.dumps([platform.python_version(), sys.version_info[:2]]))"
+        # One of pyenv's stand-ins has nothing to start for a version that is not in use.
+        answer = subprocess.run([path, "-I", "-c", asked], capture_output=True, text=True)
+        version, release = json.loads(answer.stdout) if not answer.returncode else ("", [0, 0])
+        if release >= [3, 11]:
+            found.setdefault(tuple(release), (version, path))
+    return [pytest.param(path, id=version) for _, (version, path) in sorted(found.items())]
+
+
+@pytest.mark.parametrize("python", pythons())
+def test_sdist_installs_and_renders_with_each_python(python, built, tmp_path, repo, home, record_property):
+    """Debian's Python has no ensurepip, so it is another one's pip that installs."""
+    run(python, "-m", "venv", "--without-pip", tmp_path / "venv")
+    tc = tmp_path / "venv/bin/tc"
+    run(sys.executable, "-m", "pip", "--python", tc.with_name("python"), "install", "--quiet", built[1])
+    assert run(tc, "--version", cwd=tmp_path).stdout == f"trusty-cage {__version__}\n"
+    for words in (["--help"], ["create", repo, "--render-only"], ["completion", "bash"], ["render", "web", "--check"]):
+        assert run(tc, *words, cwd=tmp_path).stderr == ""
+    version = run(python, "--version").stdout.strip()
+    record_property("seen", f"the sdist installed and rendered a cage with {version}")
 
 
 def carried():

@@ -77,7 +77,7 @@ question: seen
 		|| $(die) 1 'git could not list the files of the host clone'
 
 plan: stage
-	$(Q)bash lib/plan "$${CAGE_WAY:-export}"
+	$(Q)bash lib/plan "$${CAGE_WAY:-export}" $(if $(only_planned),$(enough))
 
 # What was staged and shown, if it is anything.
 WRITES_NOTHING = [ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] && [ ! -e .history/applying ]

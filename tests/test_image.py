@@ -1,0 +1,176 @@
+"""How an image is built: what the builder is asked, how the base is named, and which line of the log comes last."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+LIB = ROOT / "templates/lib"
+STEP = 'RUN echo "error: PYTHON: no"; echo "change: ARG PYTHON_URL"; false'
+ERROR = r'process "/bin/sh -c echo \"error: PYTHON: no\"; false" did not complete successfully: exit code: 1'
+
+# The end of a build by buildx 0.29, by the BuildKit of client 20.10, and by the legacy builder (28.5).
+BUILDX = f"""\
+#5 [2/2] {STEP}
+#5 0.990 error: PYTHON: no
+#5 0.990 change: ARG PYTHON_URL
+#5 ERROR: {ERROR}
+------
+ > [2/2] {STEP}:
+0.990 error: PYTHON: no
+0.990 change: ARG PYTHON_URL
+------
+
+ 1 warning found (use docker --debug to expand):
+Dockerfile:3
+--------------------
+   3 | >>> {STEP}
+--------------------
+ERROR: failed to build: failed to solve: {ERROR}
+"""
+CLIENT_20_10 = f"""\
+#4 [2/2] {STEP}
+#4 0.830 error: PYTHON: no
+#4 0.838 change: ARG PYTHON_URL
+#4 ERROR: executor failed running [/bin/sh -c false]: exit code: 1
+------
+ > [2/2] {STEP}:
+------
+executor failed running [/bin/sh -c false]: exit code: 1
+"""
+LEGACY = f"""\
+Step 3/3 : {STEP}
+ ---> Running in 95e15247a6fb
+error: PYTHON: no
+------
+change: ARG PYTHON_URL
+ ---> Removed intermediate container 95e15247a6fb
+The command '/bin/sh -c echo "error: PYTHON: no"; false' returned a non-zero code: 1
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A cage's folder, as far as its scripts look at it."""
+    (tmp_path / "cage").mkdir()
+    (tmp_path / "cage/lib").symlink_to(LIB)
+    return tmp_path / "cage"
+
+
+def shown(folder, log):
+    """What is shown of a build that failed with this log."""
+    (folder / "said").write_text(log)
+    words = ["bash", "lib/log", "build", "sh", "-c", "cat said; exit 1"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr.splitlines()[1:]
+
+
+@pytest.mark.parametrize("log", [BUILDX, CLIENT_20_10, LEGACY, LEGACY.replace(" ---> Removed", "Removing")])
+def test_last_line_of_a_failed_build_is_the_step_s_own(folder, log):
+    lines = shown(folder, log)
+    assert lines[0] == "  the step ended with exit code 1"
+    assert lines[-1] == "  change: ARG PYTHON_URL"
+    assert "  error: PYTHON: no" in lines
+
+
+def test_long_step_leaves_its_exit_code_and_its_last_lines(folder):
+    many = "".join(f"#5 1.{number} line {number}\n" for number in range(100, 200))
+    lines = shown(folder, BUILDX.replace("#5 0.990 error: PYTHON: no\n", many))
+    assert lines == [
+        "  the step ended with exit code 1",
+        *(f"  line {number}" for number in range(187, 200)),
+        "  change: ARG PYTHON_URL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("log", "last"),
+    [
+        ('#7 [3/4] COPY x /\n#7 ERROR: "/x": not found\n------\n > [3/4] COPY x /:\n------\nDockerfile:5\n',
+         '  #7 ERROR: "/x": not found'),
+        ("Dockerfile:3\n----------\n   3 | >>> FOO\n----------\nERROR: unknown instruction: FOO\n",
+         "  ERROR: unknown instruction: FOO"),
+        ("manifest unknown\n", "  manifest unknown"),
+    ],
+)  # fmt: skip
+def test_another_error_is_shown_as_it_is(folder, log, last):
+    assert shown(folder, log)[-1] == last
+
+
+def named(folder, base, answer):
+    """Exit code, the base's name for a builder, and what was said."""
+    environment = {**os.environ, "CAGE_BASE_IMAGE": base, "CAGE_NAME": "web"}
+    done = subprocess.run(
+        ["bash", "lib/base-image"], cwd=folder, env=environment, input=answer, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("base", ["7eb04bdbccd3", "sha256:7eb04bdbccd3", "7eb04bdbccd3" + "0" * 52])
+def test_base_that_is_an_id_goes_by_its_first_tag(folder, base):
+    answer = "sha256:7eb04bdbccd3" + "0" * 52
+    assert named(folder, base, f"{answer} base:1 base:2\n") == (0, "base:1\n", "")
+    assert named(folder, base, f"{answer}\n") == (
+        1,
+        "",
+        f"error: base image '{base}' is an id, and that image has no name to build from\n"
+        f"Give it one, and set base_image to that: docker tag {base} my-base\n",
+    )
+
+
+@pytest.mark.parametrize("answer", ["", "sha256:7eb04bdbccd3 base:1\n"])
+def test_base_that_has_a_name_keeps_it(folder, answer):
+    assert named(folder, "debian:12", answer) == (0, "debian:12\n", "")
+
+
+@pytest.fixture
+def built(tc, repo, home, tmp_path, monkeypatch):
+    """Build an image with a stand-in for docker; its argv and environment. `options` is what its builder knows."""
+
+    def run(options, **environment):
+        (tmp_path / "docker").write_text(
+            f"#!{sys.executable}\n"
+            "import json, os, pathlib, sys\n"
+            "if sys.argv[1:] == ['build', '--help']:\n"
+            f"    sys.exit(print({options!r}))\n"
+            "if sys.argv[1] == 'build':\n"
+            f"    pathlib.Path({str(tmp_path / 'asked')!r}).write_text(json.dumps([sys.argv[1:], dict(os.environ)]))\n"
+        )
+        (tmp_path / "docker").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        assert tc("create", repo, "--render-only").code == 0
+        web = home / "envs" / "web"
+        (web / ".state").mkdir(exist_ok=True)
+        (web / ".state" / "image").write_text("trusty-cage:0\n")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        done = subprocess.run(["make", "-C", web, "build-image"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads((tmp_path / "asked").read_text())
+
+    return run
+
+
+def test_result_is_loaded_where_the_builder_knows_that(built):
+    assert "--load" in built("      --load     Shorthand for --output=type=docker")[0]
+    assert "--load" not in built("      --no-cache     Do not use cache")[0]
+
+
+def test_build_leaves_no_record_that_differs_each_time(built):
+    words, environment = built("")
+    assert environment["BUILDX_NO_DEFAULT_ATTESTATIONS"] == "1"
+    assert "--iidfile" not in words, "with that, buildx names an id that containerd's image store doesn't know"
+
+
+def test_proxy_reaches_a_build_in_both_spellings_whichever_is_set(built, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    words, environment = built("", HTTP_PROXY="http://up:1/$x", https_proxy="http://low:2")
+    assert environment["http_proxy"] == environment["HTTP_PROXY"] == "http://up:1/$x"
+    assert environment["https_proxy"] == environment["HTTPS_PROXY"] == "http://low:2"
+    given = [word for word in words if word.lower().endswith("_proxy")]
+    assert given == ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"]
