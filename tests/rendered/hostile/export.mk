@@ -15,7 +15,8 @@ export CAGE_LIMIT_PATH ?= 1000
 # A helper fills or reads the volume: trusted, short-lived, without network.
 HELPER = $(heard) "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) \
 	--network none --cap-drop ALL \
-	--security-opt no-new-privileges $(SECCOMP) --read-only --memory 4g --pids-limit 128 --log-driver none \
+	--security-opt no-new-privileges $(SECCOMP) --read-only --log-driver none \
+	$(call bound,memory,--memory 4g) $(call bound,pids,--pids-limit 128) \
 	--tmpfs /run/j:size=256m,mode=1777 $(FOR_HELPERS)
 # One that a kill left behind makes room.
 HELPER_GONE = grep -q '^helper missing' $(S)/seen || for _ in 1 2 3 4 5 6 7 8 9; do \
