@@ -23,6 +23,8 @@ def set_(args: Namespace) -> int:
     for key, told in said.items():
         applies = settings.BY_KEY[key].applies
         when = limits if applies == "limits" else settings.WHEN[applies].format(name=found.name)
+        if limits and key in _lacks(found):
+            when = "on an engine that can bound it; this one can't"
         print(f"Set {key} of cage '{found.name}' to {quote(meta.settings(found.fields)[key])}.{told}")
         print(f"It applies {when}")
     return DONE
@@ -116,6 +118,11 @@ def _limit(cage: Cage, moves: landing.Moves) -> str:
     _take_back(cage, moves)
     why = [line for line in said.splitlines() if not line.startswith("make")]
     raise CageError("the engine refuses these limits; nothing was changed", "\n".join(why[:4]))
+
+
+def _lacks(cage: Cage) -> list[str]:
+    """What the engine can't do (templates/lib/lacks): settings by their keys, among others."""
+    return (pristine.live(cage.folder, ".history/lacks") or b"").decode(errors="replace").split()
 
 
 def _take_back(cage: Cage, moves: landing.Moves) -> None:

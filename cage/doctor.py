@@ -45,6 +45,9 @@ KNOWN_BAD = [
 ]
 # docker info has these words for a profile where the engine was given none, or is to use none.
 OURS_INSTEAD = ("default", "builtin", "unconfined")
+# Fields of docker info, as in AS_ENGINE of Makefile.cage.
+BOUNDS = {"MemoryLimit": "memory", "SwapLimit": "swap", "PidsLimit": "processes", "CpuCfsQuota": "cpus"}
+ROOTLESS = " (rootless, it needs systemd and cgroup v2 for that)"
 PACKAGED = re.compile(r"ds\d|ubuntu|deb\d|\.el\d|\.fc\d")
 # Where the image's packages come from: pip and npm themselves know, where this machine has them.
 REGISTRIES = (
@@ -146,7 +149,7 @@ def _runtime(parts: dict[str, str]) -> Iterator[Finding]:
 
 
 def _bounds() -> Iterator[Finding]:
-    """Whether the engine takes a cage's seccomp.json, and a bound on its disk."""
+    """Whether the engine takes a cage's seccomp.json, bounds what it takes, and can pause it."""
     said, why = ask("info", "--format", "{{json .}}")
     if why:
         yield bad("seccomp", why, "See what is wrong: docker info")
@@ -160,6 +163,7 @@ def _bounds() -> Iterator[Finding]:
         yield good("seccomp", "the engine takes each cage's own seccomp.json")
     else:
         yield note("seccomp", f"the engine's own profile '{profiles[0]}' is in force, no cage's seccomp.json")
+    yield from _control(info)
     driver, below = info.get("Driver", "?"), dict(info.get("DriverStatus") or []).get("Backing Filesystem", "")
     storage = f"{driver} on {below}" if below else driver
     if driver in ("btrfs", "zfs") or storage == "overlay2 on xfs":
@@ -167,6 +171,17 @@ def _bounds() -> Iterator[Finding]:
         yield good("storage", f"{storage}: DISK in a cage's Makefile bounds what is outside its volumes{quotas}")
     else:
         yield note("storage", f"{storage} has no bounds: a cage can fill the engine's disk")
+
+
+def _control(info: dict) -> Iterator[Finding]:
+    """What the engine's control groups are good for. Those of a rootless engine may be none."""
+    why = ROOTLESS if "name=rootless" in (info.get("SecurityOptions") or []) else ""
+    if lacking := [name for field, name in BOUNDS.items() if not info.get(field)]:
+        yield note("limits", f"the engine can't bound what a cage takes of: {', '.join(lacking)}{why}")
+    else:
+        yield good("limits", f"the engine bounds what a cage takes of: {', '.join(BOUNDS.values())}")
+    if info.get("CgroupDriver") == "none":
+        yield note("pause", f"the engine can't pause: export, sync and destroy ask to stop the cage{why}")
 
 
 def _numbers(release: str) -> tuple[int, ...]:

@@ -83,6 +83,14 @@ def test_limits_reach_the_container_that_runs(web, tc):
     assert (web / ".state/limits").read_text() == " 1.5 100\n"
 
 
+def test_limit_that_the_engine_cannot_bound_is_said_to_have_no_effect(web, tc):
+    (web / ".history/lacks").write_text("memory\npause\n")
+    assert tc("set", "web", "memory=2g", "pids=100").out == (
+        "Set memory of cage 'web' to '2g'.\nIt applies on an engine that can bound it; this one can't\n"
+        "Set pids of cage 'web' to '100'.\nIt applies now\n"
+    )
+
+
 def test_other_settings_leave_the_container_alone(web, tc):
     tc("set", "web", "tmux_prefix=C-b")
     assert not (web / ".state/limits").exists()

@@ -18,6 +18,8 @@ from cage import doctor
 SERVER = {"Version": "28.0.1", "Os": "linux", "Arch": "amd64", "Components": [{"Name": "runc", "Version": "1.2.5"}]}
 INFO = {
     "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
+    "CgroupDriver": "systemd",
+    **dict.fromkeys(doctor.BOUNDS, True),
     "Driver": "overlay2",
     "DriverStatus": [["Backing Filesystem", "xfs"], ["Supports d_type", "true"]],
 }
@@ -68,6 +70,7 @@ def test_all_is_good(said, tc):
     assert done.out.startswith(
         "good  engine      docker 28.0.1, linux/amd64\ngood  runtime     runc 1.2.5\n"
         "good  seccomp     the engine takes each cage's own seccomp.json\n"
+        "good  limits      the engine bounds what a cage takes of: memory, swap, processes, cpus\n"
         "good  storage     overlay2 on xfs: DISK in a cage's Makefile bounds what is outside its volumes, if that is "
         "mounted with pquota\n"
         "good  make        "
@@ -89,6 +92,16 @@ def test_it_only_reads(said, tc, web, home):
         ("ps", "--all"),
         ("volume", "ls"),
     }
+
+
+@pytest.mark.parametrize(("option", "why"), [("name=cgroupns", ""), ("name=rootless", doctor.ROOTLESS)])
+def test_what_the_engine_cannot_do_is_noted(option, why, said, tc):
+    groups = {"CgroupDriver": "none", "PidsLimit": False, "CpuCfsQuota": False}
+    (said / "info").write_text(json.dumps({**INFO, **groups, "SecurityOptions": [option]}))
+    found = findings(tc)[1]
+    assert found["limits"]["state"] == found["pause"]["state"] == "note"
+    assert found["limits"]["said"] == f"the engine can't bound what a cage takes of: processes, cpus{why}"
+    assert found["pause"]["said"] == f"the engine can't pause: export, sync and destroy ask to stop the cage{why}"
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,21 @@ def test_container_with_other_limits_than_the_settings_is_stale(limits, values, 
     assert cage("stale", "new", **values) == stale
 
 
+@pytest.mark.parametrize(
+    ("lacks", "stale"),
+    [
+        ("memory swap pids cpus pause", ""),
+        ("memory pids", "limits\n"),
+        ("pids cpus", "limits\n"),
+        ("memory cpus swap pause", "limits\n"),
+    ],
+)
+def test_limit_that_the_engine_lacks_is_never_stale(lacks, stale, cage):
+    cage.inspected(limits="|0|0|0")
+    (cage.folder / ".history/lacks").write_text(lacks.replace(" ", "\n") + "\n")
+    assert cage("stale", "new", CAGE_MEMORY="1g", CAGE_CPUS="1") == stale
+
+
 def test_diff_by_hand_is_the_diff_of_tc(cage, tc):
     edit(cage.folder / "layout.sh", "session=dev", "session=mine\t# \u00fc")
     (cage.folder / "image/tmux.conf").unlink()

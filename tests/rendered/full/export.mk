@@ -15,7 +15,8 @@ export CAGE_LIMIT_PATH ?= 1000
 # A helper fills or reads the volume: trusted, short-lived, without network.
 HELPER = $(heard) "$$CAGE_ENGINE" run --rm --interactive --name "$$CAGE_HELPER" $(LABELS) \
 	--network none --cap-drop ALL \
-	--security-opt no-new-privileges $(SECCOMP) --read-only --memory 4g --pids-limit 128 --log-driver none \
+	--security-opt no-new-privileges $(SECCOMP) --read-only --log-driver none \
+	$(call bound,memory,--memory 4g) $(call bound,pids,--pids-limit 128) \
 	--tmpfs /run/j:size=256m,mode=1777 $(FOR_HELPERS)
 # One that a kill left behind makes room.
 HELPER_GONE = grep -q '^helper missing' $(S)/seen || for _ in 1 2 3 4 5 6 7 8 9; do \
@@ -33,6 +34,16 @@ PAUSE = { grep -q '^cage paused' $(S)/seen || ! grep -Eq '^cage (running|cut-off
 		|| for nap in 0.1 0.2 0.4 0.8 none; do : >$(S)/paused; \
 		"$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null 2>$(S)/pause.err || bash lib/unpaused $$nap && break; done; }
 
+# An engine without a freezer can't pause: the cage is stopped instead, if its user agrees, and started again at the end
+# of the verb, whatever that is.
+ASK_STOP = "The engine can't pause cage '$$CAGE_NAME'. Stop it, and start it again afterwards? What runs in it ends."
+CAN_BE_READ = ! grep -Eq '^cage (running|cut-off)' $(S)/seen || ! $(call lacks,pause)
+STOP = { $(call said,STOP,$$CAGE_NAME) && : >$(S)/restart \
+		&& $(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" >/dev/null \
+		&& sed -E 's/^cage (running|cut-off)/cage stopped/' $(S)/seen >$(S)/seen.new && mv $(S)/seen.new $(S)/seen; }
+STARTED_AGAIN = $(if $(only_shown),,started_again() { [ ! -e $(S)/restart ] || { $(call said,START,$$CAGE_NAME); \
+		$(lock) $(MAKE) up; } || exit 1; }; trap started_again EXIT;)
+
 # Helpers run the guard's image, unless there is no guard, or it is one of a release that asked and answered otherwise.
 GUARD_SERVES = ! grep -q '^guard missing' $(S)/seen && [ "$$(cat .history/protocol 2>/dev/null)" = $(PROTOCOL) ]
 
@@ -47,11 +58,11 @@ READING = $(RESUMED) { bash lib/inventory && $(PAUSE) && tar -C $(S)/question -c
 export: ## Bring the work back to the host clone (CAGE_DRY_RUN, CAGE_DIFF, CAGE_TAKE, CAGE_UNDO, CAGE_TO, CAGE_YES …)
 	$(Q)[ -z "$$CAGE_TO$$CAGE_UNDO" ] || [ -z "$$CAGE_DRY_RUN$$CAGE_JSON" ] || $(die) 2 \
 		'only an export into the work tree can be shown without being done' 'A branch leaves the work tree alone: look at it there.'
-	$(Q)$(lock) $(MAKE) $(export_step)
+	$(Q)$(STARTED_AGAIN) $(lock) $(MAKE) $(export_step)
 	$(post)
 
 sync: ## Take the host's changes into the cage (CAGE_PATHS, CAGE_TAKE=host)
-	$(Q)CAGE_WAY=sync $(lock) $(MAKE) $(if $(only_planned),plan,synced)
+	$(Q)$(STARTED_AGAIN) CAGE_WAY=sync $(lock) $(MAKE) $(if $(only_planned),plan,synced)
 	$(post)
 
 # The helper is asked with the base and what the host holds now; it answers with lists and a tree of what changed.
@@ -62,6 +73,7 @@ stage: question
 
 question: seen
 	$(Q)bash lib/askable
+	$(Q)$(CAN_BE_READ) || { $(ask) $(ASK_STOP) && $(STOP); }
 	$(Q)$(if $(only_shown),,$(GUARD_SERVES) ||) CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
@@ -162,7 +174,8 @@ counted: seen
 	$(Q)rm -f $(S)/count
 	$(Q)found=$$("$$CAGE_ENGINE" volume ls --quiet --filter "label=$$CAGE_LABEL_ENV" --filter "label=$$CAGE_LABEL_HOME") \
 		&& printf '%s\n' "$$found" >$(S)/volumes
-	$(Q)! grep -qx "$$CAGE_VOLUME" $(S)/volumes || [ ! -e .history/base ] || $(MAKE) count
+	$(Q)! grep -qx "$$CAGE_VOLUME" $(S)/volumes || [ ! -e .history/base ] \
+		|| { [ "$$CAGE_ONLY_LOOKS" = 1 ] && ! { $(CAN_BE_READ); }; } || $(MAKE) count
 
 count: question
 	$(Q){ $(COMMIT) $(READING) judge count; } >$(S)/count || rm -f $(S)/count

@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# An engine without control groups, as a rootless one is without systemd: it bounds nothing and can't pause. What it lacks
+# is said once, and a cage is stopped while it is read. On a rootless engine of the tests' own.
+
+load cages
+
+setup_file() {
+    local guard
+    # bats' own folders are closed to the engine's user.
+    export E OWN=$BATS_TEST_DIRNAME/own-engine CAGE=rootless HELPERS=$BATS_FILE_TMPDIR/helpers
+    export ENV=$TRUSTY_CAGE_HOME/envs/rootless CLONE=$TRUSTY_CAGE_HOME/envs/rootless/repo
+    E=$(mktemp -d /tmp/own.XXXXXX)
+    chmod 755 "$E"
+    "$OWN" rootless "$E"
+    "$OWN" start "$E"
+    tc create "$BATS_SUITE_TMPDIR/empty" --name rootless --render-only >/dev/null
+    CAGE_MISSING=ok make -C "$ENV" guard-image >/dev/null
+    guard=$(cat "$ENV/.state/guard-image")
+    rm -rf "$ENV"
+    docker save "$guard" "$TRUSTY_CAGE_BASE_IMAGE" | docker --host "unix://$E/sock" load >/dev/null
+    export DOCKER_HOST=unix://$E/sock
+    watch_helpers
+    make_repo "$BATS_FILE_TMPDIR/rootless"
+    tc create "$BATS_FILE_TMPDIR/rootless" --shell bash --cpus 1 --render-only >/dev/null
+    cat >"$ENV/Dockerfile" <<'DOCKERFILE'
+ARG CAGE_BASE_IMAGE
+FROM ${CAGE_BASE_IMAGE}
+RUN for name in tmux git; do ln -s /bin/true /usr/local/bin/$name; done
+RUN useradd --create-home --uid 1000 trustycage && mkdir /home/trustycage/project && chown 1000 /home/trustycage/project
+DOCKERFILE
+    tc create "$BATS_FILE_TMPDIR/rootless" --shell bash --cpus 1 --no-attach >"$BATS_FILE_TMPDIR/create.out" 2>&1 ||
+        { cat "$BATS_FILE_TMPDIR/create.out"; return 1; }
+}
+teardown_file() {
+    [ ! -e "${E:-}/name" ] || "$OWN" close "$E"
+    rm -rf "${E:-}" "$TRUSTY_CAGE_HOME/envs/rootless"
+}
+setup() { cd "$BATS_TEST_TMPDIR" && : >"$HELPERS"; }
+
+# Whenever a helper begins, the state of the cage is noted in $HELPERS.
+watch_helpers() {
+    mkdir "$BATS_FILE_TMPDIR/shadow"
+    cat >"$BATS_FILE_TMPDIR/shadow/docker" <<'SH'
+#!/usr/bin/env bash
+PATH=${PATH#*:}
+[[ $* != run*.helper* ]] || docker container inspect --format '{{.State.Status}}' isolated-dev-rootless >>"$HELPERS" 2>&1
+exec docker "$@"
+SH
+    chmod 755 "$BATS_FILE_TMPDIR/shadow/docker"
+    PATH=$BATS_FILE_TMPDIR/shadow:$PATH
+}
+
+# The cage was read $1 times, and never while it ran.
+read_stopped() {
+    [ "$(sort "$HELPERS" | uniq -c | tr -s ' ')" = " $1 exited" ] || { cat "$HELPERS"; return 1; }
+}
+
+is() { [ "$(docker container inspect --format '{{.State.Status}}' isolated-dev-rootless)" = "$1" ]; }
+
+@test "create says once what the engine lacks, and no call of the engine's warns; doctor says it, too" {
+    [ "$(docker info --format '{{.CgroupDriver}}')" = none ]
+    run -0 cat "$BATS_FILE_TMPDIR/create.out"
+    [ "$(grep -c "can't" <<<"$output")" = 2 ]
+    says "The engine can't bound what a cage takes of: memory, swap, processes, cpus. Those settings have no effect."
+    says "The engine can't pause a cage: export, sync and destroy ask to stop it while it is read."
+    run ! grep WARNING "$BATS_FILE_TMPDIR/create.out"
+    run tc doctor
+    says "note  limits      the engine can't bound what a cage takes of: memory, swap, processes, cpus (rootless"
+    says "note  pause       the engine can't pause: export, sync and destroy ask to stop the cage (rootless"
+}
+
+@test "a limit is said to have no effect, and is stale nowhere; status counts no cage that runs, and says so" {
+    run -0 tc set rootless memory=700m cpus=
+    says "It applies on an engine that can bound it; this one can't"
+    run -0 tc status rootless
+    says 'stale         -'
+    says "un-exported   not counted: the engine can't pause a cage that runs. Stop it first: tc stop rootless"
+    [ ! -s "$HELPERS" ]
+    is running
+    run -0 tc stop rootless
+    run -0 tc status rootless
+    says 'un-exported   0 added, 0 changed, 0 deleted'
+    read_stopped 1
+    is exited
+}
+
+@test "export and sync ask to stop the cage, read it stopped, and start it again" {
+    run -0 tc exec rootless -- sh -c 'echo work >work.txt'
+    run -3 tc export rootless </dev/null
+    says "The engine can't pause cage 'rootless'. Stop it"
+    says 'Answer yes with: -y'
+    is running
+    [ ! -s "$HELPERS" ]
+    run -0 tc export rootless -y
+    [ "$(cat "$CLONE/work.txt")" = work ]
+    is running
+    echo host >"$CLONE/work.txt"
+    run -0 tc sync rootless -y
+    run -0 docker exec isolated-dev-rootless cat work.txt
+    says host
+    read_stopped 3
+}
+
+@test "destroy reads the cage stopped, and keeps its work" {
+    docker exec isolated-dev-rootless sh -c 'echo precious >precious.txt'
+    run -0 tc destroy rootless -y
+    read_stopped 3
+    [ -z "$(docker ps --all --quiet)$(docker volume ls --quiet)" ]
+    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/rootless-*/branch.bundle')
+    git -C "$CLONE" fetch --quiet "$bundle" work
+    [ "$(git -C "$CLONE" show FETCH_HEAD:precious.txt)" = precious ]
+}
