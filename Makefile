@@ -34,10 +34,13 @@ lint: .venv/dev ## Check the Python, the shell and what macOS couldn't run
 	dev/lint-portable
 
 pytest: .venv/dev ## Run the Python tests
-	dev/run pytest --numprocesses auto --durations 10
+	dev/run pytest --numprocesses auto --durations 10 -rs
 
-bats: .venv/dev ## Run the tests of what a user types (BATS=bats/life.bats for one file)
-	dev/run bats --timing --print-output-on-failure $(BATS)
+bats: ## Run the tests of what a user types (BATS=bats/life.bats for one file)
+	@bash dev/setup test
+	@mkdir -p build
+	dev/run bats --timing --print-output-on-failure --report-formatter tap --output build $(BATS); \
+	code=$$?; dev/slowest build/report.tap; exit $$code
 
 mutants: .venv/dev ## Change modules in small ways and count what their tests notice (MODULES=cage/merge.py for one)
 	dev/run dev/mutants $(MODULES)

@@ -52,3 +52,17 @@ MK
     run -1 dev/setup nonsense
     [ "${lines[0]}" = "error: 'nonsense' is no purpose" ]
 }
+
+@test "slowest: ten tests by their time, and all that were skipped" {
+    {
+        echo 1..14
+        for number in {1..12}; do echo "ok $number test $number # in $((number * 7)) ms"; done
+        printf '%s\n' 'not ok 13 fails: so # in 1000 ms' '# (in test file x)' 'ok 14 waits # skip no engine'
+    } >"$BATS_TEST_TMPDIR/report"
+    run -0 dev/slowest "$BATS_TEST_TMPDIR/report"
+    [ "${lines[1]}" = '1000 fails: so' ]
+    [ "${lines[2]}" = '84 test 12' ]
+    [ "${lines[10]}" = '28 test 4' ]
+    [ "${lines[11]}" = 'ok 14 waits # skip no engine' ]
+    [ "${#lines[@]}" = 12 ]
+}
