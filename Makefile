@@ -10,6 +10,9 @@ INDEX := pypi
 # Which bats files 'make bats' runs.
 BATS := bats
 
+# Which machines 'make test-machines' sets up, debian-13 or debian-testing; both if empty.
+MACHINES :=
+
 # Options of dev/bench. Half an hour as it is, on a machine with nothing else to do.
 BENCH :=
 
@@ -25,6 +28,10 @@ demo: ## Do the main job on a real repository (DEMO_REPO=URL for another than th
 test: ## Run lint, pytest and bats, against a real engine
 	@bash dev/setup test
 	@$(MAKE) --no-print-directory lint pytest bats
+
+test-machines: ## Set up a bare Debian 13 and testing by these targets and do the main job (MACHINES=debian-13)
+	@bash dev/setup demo
+	@bash dev/run bash dev/machines $(MACHINES)
 
 lint: .venv/dev ## Check the Python, the shell and what macOS couldn't run
 	dev/run ruff check .
@@ -79,4 +86,5 @@ help: ## Show this
 	@bash dev/setup lint
 
 .DEFAULT_GOAL := help
-.PHONY: bats bench build clean demo format help lint mutants publish publish-test pytest test
+.PHONY: bats bench build clean demo format help lint mutants publish publish-test pytest test \
+	test-machines
