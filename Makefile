@@ -10,6 +10,9 @@ INDEX := pypi
 # Which bats files 'make bats' runs.
 BATS := bats
 
+# Which machines 'make test-machines' sets up, debian-13 or debian-testing; both if empty.
+MACHINES :=
+
 # Options of dev/bench. Half an hour as it is, on a machine with nothing else to do.
 BENCH :=
 
@@ -26,6 +29,10 @@ test: ## Run lint, pytest and bats, against a real engine
 	@bash dev/setup test
 	@$(MAKE) --no-print-directory lint pytest bats
 
+test-machines: ## Set up a bare Debian 13 and testing by these targets and do the main job (MACHINES=debian-13)
+	@bash dev/setup demo
+	@bash dev/run bash dev/machines $(MACHINES)
+
 lint: .venv/dev ## Check the Python, the shell and what macOS couldn't run
 	dev/run ruff check .
 	dev/run ruff format --check .
@@ -34,9 +41,10 @@ lint: .venv/dev ## Check the Python, the shell and what macOS couldn't run
 	dev/lint-portable
 
 pytest: .venv/dev ## Run the Python tests
-	dev/run pytest --numprocesses auto --durations 10
+	dev/run pytest --numprocesses auto --durations 10 -rs
 
-bats: .venv/dev ## Run the tests of what a user types (BATS=bats/life.bats for one file)
+bats: ## Run the tests of what a user types (BATS=bats/life.bats for one file)
+	@bash dev/setup test
 	dev/run dev/bats $(BATS)
 
 mutants: .venv/dev ## Change modules in small ways and count what their tests notice (MODULES=cage/merge.py for one)
@@ -76,4 +84,5 @@ help: ## Show this
 	@bash dev/setup lint
 
 .DEFAULT_GOAL := help
-.PHONY: bats bench build clean demo format help lint mutants publish publish-test pytest test
+.PHONY: bats bench build clean demo format help lint mutants publish publish-test pytest test \
+	test-machines

@@ -46,8 +46,7 @@ own_surroundings() {
     # The sockets of tmux are this run's, too.
     export TMUX_TMPDIR=$BATS_SUITE_TMPDIR
     export PATH=$BATS_TEST_DIRNAME/../.venv/bin:$PATH
-    # shellcheck source=/dev/null
-    TRUSTY_CAGE_BASE_IMAGE=trusty-cage-base:$(. /etc/os-release && echo "$ID-$VERSION_ID")
+    TRUSTY_CAGE_BASE_IMAGE=$(cd "$BATS_TEST_DIRNAME/.." && . dev/words && base_image)
     export TRUSTY_CAGE_BASE_IMAGE TRUSTY_CAGE_IMAGE=slim
     mkdir "$HOME"
     git config --global user.name Tester

@@ -31,7 +31,7 @@ def machine(tmp_path):
     for name in PROGRAMS:
         found = next(path for at in os.defpath.split(":") if (path := Path(at, name)).exists())
         (folder / name).symlink_to(found)
-    for name in ("make", "git", "rsync", "ps", "ip", "debootstrap"):
+    for name in ("make", "git", "rsync", "ps", "ip", "debootstrap", "sg"):
         put(folder, name, "exit 0")
     put(folder, "sudo", 'exec "$@"')
     put(folder, "apt-get", '[ "$1" = update ] || { echo "$@" >&2; exit 9; }')
@@ -67,6 +67,16 @@ def test_client_of_debian_13_is_installed(machine, engine):
     assert said[0] == f"  INSTALL  docker-cli docker-buildx{rest}"
     assert said[-1].endswith(f"--no-install-recommends docker-cli docker-buildx{rest}")
     assert code == 9
+
+
+@pytest.mark.parametrize(("user", "more"), [(0, ""), (1000, " util-linux-extra")])
+def test_user_who_joins_the_engines_group_gets_sg(machine, user, more):
+    (machine / "sg").unlink()
+    (machine / "id").unlink()
+    put(machine, "id", f"echo {user}")
+    put(machine, "apt-cache", 'echo "Package: $2"')
+    put(machine, "docker", "exit 1")
+    assert setup(machine, "dev/setup", "demo")[1][0] == f"  INSTALL {more}{ENGINE}"
 
 
 def test_client_that_is_missing_is_said(machine):
