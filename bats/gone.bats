@@ -7,7 +7,7 @@ load cages
 
 setup_file() {
     mkdir "$BATS_FILE_TMPDIR/shadow"
-    for program in docker rsync mv; do
+    for program in docker mv; do
         ln -s "$BATS_TEST_DIRNAME/fault" "$BATS_FILE_TMPDIR/shadow/$program"
     done
     make_cage gone
@@ -53,7 +53,7 @@ printed() {
     inside <<<'echo agent >README'
     run -0 tc export gone -y
     echo mine >>"$CLONE/README"
-    fault 'rsync .*ignore-times.* repo/$' tc export gone --undo -y
+    fault 'mv .* repo/$' tc export gone --undo -y
     run -0 tc export gone --undo -y
     says 'What stood there until now: '
     [ "$(cat "$CLONE/README")" = hello ]

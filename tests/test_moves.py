@@ -18,34 +18,49 @@ from conftest import ROOT
 from test_rules import entries, faults, fits, lay, random_tree
 from test_verdict import merged, program, question, tree, verdict
 
+from cage import meta, render
+
 JUDGE, RECEIVE = program("judge"), program("receive")
-CASES = int(os.environ.get("TESTS_CASES") or 10)  # of each part
-# What make would put there; a question is answered with yes.
-WORDS = {"$(Q)": "", "$(S)": ".state", "$(progress)": "", "$(ask)": ": bash lib/ask", "$(die)": "bash lib/die"}
+CASES = int(os.environ.get("TESTS_CASES") or 5)  # of each part
+TARS = [tar for tar in map(shutil.which, ("tar", "bsdtar")) if tar]  # GNU's, and macOS's where it is installed
 
 
-def steps(target):
-    """The lines of TARGET's recipe, as the shell gets them."""
-    text = (ROOT / "templates/export.mk.j2").read_text()
-    recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", text, re.MULTILINE)[1].replace("\\\n\t\t", " ")
-    for word, meant in WORDS.items():
-        recipe = recipe.replace(word, meant)
-    assert "$(" not in recipe.replace("$$(", "")
-    return [line.strip().replace("$$", "$") for line in recipe.splitlines()]
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory):
+    """The lines of a target's recipe, as the shell gets them."""
+    folder = tmp_path_factory.mktemp("rendered")
+    for path, data in render.files(meta.read(ROOT / "tests/rendered/minimal"), "0").items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    (folder / ".state").mkdir()
+
+    def lines(target):
+        command = ["make", "--no-print-directory", "-n", "-C", folder, target]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return [line for line in done.stdout.replace("\\\n", "").splitlines() if "bash lib/ask" not in line]
+
+    return SimpleNamespace(written=[*lines("written"), "bash lib/exported"], undone=lines("undone"))
 
 
-WRITTEN, UNDONE = [*steps("written"), "bash lib/exported"], steps("undone")
+@pytest.fixture
+def place(tmp_path):
+    root = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path  # linux
+    place = root / f"moves-{os.getpid()}"
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
 
 
 class Cage:
     """A cage's folder, its project and its clone, without an engine."""
 
-    def __init__(self, place, monkeypatch, base, inside, host):
+    def __init__(self, place, monkeypatch, base, inside, host, part=0):
         shutil.rmtree(place, ignore_errors=True)
+        (place / "bin").mkdir(parents=True)
+        (place / "bin/tar").symlink_to(TARS[part % len(TARS)])
         self.place, self.folder, self.patch, self.said = place, place / "cage", monkeypatch, ""
         self.repo, self.project, self.before = self.folder / "repo", place / "project", host
-        shutil.copytree(ROOT / "templates/lib", self.folder / "lib")
         lay(self.repo, host)
+        (self.folder / "lib").symlink_to(ROOT / "templates/lib")
         for name in (".state", ".history", "repo/.git"):
             (self.folder / name).mkdir()
         (self.repo / ".git/config").touch()
@@ -57,8 +72,8 @@ class Cage:
 
     def run(self, line):
         """Run LINE as a recipe would; whether it did."""
-        environment = {"PATH": os.environ["PATH"], "CAGE_NAME": "web", "LC_ALL": "C", "CAGE_SKIP_REFUSED": "1"}
-        environment["CAGE_REPO_URL"] = "https://example.com/web"
+        environment = {"PATH": f"{self.place}/bin:{os.environ['PATH']}", "LC_ALL": "C", "CAGE_SKIP_REFUSED": "1"}
+        environment |= {"CAGE_NAME": "web", "CAGE_REPO_URL": "https://example.com/web"}
         command = ["/bin/bash", "-c", line]
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
         self.said = done.stderr
@@ -141,51 +156,49 @@ def near(rng, base, inside):
     return inside if rng.random() < 0.5 else {p: c for p, c in base.items() if fits(p, inside)} | inside
 
 
-@pytest.fixture
-def place(tmp_path):
-    root = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path  # linux
-    place = root / f"moves-{os.getpid()}"
-    yield place
-    shutil.rmtree(place, ignore_errors=True)
-
-
 # -- export, recovery, undo ----------------------------------------------------
 
 
-def killed(rng):
-    """The lines of an export that is killed after one of them, or amid it: then it did a part of its list."""
-    *whole, last = WRITTEN[: rng.randrange(1, len(WRITTEN))]
-    lists = [".state/kept/files"] if "kept/*" in last else re.findall(r"(?:--files-from=|<)(\.state/[a-z/]+)", last)
-    part = f"head --lines {rng.randrange(3)} --zero-terminated"
-    cuts = [f"{part} {name} >part; mv part {name}" for name in lists if rng.random() < 0.5]
-    return [*whole, "; ".join([*cuts, last])]
+def killed(rng, lines):
+    """LINES up to one after which, or amid which, they are killed: a part of its list or its tree is done then."""
+    *whole, last = lines[: rng.randrange(1, len(lines))]
+    names = [".state/kept/files"] if "kept/*" in last else re.findall(r"(?:-T |<)(\.state/[a-z/]+)", last)
+    cuts = [f"head -n {rng.randrange(3)} -z {name} >part; mv part {name}" for name in names]
+    for folder in re.findall(r"bash lib/put (\S+)", last):
+        cuts.append(f"find {folder} ! -type d -print0 | sort -z | tail -n +{rng.randrange(1, 4)} -z | xargs -0 rm -f")
+    return [*whole, "; ".join([*(cut for cut in cuts if rng.random() < 0.5), last])]
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_random_exports_are_undone(place, monkeypatch, part):
-    """Half of them are killed, and finished by a second one, before which the agent may go on."""
+def test_random_exports_are_undone(place, recipes, monkeypatch, part):
+    """Half of them are killed, and then undone, or finished by a second one, before which the agent may go on. The undo
+    is killed as well."""
     rng, undone, finished = seeded(part), 0, 0
-    while undone < CASES:
+    while undone < CASES or not finished:
         base, inside, host = sides(rng)
         print(base, inside, host)
-        cage = Cage(place, monkeypatch, base, inside, host)
+        cage = Cage(place, monkeypatch, base, inside, host, part)
         before = held(cage.repo)
         if not cage.planned(verdict.Verdict, rng.choice(["", "cage", "cage"])) or not cage.anything():
             continue
         if rng.random() < 0.6:
-            cage.does(killed(rng))
-            if rng.random() < 0.5:
-                lay(cage.project, near(rng, base, random_tree(rng, 8)))
-            if not cage.planned(verdict.Verdict, "cage"):
-                continue
+            cage.does(killed(rng, recipes.written))
             finished += 1
-        cage.does(WRITTEN)
-        if (cage.folder / ".history/last").exists():
-            cage.does(UNDONE)
+            if rng.random() < 0.7:
+                if rng.random() < 0.5:
+                    lay(cage.project, near(rng, base, random_tree(rng, 8)))
+                if not cage.planned(verdict.Verdict, "cage"):
+                    continue
+                cage.does(recipes.written)
+        else:
+            cage.does(recipes.written)
+        if any((cage.folder / ".history" / name).exists() for name in ("last", "applying")):
+            if rng.random() < 0.3:
+                cage.does(killed(rng, recipes.undone))
+            cage.does(recipes.undone)
             undone += 1
         assert held(cage.repo) == before
         assert (cage.folder / ".history/base").read_bytes() == tree.manifest(entries(base))
-    assert finished > CASES / 4
 
 
 # -- sync ----------------------------------------------------------------------
@@ -193,8 +206,8 @@ def test_random_exports_are_undone(place, monkeypatch, part):
 
 def received(cage):
     """What the recipe sends, into the cage; the new base."""
-    stage = "stage/expect stage/delete stage/write stage/base"
-    sent = f"tar -C .state -cf - {stage}; [ ! -s .state/stage/write ] || tar -C repo -cf - --null -T .state/stage/write"
+    recipe = (ROOT / "templates/export.mk.j2").read_text().replace("\\\n\t\t", "").replace("$(S)", ".state")
+    sent = re.search(r"tar -C \.state -cf - stage/expect.*?; \}", recipe)[0]
     told = subprocess.run(["/bin/bash", "-c", sent], cwd=cage.folder, check=True, capture_output=True).stdout
     return tree.parse_manifest(cage.ask(RECEIVE.main, told=told)[1])
 
@@ -219,7 +232,7 @@ def test_random_syncs_end_as_the_rules_say(place, monkeypatch, part):
         base, host, inside = sides(rng)
         take = rng.choice(["", "cage", "host"])
         print(base, host, inside, take)
-        cage = Cage(place, monkeypatch, base, inside, host)
+        cage = Cage(place, monkeypatch, base, inside, host, part)
         before, there = held(cage.repo), held(cage.project)
         outside = cage.place / "outside"
         outside.mkdir()
@@ -240,3 +253,54 @@ def test_random_syncs_end_as_the_rules_say(place, monkeypatch, part):
         assert held(cage.repo) == before
         assert take == "cage" or all(now[path].same(entries(expected).get(path)) for path in now)
         moved += cage.anything()
+
+
+def test_file_of_the_host_that_became_a_folder_meanwhile_is_not_sent(place, monkeypatch):
+    """Nor what is in that folder, of which nobody saw the names."""
+    cage = Cage(place, monkeypatch, {"a": "1"}, {"a": "1"}, {"a": "2"})
+    assert cage.planned(verdict.Arrival, "", tracked=["a"])
+    (cage.repo / "a").unlink()
+    (cage.repo / "a").mkdir()
+    (cage.repo / "a/secret").write_text("private")
+    with pytest.raises(SystemExit, match="a is neither a file nor a link on the host any more"):
+        received(cage)
+    assert held(cage.project)[0] == {"a": "1"}
+
+
+# -- types ---------------------------------------------------------------------
+
+KINDS = {
+    "nothing": {},
+    "file": {"x": "1"},
+    "other": {"x": "2"},
+    "folder": {"x/y": "1", "x/d/z": "1"},
+    "link": {"x": ("link", "to")},
+    "folder link": {"x": ("link", "aside")},
+}
+
+
+def every_change(side):
+    """A folder for each of two KINDS, with the one that is on SIDE: 0 before the change, 1 after it."""
+    pairs = [(before, after) for before in KINDS for after in KINDS if before != after]
+    files = {f"{p[0]} to {p[1]}/{path}": content for p in pairs for path, content in KINDS[p[side]].items()}
+    return files | {f"{p[0]} to {p[1]}/{path}": "1" for p in pairs for path in ("to", "aside/a", "aside/x")}
+
+
+@pytest.mark.parametrize("part", range(len(TARS)))
+def test_every_type_becomes_every_other_and_comes_back(place, recipes, monkeypatch, part):
+    base, inside = every_change(0), every_change(1)
+    cage = Cage(place, monkeypatch, base, inside, base, part)
+    for after in KINDS.keys() - {"nothing"}:  # an empty folder of the host's own
+        (cage.repo / f"nothing to {after}/x").mkdir()
+    for folder in cage.repo.rglob("*"):
+        if folder.is_dir() and not folder.is_symlink():
+            folder.chmod(0o2750)
+    before = held(cage.repo)
+    for _ in range(2):
+        assert cage.planned(verdict.Verdict, "")
+        cage.does(recipes.written)
+        files, modes = held(cage.repo)
+        assert files == inside
+        assert all(modes[path] == before[1][path] for path in modes.keys() & before[1].keys() if path.endswith("aside"))
+        cage.does(recipes.undone)
+        assert held(cage.repo) == before
