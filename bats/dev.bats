@@ -43,7 +43,7 @@ endef
 all: a b | c ; @test "$$x" != y && echo "$$x"
 	"$$CAGE_ENGINE" rm --force -- "$$CAGE_NAME"
 	sed -n 's/a/b/p' x | sort -u | xargs -0 rm -f --
-	rsync --archive --from0 --files-from=list -- a/ b/
+	tar -C a -cf - --no-recursion --null -T list | tar -xpf - -C b
 	tar -C x -cf - . | tar -xf - --no-same-owner
 	date -u +%Y%m%dT%H%M%SZ; find . -type f -print0; mkdir -p -m 700 x; head -n 1 x; stat_of -x
 	local=a; grep -qxF -- "$$a" list; grep -Eq '^(a|b)$$' x; cp -R a/. b/; echo "$${x%,}" "$${list[*]}"

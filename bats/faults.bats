@@ -7,7 +7,7 @@ load cages
 
 setup_file() {
     mkdir "$BATS_FILE_TMPDIR/shadow"
-    for program in docker git rsync tar; do
+    for program in docker git mv rm rmdir tar; do
         ln -s "$BATS_TEST_DIRNAME/fault" "$BATS_FILE_TMPDIR/shadow/$program"
     done
     make_cage faults
@@ -82,7 +82,8 @@ gone() {
 }
 
 @test "export: killed after any step, the same command finishes it and undo brings all back" {
-    for step in 'docker pause' 'docker run .*[.]helper' 'docker unpause' 'rsync --archive' 'rsync --links'; do
+    for step in 'docker pause' 'docker run .*[.]helper' 'docker unpause' 'tar .*kept/files' \
+        'mv .*keeping' 'rm .*repo/' 'rmdir .*repo/' 'mv .*stage/tree'; do
         echo "after $step"
         inside <<<"echo '$step' >README; echo new >'$RANDOM.txt'; rm -rf lib"
         fault "$step" tc export "$CAGE" -y
@@ -97,9 +98,60 @@ gone() {
     inside <<<'git reset -q --hard; git clean -qfdx'
 }
 
+@test "export: killed after any step, it can be undone without being finished" {
+    before=$(fingerprint "$CLONE")
+    for step in 'tar .*kept/files' 'mv .*keeping' 'rm .*repo/' 'rmdir .*repo/' 'mv .*stage/tree'; do
+        echo "after $step"
+        inside <<<"echo '$step' >README; mkdir new; echo new >'new/$RANDOM.txt'; rm -rf lib; echo 1 >lib"
+        fault "$step" tc export "$CAGE" -y
+        run -0 tc export "$CAGE" --undo -y
+        says 'the host clone is as it was before'
+        [ "$before" = "$(fingerprint "$CLONE")" ]
+        run -0 tc export "$CAGE" -y
+        [ "$(cat "$CLONE/lib")" = 1 ]
+        run -0 tc export "$CAGE" --undo -y
+        [ "$before" = "$(fingerprint "$CLONE")" ]
+        inside <<<'rm -r new; git reset -q --hard; git clean -qfdx'
+    done
+}
+
+@test "export: one that can't be finished says so, and can be undone" {
+    before=$(fingerprint "$CLONE")
+    inside <<<'echo more >>README; rm -r lib; mkdir one; echo new >one/new.txt'
+    for on in 'mv .*stage/tree' 'rm .*repo/'; do
+        printf '#!/bin/sh\necho "no room" >&2\nexit 1\n' >no && chmod 755 no
+        export FAULT_ONCE=$BATS_TEST_TMPDIR/fault.$RANDOM.$RANDOM
+        FAULT_ON=$on FAULT_HOW=before FAULT_DO="exec $PWD/no" PATH=$BATS_FILE_TMPDIR/shadow:$PATH run -1 tc export "$CAGE" -y
+        says 'error: the export was written only in part'
+        says "Finish it: tc export $CAGE"
+        says "Or take it back: tc export $CAGE --undo"
+        run -0 tc export "$CAGE" --undo -y
+        [ "$before" = "$(fingerprint "$CLONE")" ]
+    done
+    run -1 tc export "$CAGE" --undo -y
+    says 'there is no export to undo'
+    inside <<<'git reset -q --hard; git clean -qfdx'
+}
+
+@test "undo: one that did not put all back says so, and goes on when it is run again" {
+    before=$(fingerprint "$CLONE")
+    inside <<<'echo more >>README; rm run.sh'
+    run -0 tc export "$CAGE" -y
+    for did in 'true' "touch $CLONE/run.sh"; do
+        export FAULT_ONCE=$BATS_TEST_TMPDIR/fault.$RANDOM.$RANDOM
+        FAULT_ON='mv .*state/back' FAULT_HOW=before FAULT_DO="exec $did" PATH=$BATS_FILE_TMPDIR/shadow:$PATH \
+            run -1 tc export "$CAGE" --undo -y
+        says 'error: the host clone is not as it was before'
+        says_not 'the host clone is as it was before'
+    done
+    run -0 tc export "$CAGE" --undo -y
+    [ "$before" = "$(fingerprint "$CLONE")" ]
+    inside <<<'git reset -q --hard; git clean -qfdx'
+}
+
 @test "export: killed amid writing, nothing but whole files is in the clone" {
     inside <<<'head -c 90000000 /dev/zero >large; echo more >>README'
-    FAULT_HOW=during fault 'rsync --links' tc export "$CAGE" -y
+    FAULT_HOW=during fault 'mv .*stage/tree' tc export "$CAGE" -y
     sleep 1
     [ -z "$(cd "$CLONE" && git ls-files --others | grep -v '^large$')" ]
     run -0 tc export "$CAGE" -y
@@ -255,7 +307,7 @@ interrupted_at() {
     mkdir tools
     for folder in /bin /usr/bin; do ln -sf "$folder"/* tools/; done
     rm -f tools/python3* && ln -s "$(command -v tc)" tools/tc
-    for tool in git rsync tar docker make; do
+    for tool in git tar docker make; do
         mv "tools/$tool" kept
         code=1
         [ $tool != docker ] || code=4

@@ -15,7 +15,7 @@ traps() {
     inside <<SH
 mkdir -p bin pip
 for name in awk bash cat chmod cmp comm cp cut date diff docker env find git grep head id ip ln ls make mkdir mktemp mv node npm \
-    perl pip ps python python3 readlink rm rmdir rsync sed seq sh sha256sum sleep sort stty tail tar tee touch tr uname wc xargs; do
+    perl pip ps python python3 readlink rm rmdir sed seq sh sha256sum sleep sort stty tail tar tee touch tr uname wc xargs; do
     printf '#!/bin/sh\necho %s >>$BATS_FILE_TMPDIR/mark\nexit 97\n' "\$name" >bin/\$name
     chmod 755 bin/\$name
     [ -d \$name ] || cp bin/\$name .

@@ -7,7 +7,7 @@ load cages
 
 setup_file() {
     mkdir "$BATS_FILE_TMPDIR/shadow"
-    for program in docker rsync mv; do
+    for program in docker mv; do
         ln -s "$BATS_TEST_DIRNAME/fault" "$BATS_FILE_TMPDIR/shadow/$program"
     done
     make_cage gone
@@ -53,7 +53,7 @@ printed() {
     inside <<<'echo agent >README'
     run -0 tc export "$CAGE" -y
     echo mine >>"$CLONE/README"
-    fault 'rsync .*ignore-times.* repo/$' tc export "$CAGE" --undo -y
+    fault 'mv .* repo/$' tc export "$CAGE" --undo -y
     run -0 tc export "$CAGE" --undo -y
     says 'What stood there until now: '
     [ "$(cat "$CLONE/README")" = hello ]
@@ -151,20 +151,20 @@ printed() {
 
 @test "a verb that waits for a destroy says that the cage was destroyed meanwhile, by tc and by make" {
     local way
-    for way in 'tc stop other' "make -C $TRUSTY_CAGE_HOME/envs/other stop" 'tc set other memory=1g'; do
+    for way in "tc stop $RUN-other" "make -C $TRUSTY_CAGE_HOME/envs/$RUN-other stop" "tc set $RUN-other memory=1g"; do
         other
-        (cd "$OTHER" && CAGE_NAME=other CAGE_ENGINE=docker CAGE_REPO_URL=x bash lib/lock destroy \
+        (cd "$OTHER" && CAGE_NAME=$RUN-other CAGE_ENGINE=docker CAGE_REPO_URL=x bash lib/lock destroy \
             bash -c 'sleep 3; exec bash lib/trash' >"$BATS_TEST_TMPDIR/destroy.out" 2>&1 3>&- &)
         for _ in {1..100}; do [[ $(readlink "$OTHER/.state/lock") != *:destroy ]] || break; sleep 0.05; done
         # shellcheck disable=SC2086 # words
         run $way
         grep -q Destroyed destroy.out || { cat destroy.out; echo "$output"; false; }
         [ "$status" != 0 ]
-        says "cage 'other' is busy with 'destroy'"
-        says "error: cage 'other' was destroyed meanwhile"
+        says "cage '$RUN-other' is busy with 'destroy'"
+        says "error: cage '$RUN-other' was destroyed meanwhile"
         [ "$(grep -c -e '^error: ' -e 'No such file' -e getcwd <<<"$output")" = 1 ]
-        remove_cage other
-        rm -rf other "$TRUSTY_CAGE_HOME"/trash/other-*
+        remove_cage "$RUN-other"
+        rm -rf "$RUN-other" "$TRUSTY_CAGE_HOME/trash/$RUN"-other-*
     done
 }
 

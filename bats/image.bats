@@ -138,9 +138,9 @@ rebuilt() {
 }
 
 @test "a base image that is named by its id; a step that fails has the last word: by either builder" {
-    local id way E=$TRUSTY_CAGE_HOME/envs/own
+    local id way E=$TRUSTY_CAGE_HOME/envs/$RUN-own
     id=$(docker image inspect --format '{{.Id}}' "$TRUSTY_CAGE_BASE_IMAGE")
-    tc create "$BATS_FILE_TMPDIR/image" --name own --shell bash --render-only --base-image "${id:7:12}"
+    tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-own" --shell bash --render-only --base-image "${id:7:12}"
     for way in "$PATH 0" "/usr/bin:$PATH 1"; do
         cat >"$E/Dockerfile" <<'DOCKERFILE'
 ARG CAGE_BASE_IMAGE
@@ -153,7 +153,7 @@ DOCKERFILE
         says 'the step ended with exit code 7'
         [ "$(grep -v '^make' <<<"$output" | tail -n 1)" = '  Change it: ARG MIRROR' ] || { echo "$output"; false; }
     done
-    [ -z "$(docker image ls --quiet --filter "reference=trusty-cage:*.own")" ]
+    [ -z "$(docker image ls --quiet --filter "reference=trusty-cage:*.$RUN-own")" ]
     rm -rf "$E"
 }
 
@@ -165,7 +165,7 @@ DOCKERFILE
         tc set "$RUN-agents" "agent=$agent"
         docker exec "isolated-dev-$RUN-agents" tmux kill-server || true
         tmux -L agents send-keys "clear; $key=sk-test $TC attach $RUN-agents" Enter
-        for _ in {1..60}; do
+        for _ in {1..180}; do
             ! tmux -L agents capture-pane -p | grep -qF -- "$prompt" || break
             sleep 0.5
         done

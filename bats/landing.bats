@@ -26,6 +26,57 @@ cut_short() {
     [ "$before" = "$(fingerprint "$CLONE")" ]
 }
 
+# A folder for each two of six kinds of things: the agent makes of the first the second.
+kinds='nothing file program folder link toward'
+make_kind() {
+    case $1 in
+        file) echo file >x ;;
+        program) echo run >x && chmod 755 x ;;
+        folder) mkdir -p x/deep && echo 1 >x/y && echo 2 >x/deep/z ;;
+        link) ln -s aside/x x ;;
+        toward) ln -s aside x ;;
+    esac
+}
+
+@test "undo: whatever becomes of a file, a folder or a link comes back, and folders keep their modes" {
+    script=$(declare -f make_kind)
+    inside <<SH
+git checkout -q . && git clean -fdqx
+$script
+for a in $kinds; do for b in $kinds; do
+    mkdir "\$a \$b" && cd "\$a \$b" && mkdir aside && echo 1 >aside/x && make_kind "\$a" && cd ..
+done; done
+SH
+    run -0 tc export "$CAGE" -y
+    find "$CLONE" -mindepth 1 -name .git -prune -o -type d -exec chmod 2750 {} +
+    before=$(fingerprint "$CLONE")
+    inside <<SH
+$script
+for a in $kinds; do for b in $kinds; do
+    cd "\$a \$b" && rm -rf x && make_kind "\$b" && cd ..
+done; done
+SH
+    run -0 tc export "$CAGE" -y
+    for a in $kinds; do
+        for b in $kinds; do
+            [ "$(stat -c %a "$CLONE/$a $b/aside")" = 2750 ]
+            [ "$(ls -A "$CLONE/$a $b/aside")" = x ]
+            case $b in
+                nothing) [ ! -e "$CLONE/$a $b/x" ] ;;
+                file) [ "$(cat "$CLONE/$a $b/x")" = file ] && [ ! -L "$CLONE/$a $b/x" ] ;;
+                program) [ -x "$CLONE/$a $b/x" ] && [ -f "$CLONE/$a $b/x" ] ;;
+                folder) [ "$(cat "$CLONE/$a $b/x/deep/z")" = 2 ] && [ ! -L "$CLONE/$a $b/x" ] ;;
+                link) [ "$(readlink "$CLONE/$a $b/x")" = aside/x ] ;;
+                toward) [ "$(readlink "$CLONE/$a $b/x")" = aside ] ;;
+            esac
+        done
+    done
+    run -0 tc export "$CAGE" --undo -y
+    [ "$before" = "$(fingerprint "$CLONE")" ]
+    inside <<<'git checkout -q . && git clean -fdqx'
+    run -0 tc export "$CAGE" -y --force
+}
+
 @test "kill: what two attempts at an export replaced makes no repository in the backup, and the undo is whole" {
     inside <<'SH'
 git checkout -q . && git clean -fdqx

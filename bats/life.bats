@@ -177,11 +177,11 @@ as_laid_out() {
 }
 
 @test "status, exec: a reader that has seen enough ends them quietly" {
-    run -141 bash -c 'set -o pipefail; tc status life | true'
+    run -141 bash -c "set -o pipefail; tc status '$CAGE' | true"
     [ -z "$output" ]
     run -0 bash -c "make --no-print-directory -C '$ENV' status | head -n 1"
-    [ "$output" = 'cage          life' ]
-    run -141 bash -c 'set -o pipefail; tc exec life -- seq 1000000 | head -n 1'
+    [ "$output" = "cage          $CAGE" ]
+    run -141 bash -c "set -o pipefail; tc exec '$CAGE' -- seq 1000000 | head -n 1"
     [ "$output" = 1 ]
 }
 

@@ -127,13 +127,14 @@ PYTHON
     run -0 tc exec "$CAGE" -- true
     docker exec --interactive "isolated-dev-$CAGE" python3 - "$REGISTRY" <<'PYTHON' >"$BATS_TEST_TMPDIR/answer" 3>&- &
 import os, socket, ssl, sys, time
-it = socket.create_connection((sys.argv[1], 443))
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+it = context.wrap_socket(socket.create_connection((sys.argv[1], 443)), server_hostname=sys.argv[1])
 open("/tmp/on", "w")
 while not os.path.exists("/tmp/off"):
     time.sleep(0.1)
-context = ssl.create_default_context()
-context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-print(context.wrap_socket(it, server_hostname=sys.argv[1]).version())
+it.sendall(b"HEAD / HTTP/1.1\r\nHost: %s\r\n\r\n" % sys.argv[1].encode())
+print(it.recv(9).decode())
 PYTHON
     until docker exec "isolated-dev-$CAGE" test -e /tmp/on; do sleep 0.1; done
     run -0 flows 200 203.0.113.9
@@ -142,7 +143,7 @@ PYTHON
     [ "$(flows 200 127.0.0.1)" = 200 ]
     docker exec "isolated-dev-$CAGE" touch /tmp/off
     wait "$!"
-    grep TLS "$BATS_TEST_TMPDIR/answer"
+    grep HTTP "$BATS_TEST_TMPDIR/answer"
     reloaded ''
     connects "$REGISTRY" 443
 }

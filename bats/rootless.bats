@@ -7,33 +7,34 @@ load cages
 setup_file() {
     local guard
     # bats' own folders are closed to the engine's user.
-    export E OWN=$BATS_TEST_DIRNAME/own-engine CAGE=rootless HELPERS=$BATS_FILE_TMPDIR/helpers
-    export ENV=$TRUSTY_CAGE_HOME/envs/rootless CLONE=$TRUSTY_CAGE_HOME/envs/rootless/repo
+    own_home
+    export E OWN=$BATS_TEST_DIRNAME/own-engine CAGE=$RUN-rootless HELPERS=$BATS_FILE_TMPDIR/helpers
+    export ENV=$TRUSTY_CAGE_HOME/envs/$CAGE CLONE=$TRUSTY_CAGE_HOME/envs/$CAGE/repo
     E=$(mktemp -d /tmp/own.XXXXXX)
     chmod 755 "$E"
     "$OWN" rootless "$E"
     "$OWN" start "$E"
-    tc create "$BATS_SUITE_TMPDIR/empty" --name rootless --render-only >/dev/null
+    tc create "$BATS_SUITE_TMPDIR/empty" --name "$CAGE" --render-only >/dev/null
     CAGE_MISSING=ok make -C "$ENV" guard-image >/dev/null
     guard=$(cat "$ENV/.state/guard-image")
     rm -rf "$ENV"
     docker save "$guard" "$TRUSTY_CAGE_BASE_IMAGE" | docker --host "unix://$E/sock" load >/dev/null
     export DOCKER_HOST=unix://$E/sock
     watch_helpers
-    make_repo "$BATS_FILE_TMPDIR/rootless"
-    tc create "$BATS_FILE_TMPDIR/rootless" --shell bash --cpus 1 --render-only >/dev/null
+    make_repo "$BATS_FILE_TMPDIR/$CAGE"
+    tc create "$BATS_FILE_TMPDIR/$CAGE" --shell bash --cpus 1 --render-only >/dev/null
     cat >"$ENV/Dockerfile" <<'DOCKERFILE'
 ARG CAGE_BASE_IMAGE
 FROM ${CAGE_BASE_IMAGE}
 RUN for name in tmux git; do ln -s /bin/true /usr/local/bin/$name; done
 RUN useradd --create-home --uid 1000 trustycage && mkdir /home/trustycage/project && chown 1000 /home/trustycage/project
 DOCKERFILE
-    tc create "$BATS_FILE_TMPDIR/rootless" --shell bash --cpus 1 --no-attach >"$BATS_FILE_TMPDIR/create.out" 2>&1 ||
+    tc create "$BATS_FILE_TMPDIR/$CAGE" --shell bash --cpus 1 --no-attach >"$BATS_FILE_TMPDIR/create.out" 2>&1 ||
         { cat "$BATS_FILE_TMPDIR/create.out"; return 1; }
 }
 teardown_file() {
     [ ! -e "${E:-}/name" ] || "$OWN" close "$E"
-    rm -rf "${E:-}" "$TRUSTY_CAGE_HOME/envs/rootless"
+    rm -rf "${E:-}" "$TRUSTY_CAGE_HOME/envs/$CAGE"
 }
 setup() { cd "$BATS_TEST_TMPDIR" && : >"$HELPERS"; }
 
@@ -43,7 +44,7 @@ watch_helpers() {
     cat >"$BATS_FILE_TMPDIR/shadow/docker" <<'SH'
 #!/usr/bin/env bash
 PATH=${PATH#*:}
-[[ $* != run*.helper* ]] || docker container inspect --format '{{.State.Status}}' isolated-dev-rootless >>"$HELPERS" 2>&1
+[[ $* != run*.helper* ]] || docker container inspect --format '{{.State.Status}}' "isolated-dev-$CAGE" >>"$HELPERS" 2>&1
 exec docker "$@"
 SH
     chmod 755 "$BATS_FILE_TMPDIR/shadow/docker"
@@ -55,7 +56,7 @@ read_stopped() {
     [ "$(sort "$HELPERS" | uniq -c | tr -s ' ')" = " $1 exited" ] || { cat "$HELPERS"; return 1; }
 }
 
-is() { [ "$(docker container inspect --format '{{.State.Status}}' isolated-dev-rootless)" = "$1" ]; }
+is() { [ "$(docker container inspect --format '{{.State.Status}}' "isolated-dev-$CAGE")" = "$1" ]; }
 
 @test "create says once what the engine lacks, and no call of the engine's warns; doctor says it, too" {
     [ "$(docker info --format '{{.CgroupDriver}}')" = none ]
@@ -70,43 +71,43 @@ is() { [ "$(docker container inspect --format '{{.State.Status}}' isolated-dev-r
 }
 
 @test "a limit is said to have no effect, and is stale nowhere; status counts no cage that runs, and says so" {
-    run -0 tc set rootless memory=700m cpus=
+    run -0 tc set "$CAGE" memory=700m cpus=
     says "It applies on an engine that can bound it; this one can't"
-    run -0 tc status rootless
+    run -0 tc status "$CAGE"
     says 'stale         -'
-    says "un-exported   not counted: the engine can't pause a cage that runs. Stop it first: tc stop rootless"
+    says "un-exported   not counted: the engine can't pause a cage that runs. Stop it first: tc stop $CAGE"
     [ ! -s "$HELPERS" ]
     is running
-    run -0 tc stop rootless
-    run -0 tc status rootless
+    run -0 tc stop "$CAGE"
+    run -0 tc status "$CAGE"
     says 'un-exported   0 added, 0 changed, 0 deleted'
     read_stopped 1
     is exited
 }
 
 @test "export and sync ask to stop the cage, read it stopped, and start it again" {
-    run -0 tc exec rootless -- sh -c 'echo work >work.txt'
-    run -3 tc export rootless </dev/null
-    says "The engine can't pause cage 'rootless'. Stop it"
+    run -0 tc exec "$CAGE" -- sh -c 'echo work >work.txt'
+    run -3 tc export "$CAGE" </dev/null
+    says "The engine can't pause cage '$CAGE'. Stop it"
     says 'Answer yes with: -y'
     is running
     [ ! -s "$HELPERS" ]
-    run -0 tc export rootless -y
+    run -0 tc export "$CAGE" -y
     [ "$(cat "$CLONE/work.txt")" = work ]
     is running
     echo host >"$CLONE/work.txt"
-    run -0 tc sync rootless -y
-    run -0 docker exec isolated-dev-rootless cat work.txt
+    run -0 tc sync "$CAGE" -y
+    run -0 docker exec "isolated-dev-$CAGE" cat work.txt
     says host
     read_stopped 3
 }
 
 @test "destroy reads the cage stopped, and keeps its work" {
-    docker exec isolated-dev-rootless sh -c 'echo precious >precious.txt'
-    run -0 tc destroy rootless -y
+    docker exec "isolated-dev-$CAGE" sh -c 'echo precious >precious.txt'
+    run -0 tc destroy "$CAGE" -y
     read_stopped 3
     [ -z "$(docker ps --all --quiet)$(docker volume ls --quiet)" ]
-    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path '*/rootless-*/branch.bundle')
+    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path "*/$CAGE-*/branch.bundle")
     git -C "$CLONE" fetch --quiet "$bundle" work
     [ "$(git -C "$CLONE" show FETCH_HEAD:precious.txt)" = precious ]
 }

@@ -29,7 +29,6 @@ ENOUGH = 5 * GIGABYTE
 TOOLS = {
     "make": ((3, 81), "make"),
     "git": ((2, 29), "git"),
-    "rsync": ((2, 6), "rsync"),
     "tar": ((1, 0), "tar"),
     "bash": ((3, 2), "bash"),
     "ps": (None, "procps"),

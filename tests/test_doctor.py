@@ -129,7 +129,7 @@ def test_no_engine_at_all(said, tc, monkeypatch):
     code, found = findings(tc)
     assert code == 4
     assert found["engine"]["said"] == "'docker' is not installed"
-    assert {found[tool]["said"] for tool in ("make", "git", "rsync")} == {"is not installed"}
+    assert {found[tool]["said"] for tool in ("make", "git", "tar")} == {"is not installed"}
 
 
 @pytest.mark.parametrize(

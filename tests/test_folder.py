@@ -22,7 +22,7 @@ from cage import surroundings
 STANDARD = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 SOURCES = [ROOT / "Makefile.cage", *ROOT.glob("templates/*.j2"), *ROOT.glob("templates/lib/*"), *ROOT.glob("cage/*.py")]
 # Those that other machines have.
-MORE = "docker git rsync npm node python python3 pip perl shasum security ifconfig ip stty tput debootstrap sudo less"
+MORE = "docker git npm node python python3 pip perl shasum security ifconfig ip stty tput debootstrap sudo less"
 MODULES = (
     "pip sh dotenv jinja2 json argparse subprocess shlex re sitecustomize usercustomize cage/__init__ pip/__init__"
 )

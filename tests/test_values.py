@@ -357,7 +357,7 @@ def test_dry_run_of_create_shows_the_builds_and_changes_nothing(cage, docker):
     before = {path: path.read_bytes() for path in cage.rglob("*") if path.is_file()}
     done = by_make(cage, "-n", "create")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count('"$CAGE_ENGINE" build ') == 2
+    assert done.stdout.count('"$CAGE_ENGINE" build \\\n') == 2
     assert "--network host --add-host host-gateway:host-gateway" in done.stdout
     assert {path: path.read_bytes() for path in cage.rglob("*") if path.is_file()} == before
     assert not (docker / "asked").exists()

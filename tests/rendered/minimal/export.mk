@@ -98,28 +98,35 @@ apply: plan
 	$(Q)$(if $(only_shown),,$(WRITES_NOTHING) ||) $(MAKE) written
 	$(Q)bash lib/exported
 
+# $(call copied,FROM,LIST) TO: those files, links and folders, as they are; nothing is followed. What lands in the clone is
+# moved there: each file is the old one or the new one, and is never seen by half.
+copied = set -o pipefail; tar -C $(1) -cf - --no-recursion --null -T $(2) | tar -xpf - -C
+UNFINISHED = $(die) 1 'the export was written only in part' 'Finish it: @export@' 'Or take it back: @export@ @undo@'
+NOT_BACK = $(die) 1 'not all could be put back' 'Try again: @export@ @undo@'
+
 # The host's own versions go into a backup first; what exists only there stays.
 written:
 	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the host clone?'
 	$(Q)bash lib/check
-	$(Q)for list in $(S)/kept/*; do [ ! -s "$$list" ] || rsync --archive --ignore-existing --from0 \
-		--files-from="$$list" -- repo/ "$$(cat $(S)/backup)/$${list##*/}/" || exit 1; done
-	$(Q)[ ! -s $(S)/delete ] || xargs -0 rm -f -- <$(S)/delete
+	$(Q)bash lib/keep
+	$(Q)for list in $(S)/kept/*; do [ ! -s "$$list" ] || \
+		{ $(call copied,repo,"$$list") "$(S)/keeping/$${list##*/}"; } || exit 1; done
+	$(Q)bash lib/put $(S)/keeping "$$(cat $(S)/backup)"
+	$(Q)[ ! -s $(S)/delete ] || xargs -0 rm -f -- <$(S)/delete || $(UNFINISHED)
 	$(Q)[ ! -s $(S)/rmdir ] || xargs -0 rmdir -- <$(S)/rmdir 2>/dev/null || true
-	$(Q)rm -rf $(S)/rsync && mkdir $(S)/rsync
-	$(Q)[ ! -s $(S)/stage/write ] || rsync --links --perms --ignore-times --no-implied-dirs --temp-dir="$$PWD/$(S)/rsync" --from0 --files-from=$(S)/stage/write $(progress) \
-		-- $(S)/stage/tree/ repo/ || $(die) 1 'the export was written only in part' 'Finish it: @export@'
+	$(Q)bash lib/put $(S)/stage/tree repo || $(UNFINISHED)
 
-# The state before the last export. What stands there now goes aside, into the same backup.
+# The state before the last export, also before one that was not finished. What stands there now goes into the backup.
 undone: | $(S)
-	$(Q)bash lib/undo
+	$(Q)bash lib/last
 	$(Q)$(ask) "Put the host clone back to what it was before $$(cat $(S)/backup)? What was changed there since is kept."
-	$(Q)[ ! -s $(S)/added ] || rsync --archive --from0 --files-from=$(S)/added --remove-source-files \
-		-- repo/ "$$(cat $(S)/backup)/undone/"
-	$(Q)[ ! -s $(S)/made ] || xargs -0 rmdir -- <$(S)/made 2>/dev/null || true
-	$(Q)[ ! -s $(S)/changed ] || rsync --archive --ignore-existing --from0 --files-from=$(S)/changed \
-		-- repo/ "$$(cat $(S)/backup)/undone/"
-	$(Q)rsync --archive --ignore-times --omit-dir-times -- "$$(cat $(S)/backup)/files/" repo/
+	$(Q)bash lib/undo
+	$(Q)[ ! -s $(S)/aside ] || \
+		{ $(call copied,repo,$(S)/aside) $(S)/keeping && mv $(S)/keeping "$$(cat $(S)/undone)"; }
+	$(Q)[ ! -s $(S)/delete ] || xargs -0 rm -f -- <$(S)/delete || $(NOT_BACK)
+	$(Q)[ ! -s $(S)/rmdir ] || xargs -0 rmdir -- <$(S)/rmdir 2>/dev/null || true
+	$(Q)set -o pipefail; tar -C "$$(cat $(S)/backup)/files" -cf - . | tar -xpf - -C $(S)/back
+	$(Q)bash lib/put $(S)/back repo || $(NOT_BACK)
 	$(Q)bash lib/undone
 
 # What a recipe fetches lies here. 'url.ssh://x.insteadOf' in git's settings would have another program get it.
@@ -159,7 +166,7 @@ incoming: question
 synced: plan
 	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the cage?'
 	$(Q)$(RESUMED) { $(PAUSE) && tar -C $(S) -cf - stage/expect stage/delete stage/write stage/base && \
-		{ [ ! -s $(S)/stage/write ] || tar -C repo -cf - --null -T $(S)/stage/write; }; } \
+		{ [ ! -s $(S)/stage/write ] || tar -C repo -cf - --no-recursion --null -T $(S)/stage/write; }; } \
 		| $(HELPER) --user 1000:1000 --mount "$(VOLUME),dst=/project" -- "$$(cat $(S)/guard-image)" receive >.history/base.new 2>$(S)/helper.err \
 		|| bash lib/unwritten sync
 	$(Q)mv .history/base.new .history/base

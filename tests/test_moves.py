@@ -1,0 +1,306 @@
+"""Random trees through an export, one that is cut short, its undo and a sync: the real scripts, programs and recipes'
+lines, without an engine. The judge reads a folder, and so does the program that receives. Seeds are printed.
+"""
+
+import io
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import ROOT
+from test_rules import entries, faults, fits, lay, random_tree
+from test_verdict import merged, program, question, tree, verdict
+
+from cage import meta, render
+
+JUDGE, RECEIVE = program("judge"), program("receive")
+CASES = int(os.environ.get("TESTS_CASES") or 5)  # of each part
+TARS = [tar for tar in map(shutil.which, ("tar", "bsdtar")) if tar]  # GNU's, and macOS's where it is installed
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory):
+    """The lines of a target's recipe, as the shell gets them."""
+    folder = tmp_path_factory.mktemp("rendered")
+    for path, data in render.files(meta.read(ROOT / "tests/rendered/minimal"), "0").items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    (folder / ".state").mkdir()
+
+    def lines(target):
+        command = ["make", "--no-print-directory", "-n", "-C", folder, target]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return [line for line in done.stdout.replace("\\\n", "").splitlines() if "bash lib/ask" not in line]
+
+    return SimpleNamespace(written=[*lines("written"), "bash lib/exported"], undone=lines("undone"))
+
+
+@pytest.fixture
+def place(tmp_path):
+    root = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path  # linux
+    place = root / f"moves-{os.getpid()}"
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
+
+
+class Cage:
+    """A cage's folder, its project and its clone, without an engine."""
+
+    def __init__(self, place, monkeypatch, base, inside, host, part=0):
+        shutil.rmtree(place, ignore_errors=True)
+        (place / "bin").mkdir(parents=True)
+        (place / "bin/tar").symlink_to(TARS[part % len(TARS)])
+        self.place, self.folder, self.patch, self.said = place, place / "cage", monkeypatch, ""
+        self.repo, self.project, self.before = self.folder / "repo", place / "project", host
+        lay(self.repo, host)
+        (self.folder / "lib").symlink_to(ROOT / "templates/lib")
+        for name in (".state", ".history", "repo/.git"):
+            (self.folder / name).mkdir()
+        (self.repo / ".git/config").touch()
+        (self.folder / ".history/base").write_bytes(tree.manifest(entries(base)))
+        lay(self.project, inside)
+        for module in (tree, verdict, JUDGE, RECEIVE):
+            monkeypatch.setattr(module, "ROOT", os.fsencode(self.project))
+        monkeypatch.setattr(tree, "SCRATCH", str(place / "scratch"))
+
+    def run(self, line):
+        """Run LINE as a recipe would; whether it did."""
+        environment = {"PATH": f"{self.place}/bin:{os.environ['PATH']}", "LC_ALL": "C", "CAGE_SKIP_REFUSED": "1"}
+        environment |= {"CAGE_NAME": "web", "CAGE_REPO_URL": "https://example.com/web"}
+        command = ["/bin/bash", "-c", line]
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        self.said = done.stderr
+        return done.returncode == 0
+
+    def ask(self, function, *arguments, told=b""):
+        """What FUNCTION of the guard's returns and prints, TOLD on its standard input."""
+        out = io.BytesIO()
+        with self.patch.context() as patch:
+            patch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(told)))
+            patch.setattr(sys, "stdout", SimpleNamespace(buffer=out))
+            answer = function(*arguments)
+        return answer, out.getvalue()
+
+    def planned(self, kind, take, tracked=()):
+        """Stage and plan; False where a person has to decide."""
+        state = self.folder / ".state"
+        for name in ("question", "stage"):
+            shutil.rmtree(state / name, ignore_errors=True)
+        (state / "question").mkdir()
+        shutil.copy(self.folder / ".history/base", state / "question/base")
+        for name in ("hooks", "included"):
+            (state / "question" / name).touch()
+        (state / "question/tracked").write_bytes(tree.ended(path.encode() for path in tracked))
+        (state / "backup").write_text("")
+        assert self.run("bash lib/inventory"), self.said
+        told = io.BytesIO()
+        with tarfile.open(fileobj=told, mode="w") as tar:
+            tar.add(state / "question", ".")
+        asked, _ = self.ask(question.read_question, told=told.getvalue())
+        _, answer = self.ask(JUDGE.write_answer, kind(*asked, verdict.Choices(take=take, force=True)))
+        with tarfile.open(fileobj=io.BytesIO(answer)) as tar:
+            tar.extractall(state / "stage")
+        planned = self.run("bash lib/plan export")
+        assert planned or "both sides changed" in self.said, self.said
+        return planned
+
+    def anything(self):
+        """Whether what is planned writes anything."""
+        return any((self.folder / ".state/stage" / name).read_bytes() for name in ("write", "delete"))
+
+    def does(self, lines):
+        """Run LINES; the host keeps the rules after each of them."""
+        for line in lines:
+            assert self.run(line) or "what was refused stays" in self.said, (line, self.said)
+            assert faults(self.place / "walked", self.before, held(self.repo)[0]) == [], line
+
+
+def held(folder):
+    """The files and links of FOLDER as random_tree tells them, and the modes of all; its git folder is left out."""
+    files, modes = {}, {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if name.split("/")[0] == ".git":
+            continue
+        modes[name] = path.lstat().st_mode
+        if path.is_symlink():
+            files[name] = ("link", os.readlink(path))  # noqa: PTH115 (a Path drops "/.")
+        elif path.is_file():
+            files[name] = path.read_text()
+    return files, modes
+
+
+def seeded(part):
+    seed = int(os.environ.get("TESTS_SEED") or random.randrange(1 << 32))
+    print(f"TESTS_SEED={seed}")
+    return random.Random(f"{seed} {part}")
+
+
+def sides(rng):
+    """A base, the cage's tree and the host's, akin to each other."""
+    base, inside, host = random_tree(rng, 6), random_tree(rng, 8), random_tree(rng, 4)
+    host = base if rng.random() < 0.4 else base | {p: c for p, c in host.items() if fits(p, base)}
+    host |= {"l": ("link", "/etc")} if rng.random() < 0.2 and fits("l", host) else {}
+    return base, near(rng, base, inside), host
+
+
+def near(rng, base, inside):
+    """INSIDE, in half of the cases with what of BASE can stand beside it."""
+    return inside if rng.random() < 0.5 else {p: c for p, c in base.items() if fits(p, inside)} | inside
+
+
+# -- export, recovery, undo ----------------------------------------------------
+
+
+def killed(rng, lines):
+    """LINES up to one after which, or amid which, they are killed: a part of its list or its tree is done then."""
+    *whole, last = lines[: rng.randrange(1, len(lines))]
+    names = [".state/kept/files"] if "kept/*" in last else re.findall(r"(?:-T |<)(\.state/[a-z/]+)", last)
+    cuts = [f"head -n {rng.randrange(3)} -z {name} >part; mv part {name}" for name in names]
+    for folder in re.findall(r"bash lib/put (\S+)", last):
+        cuts.append(f"find {folder} ! -type d -print0 | sort -z | tail -n +{rng.randrange(1, 4)} -z | xargs -0 rm -f")
+    return [*whole, "; ".join([*(cut for cut in cuts if rng.random() < 0.5), last])]
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_random_exports_are_undone(place, recipes, monkeypatch, part):
+    """Half of them are killed, and then undone, or finished by a second one, before which the agent may go on. The undo
+    is killed as well."""
+    rng, undone, finished = seeded(part), 0, 0
+    while undone < CASES or not finished:
+        base, inside, host = sides(rng)
+        print(base, inside, host)
+        cage = Cage(place, monkeypatch, base, inside, host, part)
+        before = held(cage.repo)
+        if not cage.planned(verdict.Verdict, rng.choice(["", "cage", "cage"])) or not cage.anything():
+            continue
+        if rng.random() < 0.6:
+            cage.does(killed(rng, recipes.written))
+            finished += 1
+            if rng.random() < 0.7:
+                if rng.random() < 0.5:
+                    lay(cage.project, near(rng, base, random_tree(rng, 8)))
+                if not cage.planned(verdict.Verdict, "cage"):
+                    continue
+                cage.does(recipes.written)
+        else:
+            cage.does(recipes.written)
+        if any((cage.folder / ".history" / name).exists() for name in ("last", "applying")):
+            if rng.random() < 0.3:
+                cage.does(killed(rng, recipes.undone))
+            cage.does(recipes.undone)
+            undone += 1
+        assert held(cage.repo) == before
+        assert (cage.folder / ".history/base").read_bytes() == tree.manifest(entries(base))
+
+
+# -- sync ----------------------------------------------------------------------
+
+
+def received(cage):
+    """What the recipe sends, into the cage; the new base."""
+    recipe = (ROOT / "templates/export.mk.j2").read_text().replace("\\\n\t\t", "").replace("$(S)", ".state")
+    sent = re.search(r"tar -C \.state -cf - stage/expect.*?; \}", recipe)[0]
+    told = subprocess.run(["/bin/bash", "-c", sent], cwd=cage.folder, check=True, capture_output=True).stdout
+    return tree.parse_manifest(cage.ask(RECEIVE.main, told=told)[1])
+
+
+def plant(cage, rng):
+    """The agent puts a link out of the project into the way of a path that is to be written; whether it could."""
+    paths = tree.paths_in((cage.folder / ".state/stage/write").read_bytes())
+    ways = sorted({path.split(b"/")[0].decode() for path in paths if b"/" in path})
+    if not ways:
+        return False
+    way = cage.project / rng.choice(ways)
+    shutil.rmtree(way, ignore_errors=True)
+    way.unlink(missing_ok=True)
+    way.symlink_to(cage.place / "outside")
+    return True
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_random_syncs_end_as_the_rules_say(place, monkeypatch, part):
+    rng, moved, stopped = seeded(part), 0, 0
+    while moved < CASES or not stopped:
+        base, host, inside = sides(rng)
+        take = rng.choice(["", "cage", "host"])
+        print(base, host, inside, take)
+        cage = Cage(place, monkeypatch, base, inside, host, part)
+        before, there = held(cage.repo), held(cage.project)
+        outside = cage.place / "outside"
+        outside.mkdir()
+        if not cage.planned(verdict.Arrival, take, tracked=host):
+            assert held(cage.project) == there
+            continue
+        if rng.random() < 0.2 and plant(cage, rng):
+            with pytest.raises((OSError, SystemExit)):
+                received(cage)
+            assert list(outside.iterdir()) == []
+            stopped += 1
+            continue
+        now = received(cage)
+        expected, _ = merged(base, host, inside, {"cage": "host", "host": "cage", "": ""}[take])
+        # What would stand in the place of a folder, or below a file, is no conflict where the cage's side is taken.
+        expected = {path: text for path, text in expected.items() if path in inside or fits(path, inside)}
+        assert held(cage.project)[0] == expected
+        assert held(cage.repo) == before
+        assert take == "cage" or all(now[path].same(entries(expected).get(path)) for path in now)
+        moved += cage.anything()
+
+
+def test_file_of_the_host_that_became_a_folder_meanwhile_is_not_sent(place, monkeypatch):
+    """Nor what is in that folder, of which nobody saw the names."""
+    cage = Cage(place, monkeypatch, {"a": "1"}, {"a": "1"}, {"a": "2"})
+    assert cage.planned(verdict.Arrival, "", tracked=["a"])
+    (cage.repo / "a").unlink()
+    (cage.repo / "a").mkdir()
+    (cage.repo / "a/secret").write_text("private")
+    with pytest.raises(SystemExit, match="a is neither a file nor a link on the host any more"):
+        received(cage)
+    assert held(cage.project)[0] == {"a": "1"}
+
+
+# -- types ---------------------------------------------------------------------
+
+KINDS = {
+    "nothing": {},
+    "file": {"x": "1"},
+    "other": {"x": "2"},
+    "folder": {"x/y": "1", "x/d/z": "1"},
+    "link": {"x": ("link", "to")},
+    "folder link": {"x": ("link", "aside")},
+}
+
+
+def every_change(side):
+    """A folder for each of two KINDS, with the one that is on SIDE: 0 before the change, 1 after it."""
+    pairs = [(before, after) for before in KINDS for after in KINDS if before != after]
+    files = {f"{p[0]} to {p[1]}/{path}": content for p in pairs for path, content in KINDS[p[side]].items()}
+    return files | {f"{p[0]} to {p[1]}/{path}": "1" for p in pairs for path in ("to", "aside/a", "aside/x")}
+
+
+@pytest.mark.parametrize("part", range(len(TARS)))
+def test_every_type_becomes_every_other_and_comes_back(place, recipes, monkeypatch, part):
+    base, inside = every_change(0), every_change(1)
+    cage = Cage(place, monkeypatch, base, inside, base, part)
+    for after in KINDS.keys() - {"nothing"}:  # an empty folder of the host's own
+        (cage.repo / f"nothing to {after}/x").mkdir()
+    for folder in cage.repo.rglob("*"):
+        if folder.is_dir() and not folder.is_symlink():
+            folder.chmod(0o2750)
+    before = held(cage.repo)
+    for _ in range(2):
+        assert cage.planned(verdict.Verdict, "")
+        cage.does(recipes.written)
+        files, modes = held(cage.repo)
+        assert files == inside
+        assert all(modes[path] == before[1][path] for path in modes.keys() & before[1].keys() if path.endswith("aside"))
+        cage.does(recipes.undone)
+        assert held(cage.repo) == before
