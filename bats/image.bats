@@ -189,7 +189,7 @@ AGENTS
     says_not "the program 'bash'"
     says "$TRUSTY_CAGE_HOME/envs/$RUN-own/Dockerfile"
     [ -z "$(docker image ls --quiet --filter "reference=trusty-cage:*.$RUN-own")" ]
-    slim=$(docker image ls --quiet --filter label=trusty-cage.shared=1 --filter 'reference=trusty-cage' | head -n 1)
+    slim=$(docker image ls --quiet --filter label=trusty-cage.shared=1 --filter 'reference=trusty-cage:????????????????' | head -n 1)
     printf 'FROM %s\nCOPY extra /extra\n' "$slim" >"$TRUSTY_CAGE_HOME/envs/$RUN-own/Dockerfile"
     echo more >"$TRUSTY_CAGE_HOME/envs/$RUN-own/image/extra"
     run -0 tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-own" --no-attach

@@ -1,4 +1,4 @@
-"""lib/check and lib/undo on real folders: what an export keeps first, and what its undo moves."""
+"""lib/check, lib/keep and lib/undo on real folders: what an export keeps first, and what its undo moves."""
 
 import os
 import shutil
@@ -19,12 +19,14 @@ def cage(tmp_path):
         (folder / name).mkdir(parents=True)
     (folder / ".history/last").write_text(f"{BACKUP}\n")
     (folder / ".history/base").touch()
+    (folder / BACKUP / "made").touch()
 
     def run(script, **lists):
         environment = {"PATH": os.environ["PATH"], "CAGE_NAME": "web", "LC_ALL": "C"}
         if not (folder / ".state/question/links").exists():  # planned once, whatever moves afterwards
             for name in ("write", "delete", "rmdir", "added", "backup"):
                 (folder / ".state/stage" / name).write_bytes(listed(*lists.get(name, ())))
+            lay(folder / ".state/stage/tree", dict.fromkeys(lists.get("write", ()), "new"))
             inventory = "set -eu; . lib/words; stage_digest >.state/staged; bash lib/inventory"
             subprocess.run(["bash", "-c", inventory], cwd=folder, env=environment, check=True)
         return subprocess.run(["bash", f"lib/{script}"], cwd=folder, env=environment, capture_output=True, text=True)
@@ -81,10 +83,24 @@ def test_link_that_came_since_the_plan_is_not_replaced(cage):
     assert cage("check", backup=["a"]).stderr.startswith(MOVED)
 
 
-def test_first_attempt_keeps_all_that_it_replaces(cage):
+def test_many_links_take_no_time(cage):
+    names = [f"l{number}" for number in range(3000)]
+    lay(cage.folder / "repo", dict.fromkeys(names, "->x"))
+    assert cage("check", backup=names).returncode == 0
+
+
+# -- keep ----------------------------------------------------------------------
+
+
+def kept(cage):
+    """What the backup gets: the folders in it, with paths."""
+    return {list.name.partition("-")[0]: paths(list) for list in (cage.folder / ".state/kept").iterdir()}
+
+
+def test_first_attempt_keeps_all_that_it_replaces_and_the_folders_above(cage):
     lay(cage.folder / "repo", {"a": "1", "d/b": "2"})
-    assert cage("check", backup=["a", "d/b"], added=["c"]).returncode == 0
-    assert {list.name: paths(list) for list in (cage.folder / ".state/kept").iterdir()} == {"files": {"./a", "./d/b"}}
+    assert cage("keep", backup=["a", "d/b"], added=["c"]).returncode == 0
+    assert kept(cage) == {"files": {"./a", "./d/b", "./d"}}
 
 
 def test_second_attempt_takes_nothing_of_the_first_for_the_state_before(cage):
@@ -93,61 +109,60 @@ def test_second_attempt_takes_nothing_of_the_first_for_the_state_before(cage):
     lay(cage.folder / BACKUP, {"files/x/HEAD": "1", "files/a": "0", "files/h": "0", "base": ""})
     (cage.folder / BACKUP / "added").write_bytes(listed("x/refs", "c", "h/in"))
     (cage.folder / ".history/applying").write_text(f"{BACKUP}\n")
-    assert cage("check", backup=["x/refs", "d/b", "a", "c", "h/in"]).returncode == 0
-    kept = {list.name.partition("-")[0]: paths(list) for list in (cage.folder / ".state/kept").iterdir()}
-    assert kept == {"files": {"./d/b"}, "since": {"./x/refs", "./a", "./c", "./h/in"}}
+    assert cage("keep", backup=["x/refs", "d/b", "a", "c", "h/in"]).returncode == 0
+    assert kept(cage) == {"files": {"./d/b", "./d"}, "since": {"./x/refs", "./a", "./c", "./h/in"}}
 
 
-def test_many_links_take_no_time(cage):
-    names = [f"l{number}" for number in range(3000)]
-    lay(cage.folder / "repo", dict.fromkeys(names, "->x"))
-    assert cage("check", backup=names).returncode == 0
+def test_folders_that_are_made_are_told_once_however_deep(cage):
+    deep = "/".join("d" * 90)
+    assert cage("keep", added=[f"{deep}/{number:04}/f" for number in range(300)]).returncode == 0
+    backup = cage.folder / (cage.folder / ".state/backup").read_text().strip()
+    made = (backup / "made").read_bytes().decode().split("\0")[:-1]
+    assert len(made) == len(set(made)) == 390
+    assert made.index(f"./{deep}/0000") < made.index(f"./{deep}")
 
 
 # -- undo ----------------------------------------------------------------------
 
 
 def undone(cage, files, added, now):
-    """What lib/undo would move: the lists added, changed and made."""
+    """What lib/undo would do: the paths that are kept aside, those that go, and the folders that go, in order."""
     lay(cage.folder / BACKUP / "files", files)
     (cage.folder / BACKUP / "added").write_bytes(listed(*added))
+    (cage.folder / ".state/backup").write_text(f"{BACKUP}\n")
     lay(cage.folder / "repo", now)
     done = cage("undo")
     assert (done.returncode, done.stderr) == (0, "")
     state = cage.folder / ".state"
-    return paths(state / "added"), paths(state / "changed"), (state / "made").read_bytes().decode().split("\0")[:-1]
+    return paths(state / "aside"), paths(state / "delete"), (state / "rmdir").read_bytes().decode().split("\0")[:-1]
 
 
 def test_file_that_became_a_folder_comes_back(cage):
     moved = undone(cage, {"a": "1"}, ["a/x", "a/b/y"], {"a/x": "2", "a/b/y": "2"})
-    assert moved == ({"./a/x", "./a/b/y"}, set(), ["repo/./a/b", "repo/./a"])
+    both = {"./a/x", "./a/b/y"}
+    assert moved == (both, {f"repo/{path}" for path in both}, ["repo/./a/b", "repo/./a"])
 
 
 def test_folder_that_became_a_link_comes_back(cage):
-    assert undone(cage, {"d/f": "1"}, ["d"], {"d": "->e", "e/f": "2"}) == ({"./d"}, set(), [])
+    assert undone(cage, {"d/f": "1"}, ["d"], {"d": "->e", "e/f": "2"}) == ({"./d"}, {"repo/./d"}, [])
 
 
 def test_link_that_became_a_folder_comes_back(cage):
-    assert undone(cage, {"l": "->e"}, ["l/f"], {"l/f": "2", "e/f": "1"}) == ({"./l/f"}, set(), ["repo/./l"])
+    moved = undone(cage, {"l": "->e"}, ["l/f"], {"l/f": "2", "e/f": "1"})
+    assert moved == ({"./l/f"}, {"repo/./l/f"}, ["repo/./l"])
 
 
 def test_link_of_the_owners_is_kept_and_nothing_below_it_is_moved(cage, tmp_path):
     lay(tmp_path, {"else/new": "mine", "else/f": "mine"})
-    assert undone(cage, {"d/f": "1"}, ["d/new"], {"d": f"->{tmp_path}/else"})[:2] == (set(), {"./d"})
+    moved = undone(cage, {"d/f": "1"}, ["d/new"], {"d": f"->{tmp_path}/else"})
+    assert moved == ({"./d"}, {"repo/./d"}, [])
 
 
 def test_folder_with_files_of_the_owners_is_not_replaced(cage):
     lay(cage.folder / BACKUP / "files", {"a": "1"})
     (cage.folder / BACKUP / "added").write_bytes(listed("a/x"))
+    (cage.folder / ".state/backup").write_text(f"{BACKUP}\n")
     lay(cage.folder / "repo", {"a/x": "2", "a/mine": "3"})
     done = cage("undo")
     assert done.returncode == 3
     assert "a folder stands in the place of what comes back, with other files in it: ./a/mine" in done.stderr
-
-
-def test_folders_are_told_once_however_deep(cage):
-    deep = "/".join("d" * 90)
-    files = [f"{deep}/{number:04}/f" for number in range(300)]
-    made = undone(cage, {}, files, {})[2]
-    assert len(made) == len(set(made)) == 390
-    assert made.index(f"repo/./{deep}/0000") < made.index(f"repo/./{deep}")
