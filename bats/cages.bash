@@ -1,7 +1,7 @@
 # Shared by the tests: repositories to start from, cages made from them, and what a test asks of one.
 # shellcheck shell=bash
-# The suite (setup_suite.bash) gives a base image, 'tc' on PATH, and RUN, with which the name of every cage begins: of two
-# runs on one engine none has the other's.
+# The suite (setup_suite.bash) gives a base image, 'tc' on PATH, and RUN, with which the name of every cage begins: of
+# two runs on one engine none has the other's.
 
 bats_require_minimum_version 1.5.0
 

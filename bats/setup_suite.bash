@@ -1,5 +1,5 @@
-# Once for all bats files: surroundings of their own, a base image from this machine's package mirror, and the images that
-# every cage here shares. What was made goes by its labels, at the end; after a kill, when the next run begins.
+# Once for all bats files: surroundings of their own, a base image from this machine's package mirror, and the images
+# that every cage here shares. What was made goes by its labels, at the end; after a kill, when the next run begins.
 # shellcheck shell=bash
 
 setup_suite() {

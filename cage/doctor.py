@@ -173,7 +173,7 @@ def _bounds() -> Iterator[Finding]:
 
 
 def _control(info: dict) -> Iterator[Finding]:
-    """What the engine's control groups are good for. Those of a rootless engine may be none."""
+    """The limits and the pause that the engine's control groups allow; a rootless engine may have none."""
     why = ROOTLESS if "name=rootless" in (info.get("SecurityOptions") or []) else ""
     if lacking := [name for field, name in BOUNDS.items() if not info.get(field)]:
         yield note("limits", f"the engine can't bound what a cage takes of: {', '.join(lacking)}{why}")

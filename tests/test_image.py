@@ -61,7 +61,7 @@ def folder(tmp_path):
 
 
 def shown(folder, log):
-    """What is shown of a build that failed with this log."""
+    """The words that are shown of a build that failed with this log."""
     (folder / "said").write_text(log)
     words = ["bash", "lib/log", "build", "sh", "-c", "cat said; exit 1"]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)

@@ -80,7 +80,7 @@ class Cage:
         return done.returncode == 0
 
     def ask(self, function, *arguments, told=b""):
-        """What FUNCTION of the guard's returns and prints, TOLD on its standard input."""
+        """The answer of FUNCTION of the guard's and its output, TOLD on its standard input."""
         out = io.BytesIO()
         with self.patch.context() as patch:
             patch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(told)))
@@ -205,7 +205,7 @@ def test_random_exports_are_undone(place, recipes, monkeypatch, part):
 
 
 def received(cage):
-    """What the recipe sends, into the cage; the new base."""
+    """The new base, after the cage got all that the recipe sends."""
     recipe = (ROOT / "templates/export.mk.j2").read_text().replace("\\\n\t\t", "").replace("$(S)", ".state")
     sent = re.search(r"tar -C \.state -cf - stage/expect.*?; \}", recipe)[0]
     told = subprocess.run(["/bin/bash", "-c", sent], cwd=cage.folder, check=True, capture_output=True).stdout
@@ -247,7 +247,7 @@ def test_random_syncs_end_as_the_rules_say(place, monkeypatch, part):
             continue
         now = received(cage)
         expected, _ = merged(base, host, inside, {"cage": "host", "host": "cage", "": ""}[take])
-        # What would stand in the place of a folder, or below a file, is no conflict where the cage's side is taken.
+        # A path in the place of a folder, or below a file, is no conflict where the cage's side is taken.
         expected = {path: text for path, text in expected.items() if path in inside or fits(path, inside)}
         assert held(cage.project)[0] == expected
         assert held(cage.repo) == before

@@ -93,7 +93,7 @@ def test_many_links_take_no_time(cage):
 
 
 def kept(cage):
-    """What the backup gets: the folders in it, with paths."""
+    """The folders of the backup, with the paths that each gets."""
     return {list.name.partition("-")[0]: paths(list) for list in (cage.folder / ".state/kept").iterdir()}
 
 
@@ -126,7 +126,7 @@ def test_folders_that_are_made_are_told_once_however_deep(cage):
 
 
 def undone(cage, files, added, now):
-    """What lib/undo would do: the paths that are kept aside, those that go, and the folders that go, in order."""
+    """The plan of lib/undo: the paths that are kept aside, those that go, and the folders that go, in order."""
     lay(cage.folder / BACKUP / "files", files)
     (cage.folder / BACKUP / "added").write_bytes(listed(*added))
     (cage.folder / ".state/backup").write_text(f"{BACKUP}\n")

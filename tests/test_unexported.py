@@ -1,4 +1,4 @@
-"""What a destroy says it would lose, and where it stops."""
+"""The work that a destroy says it would lose, and where it stops."""
 
 import subprocess
 from pathlib import Path

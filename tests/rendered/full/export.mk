@@ -98,8 +98,8 @@ apply: plan
 	$(Q)$(if $(only_shown),,$(WRITES_NOTHING) ||) $(MAKE) written
 	$(Q)bash lib/exported
 
-# $(call copied,FROM,LIST) TO: those files, links and folders, as they are; nothing is followed. What lands in the clone is
-# moved there: each file is the old one or the new one, and is never seen by half.
+# $(call copied,FROM,LIST) TO: those files, links and folders, as they are; no link is followed. Copies lie beside the
+# clone: into it files are moved, so that each is the old one or the new one, and never seen by half.
 copied = set -o pipefail; tar -C $(1) -cf - --no-recursion --null -T $(2) | tar -xpf - -C
 UNFINISHED = $(die) 1 'the export was written only in part' 'Finish it: @export@' 'Or take it back: @export@ @undo@'
 NOT_BACK = $(die) 1 'not all could be put back' 'Try again: @export@ @undo@'
