@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import random
 import shutil
 import signal
 import subprocess
@@ -47,6 +48,22 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return folder
+
+
+def seeded(part=0):
+    """Random numbers of a test's PART; their seed is printed, and TESTS_SEED repeats it."""
+    seed = int(os.environ.get("TESTS_SEED") or random.randrange(1 << 32))
+    print(f"TESTS_SEED={seed}")
+    return random.Random(f"{seed} {part}")
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder for thousands of small trees, in memory where there is some."""
+    root = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path  # linux
+    place = root / f"trusty-cage-tests-{os.getpid()}"
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from conftest import seeded
 from test_rules import faults, fits, random_tree
 from test_verdict import program
 
@@ -653,9 +654,7 @@ def landed_trees(case, marks):
 
 @pytest.mark.timeout(900)
 def test_random_graphs_land_as_they_were_judged(case):
-    seed = int(os.environ.get("TESTS_SEED") or random.randrange(1 << 32))
-    print(f"TESTS_SEED={seed}")
-    rng, reader, refusals = random.Random(seed), objects.Objects(), 0
+    rng, reader, refusals = seeded(), objects.Objects(), 0
     first = {path.decode(): content.decode() for path, content in FILES.items()}
     for _ in range(GRAPHS // AT_ONCE):
         out, wanted, judgements = io.BytesIO(), {}, []

@@ -4,18 +4,16 @@ lines, without an engine. The judge reads a folder, and so does the program that
 
 import io
 import os
-import random
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import ROOT
-from test_rules import entries, faults, fits, lay, random_tree
+from conftest import ROOT, seeded
+from test_rules import beside, entries, faults, fits, lay, random_tree
 from test_verdict import merged, program, question, tree, verdict
 
 from cage import meta, render
@@ -40,14 +38,6 @@ def recipes(tmp_path_factory):
         return [line for line in done.stdout.replace("\\\n", "").splitlines() if "bash lib/ask" not in line]
 
     return SimpleNamespace(written=[*lines("written"), "bash lib/exported"], undone=lines("undone"))
-
-
-@pytest.fixture
-def place(tmp_path):
-    root = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path  # linux
-    place = root / f"moves-{os.getpid()}"
-    yield place
-    shutil.rmtree(place, ignore_errors=True)
 
 
 class Cage:
@@ -137,23 +127,12 @@ def held(folder):
     return files, modes
 
 
-def seeded(part):
-    seed = int(os.environ.get("TESTS_SEED") or random.randrange(1 << 32))
-    print(f"TESTS_SEED={seed}")
-    return random.Random(f"{seed} {part}")
-
-
 def sides(rng):
     """A base, the cage's tree and the host's, akin to each other."""
     base, inside, host = random_tree(rng, 6), random_tree(rng, 8), random_tree(rng, 4)
     host = base if rng.random() < 0.4 else base | {p: c for p, c in host.items() if fits(p, base)}
     host |= {"l": ("link", "/etc")} if rng.random() < 0.2 and fits("l", host) else {}
-    return base, near(rng, base, inside), host
-
-
-def near(rng, base, inside):
-    """INSIDE, in half of the cases with what of BASE can stand beside it."""
-    return inside if rng.random() < 0.5 else {p: c for p, c in base.items() if fits(p, inside)} | inside
+    return base, beside(rng, base, inside), host
 
 
 # -- export, recovery, undo ----------------------------------------------------
@@ -186,7 +165,7 @@ def test_random_exports_are_undone(place, recipes, monkeypatch, part):
             finished += 1
             if rng.random() < 0.7:
                 if rng.random() < 0.5:
-                    lay(cage.project, near(rng, base, random_tree(rng, 8)))
+                    lay(cage.project, beside(rng, base, random_tree(rng, 8)))
                 if not cage.planned(verdict.Verdict, "cage"):
                     continue
                 cage.does(recipes.written)

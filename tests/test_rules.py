@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-import random
 import shutil
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from conftest import seeded
 
 GUARD = Path(__file__).parent.parent / "templates/guard"
 sys.path.insert(0, str(GUARD))
@@ -361,32 +361,36 @@ def apply(host, cage, judged):
     return after | {path.decode(): cage[path.decode()] for path in judged.changed}
 
 
+@pytest.fixture
+def judged_in(place, monkeypatch):
+    """A place whose folder 'cage' the judge takes for the cage's project."""
+    for module in (tree, verdict):
+        monkeypatch.setattr(module, "ROOT", os.fsencode(place / "cage"))
+    return place
+
+
 @pytest.mark.parametrize("part", range(4))
-def test_random_exports_leave_a_host_that_passes(tmp_path, monkeypatch, part):
-    seed = int(os.environ.get("TESTS_SEED") or random.randrange(1 << 32))
-    print(f"TESTS_SEED={seed}")
-    rng, landed, refused = random.Random(seed), 0, 0
-    root = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path  # linux
-    place = root / f"rules-{os.getpid()}-{part}"
-    monkeypatch.setattr(tree, "ROOT", os.fsencode(place / "cage"))
-    monkeypatch.setattr(verdict, "ROOT", os.fsencode(place / "cage"))
-    try:
-        for _ in range(ROUNDS // 4):
-            base, cage, host = random_tree(rng, 5), random_tree(rng, 8), random_tree(rng, 4)
-            host = base if rng.random() < 0.5 else base | {p: c for p, c in host.items() if fits(p, base)}
-            host |= {"l": ("link", "/etc")} if rng.random() < 0.3 and fits("l", host) else {}
-            cage = cage if rng.random() < 0.5 else {p: c for p, c in base.items() if fits(p, cage)} | cage
-            lay(place / "cage", cage)
-            take = rng.choice(["", "cage", "host"])
-            judged = verdict.Verdict(entries(base), host_of(host), verdict.Choices(take=take, force=True))
-            after = apply(host, cage, judged)
-            assert judged.conflicts or faults(place / "host", host, after) == [], (base, cage, host, take)
-            landed += bool(judged.changed)
-            refused += bool(judged.refused)
-        assert landed > ROUNDS / 40
-        assert refused > ROUNDS / 40
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+def test_random_exports_leave_a_host_that_passes(judged_in, part):
+    rng, landed, refused = seeded(part), 0, 0
+    for _ in range(ROUNDS // 4):
+        base, cage, host = random_tree(rng, 5), random_tree(rng, 8), random_tree(rng, 4)
+        host = base if rng.random() < 0.5 else base | {p: c for p, c in host.items() if fits(p, base)}
+        host |= {"l": ("link", "/etc")} if rng.random() < 0.3 and fits("l", host) else {}
+        cage = beside(rng, base, cage)
+        lay(judged_in / "cage", cage)
+        take = rng.choice(["", "cage", "host"])
+        judged = verdict.Verdict(entries(base), host_of(host), verdict.Choices(take=take, force=True))
+        after = apply(host, cage, judged)
+        assert judged.conflicts or faults(judged_in / "host", host, after) == [], (base, cage, host, take)
+        landed += bool(judged.changed)
+        refused += bool(judged.refused)
+    assert landed > ROUNDS / 40
+    assert refused > ROUNDS / 40
+
+
+def beside(rng, base, tree):
+    """TREE, in half of the cases with the paths of BASE that can stand beside it."""
+    return tree if rng.random() < 0.5 else {p: c for p, c in base.items() if fits(p, tree)} | tree
 
 
 def fits(path, others):
@@ -410,32 +414,23 @@ def joined(base, judged, cage, host, head):
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_random_branches_can_join_what_the_host_has(tmp_path, monkeypatch, part):
-    seed = int(os.environ.get("TESTS_SEED") or random.randrange(1 << 32))
-    print(f"TESTS_SEED={seed}")
-    rng, landed, refused = random.Random(seed), 0, 0
-    root = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path  # linux
-    place = root / f"branches-{os.getpid()}-{part}"
-    monkeypatch.setattr(tree, "ROOT", os.fsencode(place / "cage"))
-    monkeypatch.setattr(verdict, "ROOT", os.fsencode(place / "cage"))
-    try:
-        for _ in range(ROUNDS // 4):
-            base, cage, host, head = (random_tree(rng, size) for size in (5, 8, 4, 4))
-            host = host if rng.random() < 0.3 else base | {p: c for p, c in host.items() if fits(p, base)}
-            host |= {"l": ("link", "/etc")} if rng.random() < 0.3 and fits("l", host) else {}
-            head = head if rng.random() < 0.3 else base | {p: c for p, c in head.items() if fits(p, base)}
-            head |= {"up": ("link", "/etc")} if rng.random() < 0.3 and fits("up", head) else {}
-            cage = cage if rng.random() < 0.5 else {p: c for p, c in base.items() if fits(p, cage)} | cage
-            lay(place / "cage", cage)
-            modes = {path: found.mode.encode() for path, found in entries(head).items()}
-            there = host_of(host)._replace(head=modes)
-            judged = verdict.Verdict(entries(base), there, verdict.Choices(compare_host=False, force=True))
-            for after, before in joined(base, judged, cage, host, head):
-                assert all(fits(path, after.keys() - {path}) for path in after), (base, cage, host, head)
-                assert faults(place / "host", before, after) == [], (base, cage, host, head)
-            landed += bool(judged.changed)
-            refused += bool(judged.refused)
-        assert landed > ROUNDS / 40
-        assert refused > ROUNDS / 40
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+def test_random_branches_can_join_what_the_host_has(judged_in, part):
+    rng, landed, refused = seeded(part), 0, 0
+    for _ in range(ROUNDS // 4):
+        base, cage, host, head = (random_tree(rng, size) for size in (5, 8, 4, 4))
+        host = host if rng.random() < 0.3 else base | {p: c for p, c in host.items() if fits(p, base)}
+        host |= {"l": ("link", "/etc")} if rng.random() < 0.3 and fits("l", host) else {}
+        head = head if rng.random() < 0.3 else base | {p: c for p, c in head.items() if fits(p, base)}
+        head |= {"up": ("link", "/etc")} if rng.random() < 0.3 and fits("up", head) else {}
+        cage = beside(rng, base, cage)
+        lay(judged_in / "cage", cage)
+        modes = {path: found.mode.encode() for path, found in entries(head).items()}
+        there = host_of(host)._replace(head=modes)
+        judged = verdict.Verdict(entries(base), there, verdict.Choices(compare_host=False, force=True))
+        for after, before in joined(base, judged, cage, host, head):
+            assert all(fits(path, after.keys() - {path}) for path in after), (base, cage, host, head)
+            assert faults(judged_in / "host", before, after) == [], (base, cage, host, head)
+        landed += bool(judged.changed)
+        refused += bool(judged.refused)
+    assert landed > ROUNDS / 40
+    assert refused > ROUNDS / 40
