@@ -105,7 +105,8 @@ def _cage(name: str, folder: Path, found: Found | None) -> Iterator[Finding]:
     if (history / "render").exists():
         yield bad("cage", f"the last render of '{name}' was interrupted", f"tc render {name}")
     if (history / "applying").exists():
-        yield bad("cage", f"the last export of '{name}' was interrupted", f"tc export {name}")
+        ways = f"tc export {name}, or to take it back: tc export {name} --undo"
+        yield bad("cage", f"the last export of '{name}' was interrupted", ways)
     if not (history / "created").exists():
         yield bad("cage", f"'{name}' is half made", f"make -C {shlex.quote(str(folder))} create")
         return

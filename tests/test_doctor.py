@@ -251,6 +251,13 @@ def test_bundle_without_certificates(said, tc, monkeypatch, tmp_path):
     assert findings(tc)[1]["registries"]["said"] == f"'{tmp_path}/none.pem' holds no certificates"
 
 
+def test_export_that_was_interrupted_can_be_finished_or_taken_back(said, tc, web):
+    (web / ".history" / "applying").touch()
+    found = {row["said"]: row["remedy"] for row in json.loads(tc("doctor", "--json").out)}
+    ways = "tc export web, or to take it back: tc export web --undo"
+    assert found["the last export of 'web' was interrupted"] == ways
+
+
 def test_cage_that_is_half_made(said, tc, web):
     (web / ".history" / "created").unlink()
     assert remedies(tc) == {"'web' is half made": f"make -C '{web}' create"}
