@@ -166,3 +166,29 @@ def test_folder_with_files_of_the_owners_is_not_replaced(cage):
     done = cage("undo")
     assert done.returncode == 3
     assert "a folder stands in the place of what comes back, with other files in it: ./a/mine" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        ({"a": "1", "d/f": "2", "new": "3"}, "./new"),  # brought by the export, and there still
+        ({"a": "1"}, "./d"),
+        ({"a": "1", "d/f": "->../a"}, "./d/f"),
+        ({"a": "other", "d/f": "2"}, ""),
+    ],
+)
+def test_undo_that_did_not_put_all_back_says_so(cage, now, why):
+    undone(cage, {"a": "1", "d/f": "2"}, ["new"], now)
+    done = cage("undone")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: the host clone is not as it was before: {why}")
+    assert (cage.folder / ".history/last").exists()
+
+
+def test_undo_that_put_all_back_says_so(cage):
+    (cage.folder / BACKUP / "base").touch()
+    undone(cage, {"a": "1", "l": "->a"}, ["new"], {"a": "1", "l": "->a"})
+    done = cage("undone")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the host clone is as it was before" in done.stdout
+    assert not (cage.folder / ".history/last").exists()
