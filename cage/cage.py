@@ -7,7 +7,7 @@ from cage import home, landing, lock, meta, names, parse, pristine, runner
 from cage.errors import FAILED, CageError
 from cage.text import fail, printable, quote, warn
 
-NEEDED = ("Makefile", "Makefile.cage", "local.mk", "lib")
+NEEDED = ("Makefile", "Makefile.cage", "local.mk", "lib", "recipes")
 
 
 def names_of_all() -> list[str]:

@@ -16,7 +16,8 @@ from cage.text import printable, quote
 
 LARGEST = 1 << 20
 # What a draft is made of: a folder with nothing else in it holds nobody's work.
-DRAFTED = {*pristine.RECIPES, *pristine.MAKEFILES, pristine.COPIES, ".state", ".trash", "guard", "image", "lib"}
+DRAFTED = {*pristine.RECIPES, pristine.MACHINERY, pristine.ONCE, pristine.COPIES, ".state", ".trash"}
+DRAFTED |= {"guard", "image", "lib", pristine.FOLDER}
 
 
 def create(args: Namespace) -> int:

@@ -144,9 +144,11 @@ def trial(folder: Path, changed: dict[str, bytes]) -> str:
     with tempfile.TemporaryDirectory(prefix="tc-") as made:
         stage = Path(made)
         for path, data in changed.items():
-            if "/" not in path:
+            if pristine.is_makefile(path):
                 pristine.put(stage, path, data, sync=False)
-        for entry in folder.iterdir():
-            if entry.name not in changed:
-                (stage / entry.name).symlink_to(entry)
+        (stage / pristine.FOLDER).mkdir(exist_ok=True)
+        for entry in (*folder.glob("*"), *folder.glob(f"{pristine.FOLDER}/*")):
+            linked = stage / entry.relative_to(folder)
+            if not linked.exists():
+                linked.symlink_to(entry)
         return parse.makefiles(stage)

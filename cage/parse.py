@@ -25,7 +25,7 @@ def unread(name: str, problem: str) -> CageError:
 
 def everything(folder: Path, edited: list[str]) -> list[str]:
     """All that can't be read in folder's recipes, of which the user edited those of edited."""
-    problem = makefiles(folder) if set(edited) & set(pristine.MAKEFILES) else ""
+    problem = makefiles(folder) if any(map(pristine.is_makefile, edited)) else ""
     return [*filter(None, [problem]), *scripts(folder, edited).values()]
 
 

@@ -13,12 +13,11 @@ from cage.errors import CageError
 from cage.text import quote
 
 # Verbs need these: one that was deleted is rendered again.
-RECIPES = ("Makefile", "export.mk", "Dockerfile", "layout.sh", "seccomp.json", "guard/Dockerfile")
+RECIPES = ("Makefile", "Dockerfile", "layout.sh", "seccomp.json", "guard/Dockerfile")
 ONCE = "local.mk"
 MACHINERY = "Makefile.cage"
 SCRIPTS = "lib/"
-# Makefiles that a hand edit can make unreadable.
-MAKEFILES = ("Makefile", "export.mk", MACHINERY, ONCE)
+FOLDER = "recipes"
 
 COPIES = ".rendered"
 VERSION = ".version"
@@ -33,6 +32,11 @@ UNSETTLED = 2
 def is_yours(path: str) -> bool:
     """Whether a re-render merges path; what is the tool's is replaced."""
     return path not in (MACHINERY, ONCE) and not path.startswith(SCRIPTS)
+
+
+def is_makefile(path: str) -> bool:
+    """Whether make reads path, so that an edit of it can leave all recipes unreadable."""
+    return path in ("Makefile", MACHINERY, ONCE) or path.startswith(f"{FOLDER}/")
 
 
 def is_restored(path: str) -> bool:

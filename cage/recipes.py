@@ -64,7 +64,7 @@ def _judge(cage: Cage, changes: list[merge.Change], take: str) -> None:
             _decide_unread(change, parse.script(change.path, change.data), take)
     if any(change.action == merge.CONFLICT for change in changes):
         return
-    merged = [change for change in changes if change.path in pristine.MAKEFILES and change.action == merge.MERGED]
+    merged = [change for change in changes if pristine.is_makefile(change.path) and change.action == merge.MERGED]
     while problem := merge.trial(cage.folder, {change.path: change.data for change in changes if change.is_written}):
         if broken := parse.makefiles(cage.folder):
             raise parse.unread(cage.name, broken)

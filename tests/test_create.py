@@ -27,6 +27,7 @@ def test_create_makes_the_folder_and_runs_the_target(toy, tc, repo, home):
         ".rendered/layout.sh",
         ".rendered/lib/die",
         ".rendered/local.mk",
+        ".rendered/recipes/work.mk",
         "Dockerfile",
         "Makefile",
         "Makefile.cage",
@@ -37,6 +38,7 @@ def test_create_makes_the_folder_and_runs_the_target(toy, tc, repo, home):
         "lib/die",
         "local.mk",
         "meta.json",
+        "recipes/work.mk",
     ]
 
 

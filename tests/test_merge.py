@@ -162,7 +162,7 @@ def test_release_is_looked_for_in_comments_of_the_header_alone(before, stamp, wa
 
 OLD = {
     "Makefile": BASE,
-    "export.mk": BASE,
+    "recipes/export.mk": BASE,
     "layout.sh": BASE,
     "local.mk": b"# Yours alone\n",
     "Makefile.cage": b"old\n",
@@ -190,7 +190,7 @@ def folder(tmp_path):
 def test_plan_has_the_tool_s_files_first_and_the_makefile_last(folder):
     new = {
         "Makefile": NEW,
-        "export.mk": NEW,
+        "recipes/export.mk": NEW,
         "layout.sh": NEW,
         "local.mk": b"# Yours\n",
         "lib/die": b"new\n",
@@ -205,7 +205,7 @@ def test_plan_has_the_tool_s_files_first_and_the_makefile_last(folder):
         Change("lib/tell", b"same\n", KEPT, mine=b"same\n", base=b"same\n"),
         Change("Makefile.cage", b"new\n", REPLACED, b"new\n", mine=b"old\n", base=b"old\n"),
         Change("lib/removed", None, REMOVED, mine=BASE, base=BASE),
-        Change("export.mk", NEW, REPLACED, NEW, mine=BASE, base=BASE),
+        Change("recipes/export.mk", NEW, REPLACED, NEW, mine=BASE, base=BASE),
         Change("layout.sh", NEW, REPLACED, NEW, mine=None, base=BASE),
         Change("guard/new", b"x\n", REPLACED, b"x\n"),
         Change("image/edited", None, LEFT, mine=MINE, base=BASE),

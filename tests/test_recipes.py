@@ -145,9 +145,10 @@ def test_check_changes_nothing(web, tc, release):
     assert everything(web) == before
 
 
-def test_deleted_recipe_is_rendered_again(web, tc):
-    (web / "Makefile").unlink()
-    assert tc("render", "web") == (0, "web: replaced  Makefile\n", "")
+@pytest.mark.parametrize("path", ["Makefile", "recipes/work.mk"])
+def test_deleted_recipe_is_rendered_again(path, web, tc):
+    (web / path).unlink()
+    assert tc("render", "web") == (0, f"web: replaced  {path}\n", "")
     assert tc("stop", "web").code == 0
 
 
@@ -173,29 +174,34 @@ def test_file_without_base_gets_the_new_one_beside_it(web, tc, release):
     assert (web / "layout.sh").read_text() == "# Layout\n#\n#\ntmux\n"
 
 
-@pytest.fixture
-def clean_but_unreadable(web, release):
-    """Two edits that git merges and that make can't read together."""
-    release.folder.joinpath("templates/Makefile.j2").write_text(
-        (web / "Makefile").read_text() + "ifdef X\n# 1\n# 2\n# 3\n# 4\n# 5\nendif\n"
-    )
-    shutil.copy(release.folder / "templates/Makefile.j2", web / "Makefile")
-    shutil.copy(web / "Makefile", web / ".rendered/Makefile")
-    edit(web / "Makefile", "# 3\n", "# 3\nelse\n")
-    release("templates/Makefile.j2", "ifdef X\n", "")
-    release("templates/Makefile.j2", "endif\n", "# end\n")
+def make_clean_but_unreadable(web, release, path, template):
+    """Two edits of path that git merges and that make can't read together."""
+    template = f"templates/{template}"
+    release.folder.joinpath(template).write_text((web / path).read_text() + "ifdef X\n# 1\n# 2\n# 3\n# 4\n# 5\nendif\n")
+    shutil.copy(release.folder / template, web / path)
+    shutil.copy(web / path, web / ".rendered" / path)
+    edit(web / path, "# 3\n", "# 3\nelse\n")
+    release(template, "ifdef X\n", "")
+    release(template, "endif\n", "# end\n")
     return web
 
 
-def test_merge_that_make_cannot_read_does_not_land(clean_but_unreadable, tc):
-    web = clean_but_unreadable
+@pytest.fixture
+def clean_but_unreadable(web, release):
+    """Two edits of the Makefile that git merges and that make can't read together."""
+    return make_clean_but_unreadable(web, release, "Makefile", "Makefile.j2")
+
+
+@pytest.mark.parametrize(("path", "template"), [("Makefile", "Makefile.j2"), ("recipes/work.mk", "recipes/work.mk")])
+def test_merge_that_make_cannot_read_does_not_land(path, template, web, release, tc):
+    make_clean_but_unreadable(web, release, path, template)
     before = everything(web)
     done = tc("render", "web")
     assert done.code == 3
-    number = (web / "Makefile.merge").read_text().splitlines().index("else") + 1
-    assert f"\nMerged, it can't be read: Makefile:{number}: *** extraneous 'else'.  Stop.\n" in done.err
+    number = (web / f"{path}.merge").read_text().splitlines().index("else") + 1
+    assert f"\nMerged, it can't be read: {path}:{number}: *** extraneous 'else'.  Stop.\n" in done.err
     after = everything(web)
-    assert "# end" in after.pop("Makefile.merge").decode()
+    assert "# end" in after.pop(f"{path}.merge").decode()
     assert after == before
 
 
@@ -224,17 +230,18 @@ def test_merged_script_that_its_shell_cannot_read_does_not_land(web, tc, release
     assert (web / "layout.sh").read_text() == before
 
 
-def test_render_of_recipes_that_cannot_be_read_changes_nothing(web, tc, release):
-    with (web / "Makefile").open("a") as file:
+@pytest.mark.parametrize("path", ["Makefile", "recipes/work.mk"])
+def test_render_of_recipes_that_cannot_be_read_changes_nothing(path, web, tc, release):
+    with (web / path).open("a") as file:
         file.write("what is this\n")
-    number = len((web / "Makefile").read_text().splitlines())
+    number = len((web / path).read_text().splitlines())
     release("templates/Makefile.j2", "@exit 3", "@exit 4")
     before = everything(web)
     for words in ([], ["--take", "mine"], ["--take", "template"], ["--check"]):
         assert tc("render", "web", *words) == (
             1,
             "",
-            f"error: the recipes of cage 'web' can't be read: Makefile:{number}: *** missing separator.  Stop.\n"
+            f"error: the recipes of cage 'web' can't be read: {path}:{number}: *** missing separator.  Stop.\n"
             "See what was changed in them: tc diff-recipes web\n",
         )
     assert everything(web) == before

@@ -1,0 +1,4 @@
+# Work in the cage. This file is yours.
+
+environment:
+	@env
