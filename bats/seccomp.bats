@@ -151,7 +151,7 @@ PY
     local given
     given=$({
         docker inspect --format '{{range .HostConfig.CapAdd}}{{println .}}{{end}}' "isolated-dev-$CAGE" "$(guard)"
-        sed -n 's/.*--cap-add \([A-Z_]*\).*/\1/p' "$ENV/export.mk"
+        sed -n 's/.*--cap-add \([A-Z_]*\).*/\1/p' "$ENV/recipes/container.mk"
     } | sed 's/^CAP_//' | grep . | sort -u)
     [ "$(tr '\n' ' ' <<<"$given")" = 'CHOWN DAC_OVERRIDE FOWNER NET_ADMIN SETGID SETUID ' ] || { echo "$given"; false; }
     for capability in $given; do

@@ -124,6 +124,12 @@ def edit(path, old, new):
     path.write_text(path.read_text().replace(old, new))
 
 
+def edit_recipe(cage, old, new):
+    """Edit the recipes as their user would: old stands in one of the files, and becomes new there."""
+    (path,) = [path for path in (cage / "Makefile", *cage.glob("recipes/*.mk")) if old in path.read_text()]
+    edit(path, old, new)
+
+
 def everything(folder):
     """All files below folder but what can be remade."""
     return {

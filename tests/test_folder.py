@@ -20,7 +20,8 @@ from conftest import ROOT
 from cage import surroundings
 
 STANDARD = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
-SOURCES = [ROOT / "Makefile.cage", *ROOT.glob("templates/*.j2"), *ROOT.glob("templates/lib/*"), *ROOT.glob("cage/*.py")]
+FOLDERS = ("templates/*.j2", "templates/recipes/*", "templates/lib/*", "cage/*.py")
+SOURCES = [ROOT / "Makefile.cage", *(path for folder in FOLDERS for path in ROOT.glob(folder))]
 # Those that other machines have.
 MORE = "docker git npm node python python3 pip perl shasum security ifconfig ip stty tput debootstrap sudo less"
 MODULES = (

@@ -185,7 +185,7 @@ def test_random_exports_are_undone(place, recipes, monkeypatch, part):
 
 def received(cage):
     """The new base, after the cage got all that the recipe sends."""
-    recipe = (ROOT / "templates/export.mk.j2").read_text().replace("\\\n\t\t", "").replace("$(S)", ".state")
+    recipe = (ROOT / "templates/recipes/export.mk").read_text().replace("\\\n\t\t", "").replace("$(S)", ".state")
     sent = re.search(r"tar -C \.state -cf - stage/expect.*?; \}", recipe)[0]
     told = subprocess.run(["/bin/bash", "-c", sent], cwd=cage.folder, check=True, capture_output=True).stdout
     return tree.parse_manifest(cage.ask(RECEIVE.main, told=told)[1])

@@ -17,7 +17,7 @@ from cage.errors import CageError
 from cage.settings import SETTINGS
 
 GOLDEN = Path(__file__).parent / "rendered"
-SHOWN = ("Makefile", "export.mk", "Dockerfile", "layout.sh", "guard/Dockerfile")
+SHOWN = ("Makefile", "Dockerfile", "layout.sh", "guard/Dockerfile")
 CASES = ("minimal", "full", "hostile")
 
 # Writes each value that a recipe's environment holds, in order and as raw bytes.

@@ -29,7 +29,7 @@ from cage.source import source
 
 PROFILE = json.loads((source() / "templates/seccomp.json").read_text())
 RENDERED = Path(__file__).parent / "rendered/minimal"
-MAKEFILE, EXPORT = ((RENDERED / name).read_text() for name in ("Makefile", "export.mk"))
+RECIPES = {path.name: path.read_text() for path in sorted((source() / "templates/recipes").iterdir())}
 # The kernel takes the lower half of some arguments; a rule sees both.
 HIDDEN = 1 << 32
 REFUSED = "SCMP_ACT_ERRNO"
@@ -148,9 +148,9 @@ def test_engine_20_10_knows_each_field():
 
 def capabilities():
     """The capabilities of each kind of container, as the recipes say."""
-    (for_apt,) = re.findall(r"^FOR_APT := (.*)$", MAKEFILE, re.MULTILINE)
-    given = {"cage": for_apt.split(), "guard": re.findall(r"--cap-add (\w+)", MAKEFILE)}
-    return given | {"helper": re.findall(r"--cap-add (\w+)", EXPORT)}
+    (for_apt,) = re.findall(r"^FOR_APT := (.*)$", RECIPES["container.mk"], re.MULTILINE)
+    given = {"cage": for_apt.split(), "guard": re.findall(r"--cap-add (\w+)", RECIPES["network.mk"])}
+    return given | {"helper": re.findall(r"--cap-add (\w+)", RECIPES["container.mk"])}
 
 
 def test_no_container_has_a_capability_that_unlocks_a_call():
@@ -165,7 +165,7 @@ def test_no_container_has_a_capability_that_unlocks_a_call():
 
 
 def test_each_container_is_made_with_the_profile():
-    text = re.sub(r"\\\n\s*", "", MAKEFILE + EXPORT)
+    text = re.sub(r"\\\n\s*", "", "".join(RECIPES.values()))
     made = [line for line in text.splitlines() if "--cap-drop ALL" in line]
     assert len(made) == 4
     assert all("$(SECCOMP)" in line for line in made)

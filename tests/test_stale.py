@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import edit
+from conftest import edit, edit_recipe
 
 from cage import settings
 
@@ -64,7 +64,7 @@ def test_image_of_another_recipe_is_stale(cage):
     ],
 )
 def test_container_of_other_flags_is_stale_until_it_is_made_anew(old, new, cage):
-    edit(cage.folder / "Makefile", old, new)
+    edit_recipe(cage.folder, old, new)
     assert cage("stale", "new") == "container\n"
     (cage.folder / ".state/inspect").write_text("")
     assert cage("stale", "new") == ""

@@ -370,8 +370,8 @@ def test_call_of_the_engine_keeps_its_streams_and_its_exit_code_but_for_what_ste
 
 
 def test_calls_of_the_engine_that_name_what_a_cage_holds_are_heard_only():
-    for name in ("Makefile.j2", "export.mk.j2"):
-        for line in (ROOT / "templates" / name).read_text().replace("\\\n", " ").splitlines():
+    for path in (ROOT / "templates/Makefile.j2", *ROOT.glob("templates/recipes/*.mk")):
+        for line in path.read_text().replace("\\\n", " ").splitlines():
             for call in re.findall(
                 r"(.{0,40})\"\$\$CAGE_ENGINE\" (?:start|restart|stop|rm|volume rm|run --rm --inter)", line
             ):
