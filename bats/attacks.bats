@@ -222,7 +222,7 @@ SH
     ln -s "$BATS_TEST_TMPDIR/mine" "$dots/.gitconfig.kept"
     ln -s "$BATS_TEST_TMPDIR/mine" "$dots/.left-out"
     mkdir -p "$BATS_TEST_TMPDIR/env/.state" && cd "$BATS_TEST_TMPDIR/env" && ln -s "$ENV/lib" lib
-    run -0 bash lib/dotfiles "$dots"
+    run -0 bash lib/create/strip-dotfiles "$dots"
     says 'left out of the dotfiles: .gitconfig: credential settings and tokens'
     [ "$(cat "$BATS_TEST_TMPDIR/mine")" = mine ]
     [ "$(cat "$dots/.gitconfig")" = $'[user]\n\tname = theirs' ]
@@ -242,7 +242,7 @@ SH
     ln -s git-common "$dots/.gitconfig"
     touch "$dots/config/gh/hosts.yml" "$dots/dot_ssh/key" "$dots/.pgpass" "$dots/.env"
     mkdir -p "$BATS_TEST_TMPDIR/env/.state" && cd "$BATS_TEST_TMPDIR/env" && ln -s "$ENV/lib" lib
-    run -0 bash lib/dotfiles "$dots"
+    run -0 bash lib/create/strip-dotfiles "$dots"
     [ "$before" = "$(fingerprint "$BATS_TEST_TMPDIR/victim")" ]
     [ "$(cat "$dots/git-common")" = $'[core]\n\tpager = less' ]
     for gone in config/gh dot_ssh .pgpass .env; do

@@ -76,7 +76,7 @@ typed() {
 @test "doctor: what it advises for a volume that is left over brings the work home through the judge" {
     run -0 tc start "$CAGE"
     inside <<<'echo left >left-over; ln -s /etc/passwd out'
-    (cd "$ENV" && CAGE_NAME=$CAGE CAGE_REPO_URL=x bash lib/trash)
+    (cd "$ENV" && CAGE_NAME=$CAGE CAGE_REPO_URL=x bash lib/destroy/to-trash)
     run tc doctor
     says "volume 'isolated-dev-$CAGE': its cage has no folder; there may be work in it"
     says_not docker\ run

@@ -153,8 +153,8 @@ printed() {
     local way
     for way in "tc stop $RUN-other" "make -C $TRUSTY_CAGE_HOME/envs/$RUN-other stop" "tc set $RUN-other memory=1g"; do
         other
-        (cd "$OTHER" && CAGE_NAME=$RUN-other CAGE_ENGINE=docker CAGE_REPO_URL=x bash lib/lock destroy \
-            bash -c 'sleep 3; exec bash lib/trash' >"$BATS_TEST_TMPDIR/destroy.out" 2>&1 3>&- &)
+        (cd "$OTHER" && CAGE_NAME=$RUN-other CAGE_ENGINE=docker CAGE_REPO_URL=x bash lib/run/lock destroy \
+            bash -c 'sleep 3; exec bash lib/destroy/to-trash' >"$BATS_TEST_TMPDIR/destroy.out" 2>&1 3>&- &)
         for _ in {1..100}; do [[ $(readlink "$OTHER/.state/lock") != *:destroy ]] || break; sleep 0.05; done
         # shellcheck disable=SC2086 # words
         run $way
@@ -170,7 +170,7 @@ printed() {
 
 @test "an owner of the lock that is stopped is told at once" {
     cd "$ENV"
-    CAGE_NAME=$CAGE CAGE_ENGINE=docker bash lib/lock start sleep 60 3>&- &
+    CAGE_NAME=$CAGE CAGE_ENGINE=docker bash lib/run/lock start sleep 60 3>&- &
     STOPPED=$!
     for _ in {1..50}; do [[ $(readlink .state/lock) != "$STOPPED":* ]] || break; sleep 0.1; done
     kill -STOP "$STOPPED"
@@ -258,7 +258,7 @@ printed() {
 @test "create: where this side's addresses can't be told nothing is opened" {
     make_repo "$RUN-other"
     tc create "$PWD/$RUN-other" --no-attach --render-only
-    printf 'echo "no addresses" >&2; exit 1\n' >"$TRUSTY_CAGE_HOME/envs/$RUN-other/lib/addresses"
+    printf 'echo "no addresses" >&2; exit 1\n' >"$TRUSTY_CAGE_HOME/envs/$RUN-other/lib/engine/host-addresses"
     CAGE_NO_ATTACH=1 run ! make -C "$TRUSTY_CAGE_HOME/envs/$RUN-other" create
     says 'no addresses'
     says_not 'Created cage'

@@ -8,10 +8,10 @@ teardown_file() { remove_cage; }
 
 # An export that ends after all was written, as by a kill.
 cut_short() {
-    cp "$ENV/lib/exported" "$BATS_TEST_TMPDIR/exported"
-    sed -i '2i exit 1' "$ENV/lib/exported"
+    cp "$ENV/lib/export/close" "$BATS_TEST_TMPDIR/exported"
+    sed -i '2i exit 1' "$ENV/lib/export/close"
     run tc export "$CAGE" -y
-    cp "$BATS_TEST_TMPDIR/exported" "$ENV/lib/exported"
+    cp "$BATS_TEST_TMPDIR/exported" "$ENV/lib/export/close"
     [ -e "$ENV/.history/applying" ]
 }
 

@@ -171,12 +171,12 @@ PY
 @test "guard: its memory is bounded, and after a restart by the engine alone the last rules are in force" {
     run -0 docker inspect --format '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}' "$(guard)"
     [ "$output" = '134217728 134217728' ]
-    cp "$ENV/lib/addresses" "$BATS_TEST_TMPDIR/addresses"
+    cp "$ENV/lib/engine/host-addresses" "$BATS_TEST_TMPDIR/addresses"
     for address in 198.51.100.7 198.51.100.9; do
-        { cat "$BATS_TEST_TMPDIR/addresses"; echo "echo $address/32"; } >"$ENV/lib/addresses"
+        { cat "$BATS_TEST_TMPDIR/addresses"; echo "echo $address/32"; } >"$ENV/lib/engine/host-addresses"
         run -0 tc start "$CAGE"
     done
-    cp "$BATS_TEST_TMPDIR/addresses" "$ENV/lib/addresses"
+    cp "$BATS_TEST_TMPDIR/addresses" "$ENV/lib/engine/host-addresses"
     docker exec "$(guard)" nft list ruleset >"$BATS_TEST_TMPDIR/before"
     docker restart --time 1 "$(guard)" >/dev/null
     for _ in $(seq 50); do

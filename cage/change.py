@@ -121,7 +121,7 @@ def _limit(cage: Cage, moves: landing.Moves) -> str:
 
 
 def _lacks(cage: Cage) -> list[str]:
-    """The bounds that the engine can't keep (templates/lib/lacks), settings by their keys, and 'pause'."""
+    """The bounds that the engine can't keep (templates/lib/engine/lacks), settings by their keys, and 'pause'."""
     return (pristine.live(cage.folder, ".history/lacks") or b"").decode(errors="replace").split()
 
 

@@ -31,7 +31,7 @@ def bad(check: str, said: str, remedy: str) -> Finding:
 
 
 def trace(begin: float, step: str, *words: str) -> None:
-    """With TRUSTY_CAGE_TRACE, print a call of the engine as lib/trace does, with what it took since begin."""
+    """With TRUSTY_CAGE_TRACE, print a call of the engine as lib/run/trace does, with what it took since begin."""
     if os.environ.get("TRUSTY_CAGE_TRACE"):
         took = (time.monotonic() - begin) * 1000
         print(f"{took:5.0f} ms  {step:<14} docker {printable(' '.join(words))[:200]}", file=sys.stderr)

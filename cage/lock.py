@@ -1,4 +1,4 @@
-"""The lock of a cage: the one that its recipes take (lib/lock), a link that names its owner."""
+"""The lock of a cage: the one that its recipes take (lib/run/lock), a link that names its owner."""
 
 import os
 import subprocess
@@ -79,7 +79,7 @@ def _alive(owner: str) -> bool:
 
 
 def _started(number: int | str) -> str:
-    """When the process began, as lib/lock writes it: its number alone could be another's by now.
+    """When the process began, as lib/run/lock writes it: its number alone could be another's by now.
 
     Empty if there is none, or only its remains.
     """

@@ -143,7 +143,7 @@ def put_new(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _mode(path: str) -> int:
-    if path == "lib/trace":
+    if path == "lib/run/trace":
         return 0o700
     return 0o644 if path.startswith(("image/", "guard/")) else 0o600
 

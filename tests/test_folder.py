@@ -20,8 +20,8 @@ from conftest import ROOT
 from cage import surroundings
 
 STANDARD = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
-FOLDERS = ("templates/*.j2", "templates/recipes/*", "templates/lib/*", "cage/*.py")
-SOURCES = [ROOT / "Makefile.cage", *(path for folder in FOLDERS for path in ROOT.glob(folder))]
+FOLDERS = ("templates/*.j2", "templates/recipes/*", "templates/lib/**/*", "cage/*.py")
+SOURCES = [ROOT / "Makefile.cage", *(path for folder in FOLDERS for path in ROOT.glob(folder) if path.is_file())]
 # Those that other machines have.
 MORE = "docker git npm node python python3 pip perl shasum security ifconfig ip stty tput debootstrap sudo less"
 MODULES = (

@@ -63,7 +63,7 @@ def folder(tmp_path):
 def shown(folder, log):
     """The words that are shown of a build that failed with this log."""
     (folder / "said").write_text(log)
-    words = ["bash", "lib/log", "build", "sh", "-c", "cat said; exit 1"]
+    words = ["bash", "lib/run/log", "build", "sh", "-c", "cat said; exit 1"]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     return done.stderr.splitlines()[1:]
@@ -105,7 +105,7 @@ def named(folder, base, answer):
     """Exit code, the base's name for a builder, and what was said."""
     environment = {**os.environ, "CAGE_BASE_IMAGE": base, "CAGE_NAME": "web"}
     done = subprocess.run(
-        ["bash", "lib/base-image"], cwd=folder, env=environment, input=answer, capture_output=True, text=True
+        ["bash", "lib/image/base"], cwd=folder, env=environment, input=answer, capture_output=True, text=True
     )
     return done.returncode, done.stdout, done.stderr
 

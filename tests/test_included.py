@@ -1,4 +1,4 @@
-"""lib/included: which files of the clone git there reads as settings."""
+"""lib/export/included: which files of the clone git there reads as settings."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def test_files_are_named_as_seen_from_the_clone(tmp_path):
         env={**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": str(tmp_path / "global")},
     ).stdout
     done = subprocess.run(
-        ["bash", ROOT / "templates/lib/included"], cwd=tmp_path, input=asked, capture_output=True, check=True
+        ["bash", ROOT / "templates/lib/export/included"], cwd=tmp_path, input=asked, capture_output=True, check=True
     )
     named = done.stdout.decode().split("\0")[:-1]
     assert named == [f"{tmp_path}/team", ".git/../inc", ".git/../more/inc", "b\nc", "/etc/x"]
@@ -43,7 +43,7 @@ def test_folder_of_hooks_is_seen_from_the_clone_by_whatever_links_it_is_called(t
         f"{tmp_path}/link/repo/tools/hooks": "tools/hooks",
         f"{tmp_path}/link/hooks": f"{tmp_path}/link/hooks",
     }.items():
-        script = ["bash", ROOT / "templates/lib/included", "hooks"]
+        script = ["bash", ROOT / "templates/lib/export/included", "hooks"]
         done = subprocess.run(
             script, cwd=tmp_path, input=f"file:.git/config\0{configured}\0".encode(), capture_output=True, check=True
         )
@@ -57,4 +57,4 @@ def test_the_recipe_asks_that():
 
 def test_sync_waits_no_longer_than_a_person_for_the_ignore_rules_that_an_export_brought():
     text = re.sub(r"\\\n\s*", "", (ROOT / "templates/recipes/export.mk").read_text())
-    assert "bash lib/within 120 $(IN_CLONE) ls-files -z --others --ignored --exclude-standard" in text
+    assert "bash lib/run/time-limit 120 $(IN_CLONE) ls-files -z --others --ignored --exclude-standard" in text

@@ -297,11 +297,12 @@ def test_lock_of_the_dead_is_taken_over(web, tc):
 
 @pytest.fixture
 def recipes_lock(web):
-    """lib/lock, as recipes run it in the folder of the cage."""
-    for name in ("lock", "words"):
+    """lib/run/lock, as recipes run it in the folder of the cage."""
+    (web / "lib/run").mkdir()
+    for name in ("run/lock", "terminal.bash"):
         shutil.copy(ROOT / "templates/lib" / name, web / "lib" / name)
     return lambda **more: subprocess.Popen(
-        ["bash", "lib/lock", "export", "echo", "through"],
+        ["bash", "lib/run/lock", "export", "echo", "through"],
         cwd=web,
         env={**os.environ, "CAGE_NAME": "web", "CAGE_ENGINE": "docker", "LC_ALL": "C", **more},
         stdout=subprocess.PIPE,

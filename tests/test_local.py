@@ -224,5 +224,5 @@ def test_branch_that_is_not_there_is_named_without_what_steers_a_terminal(clone)
 
 def test_words_of_git_pass_as_they_come_without_what_steers_a_terminal():
     said = b"Receiving:  50%\rReceiving: 100%\n\tremote: \x1b]0;x\x07 \xc2\x9b31m \x00 %s \\ * [ end"
-    done = subprocess.run(["bash", LIB / "harmless"], input=said, stdout=subprocess.PIPE, check=True, timeout=20)
+    done = subprocess.run(["bash", LIB / "run/progress"], input=said, stdout=subprocess.PIPE, check=True, timeout=20)
     assert done.stdout == b"Receiving:  50%\rReceiving: 100%\n\tremote: ?]0;x? ??31m ? %s \\ * [ end"

@@ -16,18 +16,19 @@ OTHERS = [
 
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
-    """Run lib/mirror on a machine with that os-release and these lines of apt's; returns what it assigns."""
+    """Run lib/image/mirror on a machine with that os-release and these lines of apt's; returns what it assigns."""
     lib, programs, suites = (tmp_path / name for name in ("lib", "programs", "suites"))
     for folder in (lib, programs, suites):
         folder.mkdir()
     for name in ("stable", "testing", "sid", "trixie", "noble"):
         (suites / name).touch()
-    text = (ROOT / "templates/lib/mirror").read_text()
+    text = (ROOT / "templates/lib/image/mirror").read_text()
     for old, new in {"/etc/os-release": tmp_path / "os-release", "/usr/share/debootstrap/scripts": suites}.items():
         assert old in text
         text = text.replace(old, str(new))
-    (lib / "mirror").write_text(text)
-    shutil.copy(ROOT / "templates/lib/words", lib)
+    (lib / "image").mkdir()
+    (lib / "image/mirror").write_text(text)
+    shutil.copy(ROOT / "templates/lib/terminal.bash", lib)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     monkeypatch.setenv("CAGE_NAME", "web")
 
@@ -42,7 +43,7 @@ def mirror(tmp_path, monkeypatch):
         )
         for name in ("debootstrap", "apt-get"):
             (programs / name).chmod(0o755)
-        done = subprocess.run(["bash", "lib/mirror"], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(["bash", "lib/image/mirror"], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return dict(line.split("=", 1) for line in done.stdout.splitlines())
 

@@ -37,7 +37,7 @@ def recipes(tmp_path_factory):
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         return [line for line in done.stdout.replace("\\\n", "").splitlines() if "bash lib/ask" not in line]
 
-    return SimpleNamespace(written=[*lines("written"), "bash lib/exported"], undone=lines("undone"))
+    return SimpleNamespace(written=[*lines("written"), "bash lib/export/close"], undone=lines("undone"))
 
 
 class Cage:
@@ -89,7 +89,7 @@ class Cage:
             (state / "question" / name).touch()
         (state / "question/tracked").write_bytes(tree.ended(path.encode() for path in tracked))
         (state / "backup").write_text("")
-        assert self.run("bash lib/inventory"), self.said
+        assert self.run("bash lib/export/inventory"), self.said
         told = io.BytesIO()
         with tarfile.open(fileobj=told, mode="w") as tar:
             tar.add(state / "question", ".")
@@ -97,7 +97,7 @@ class Cage:
         _, answer = self.ask(JUDGE.write_answer, kind(*asked, verdict.Choices(take=take, force=True)))
         with tarfile.open(fileobj=io.BytesIO(answer)) as tar:
             tar.extractall(state / "stage")
-        planned = self.run("bash lib/plan export")
+        planned = self.run("bash lib/export/plan export")
         assert planned or "both sides changed" in self.said, self.said
         return planned
 
@@ -143,7 +143,7 @@ def killed(rng, lines):
     *whole, last = lines[: rng.randrange(1, len(lines))]
     names = [".state/kept/files"] if "kept/*" in last else re.findall(r"(?:-T |<)(\.state/[a-z/]+)", last)
     cuts = [f"head -n {rng.randrange(3)} -z {name} >part; mv part {name}" for name in names]
-    for folder in re.findall(r"bash lib/put (\S+)", last):
+    for folder in re.findall(r"bash lib/export/put (\S+)", last):
         cuts.append(f"find {folder} ! -type d -print0 | sort -z | tail -n +{rng.randrange(1, 4)} -z | xargs -0 rm -f")
     return [*whole, "; ".join([*(cut for cut in cuts if rng.random() < 0.5), last])]
 

@@ -231,9 +231,9 @@ def test_path_with_control_characters_is_refused(tmp_path, monkeypatch):
 
 
 def origin(url):
-    """What lib/origin makes of the origin of a local repository."""
+    """What lib/create/origin makes of the origin of a local repository."""
     return subprocess.run(
-        ["bash", "lib/origin"],
+        ["bash", "lib/create/origin"],
         input=f"{url}\n",
         cwd=ROOT / "templates",
         env={**os.environ, "CAGE_NAME": "web"},

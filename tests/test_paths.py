@@ -1,4 +1,4 @@
-"""lib/paths: what no list of a plan may name, whatever the judge said."""
+"""lib/export/paths: what no list of a plan may name, whatever the judge said."""
 
 import os
 import shutil
@@ -25,14 +25,14 @@ def staged(tmp_path):
 
     def run(script, name, *paths):
         (stage / name).write_bytes(b"".join(path + b"\0" for path in paths))
-        if script == "check":
-            digest = "set -eu; . lib/words; stage_digest >.state/staged"
+        if script == "export/recheck":
+            digest = "set -eu; . lib/terminal.bash; . lib/export/digests.bash; stage_digest >.state/staged"
             subprocess.run(["bash", "-c", digest], cwd=folder, check=True)
             (folder / ".state/question").mkdir(exist_ok=True)
             (folder / ".state/question/links").touch()
             (folder / ".state/question/sums").touch()
         environment = {"PATH": os.environ["PATH"], "CAGE_NAME": "web"}
-        words = ["bash", f"lib/{script}", *(["export"] if script == "plan" else [])]
+        words = ["bash", f"lib/{script}", *(["export"] if script == "export/plan" else [])]
         return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
 
     run.folder = folder
@@ -43,7 +43,7 @@ def refusal(shown):
     return f"error: the plan names what no export or sync may touch, so nothing was written: {shown} \n"
 
 
-@pytest.mark.parametrize("script", ["check", "plan"])
+@pytest.mark.parametrize("script", ["export/recheck", "export/plan"])
 @pytest.mark.parametrize("name", LISTS)
 def test_git_folder_is_refused_in_every_list(script, name, staged):
     done = staged(script, name, b"./a", b"./b/.git/config", b"./c")
@@ -62,7 +62,7 @@ def test_git_folder_is_refused_in_every_list(script, name, staged):
     ],
 )  # fmt: skip
 def test_path_that_leads_elsewhere_is_refused(path, staged):
-    done = staged("paths", "write", b"./good", path)
+    done = staged("export/paths", "write", b"./good", path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: the plan names what no export or sync may touch, so nothing was written: ")
 
@@ -75,27 +75,27 @@ def test_path_that_leads_elsewhere_is_refused(path, staged):
     ],
 )
 def test_path_of_an_honest_name_passes(path, staged):
-    done = staged("paths", "write", path)
+    done = staged("export/paths", "write", path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_names_are_shown_without_what_steers_a_terminal(staged):
-    done = staged("paths", "delete", b"./\x1b]0;t\x07/.git", b"./2/.git", b"./3/.git", b"./4/.git")
+    done = staged("export/paths", "delete", b"./\x1b]0;t\x07/.git", b"./2/.git", b"./3/.git", b"./4/.git")
     assert done.stderr == refusal("./]0;t/.git ./2/.git ./3/.git")
 
 
 def test_plan_of_nothing_passes(staged):
     for name in LISTS:
         (staged.folder / ".state/stage" / name).unlink()
-    assert staged("paths", "report").returncode == 0
+    assert staged("export/paths", "report").returncode == 0
 
 
 def test_lists_that_can_not_be_read_are_refused(staged):
     (staged.folder / ".state/stage/write").unlink()
     (staged.folder / ".state/stage/write").mkdir()
-    assert staged("paths", "report").returncode != 0
+    assert staged("export/paths", "report").returncode != 0
 
 
 def test_many_paths_take_no_time(staged):
-    done = staged("paths", "write", *(b"./folder/sub/file-%d" % number for number in range(200_000)))
+    done = staged("export/paths", "write", *(b"./folder/sub/file-%d" % number for number in range(200_000)))
     assert done.returncode == 0

@@ -57,7 +57,7 @@ def programs(request, tmp_path):
 def asked(folder, monkeypatch, path=os.defpath):
     """The Host that the guard reads from FOLDER's inventory, made with the programs of PATH."""
     environment = {"PATH": str(path), "LC_ALL": "C", "CAGE_NAME": "web"}
-    subprocess.run(["bash", "lib/inventory"], cwd=folder, env=environment, check=True)
+    subprocess.run(["bash", "lib/export/inventory"], cwd=folder, env=environment, check=True)
     told = io.BytesIO()
     with tarfile.open(fileobj=told, mode="w") as tar:
         tar.add(folder / ".state/question", ".")

@@ -162,7 +162,7 @@ def test_cages_of_the_same_settings_share_their_images(image, tmp_path):
             (tmp_path / name / path).write_bytes(data)
         environment = {**os.environ, **{f"CAGE_{s.key.upper()}": s.default for s in SETTINGS}}
         done = subprocess.run(
-            ["bash", "lib/context", image], cwd=tmp_path / name, env=environment, capture_output=True, check=True
+            ["bash", "lib/image/context", image], cwd=tmp_path / name, env=environment, capture_output=True, check=True
         )
         hashed.append(done.stdout)
     assert hashed[0] == hashed[1]

@@ -1,4 +1,4 @@
-"""lib/session: the terminal after a session is what it was before, whatever ran in it."""
+"""lib/run/session: the terminal after a session is what it was before, whatever ran in it."""
 
 import fcntl
 import os
@@ -27,10 +27,10 @@ class Terminal:
         self.answer, self.shown = answer, b""
 
     def start(self, *command, **streams):
-        """Run command in the terminal, through lib/session."""
+        """Run command in the terminal, through lib/run/session."""
         streams = {"stdin": self.theirs, "stdout": self.theirs, "stderr": self.theirs} | streams
         return subprocess.Popen(
-            ["bash", LIB / "session", *command],
+            ["bash", LIB / "run/session", *command],
             **streams,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(self.theirs, termios.TIOCSCTTY, 0),

@@ -45,11 +45,11 @@ def cage(tc, repo, home):
 
 
 def test_nothing_is_stale_while_nothing_changed(cage):
-    assert cage("stale", "new") == ""
+    assert cage("engine/stale", "new") == ""
 
 
 def test_image_of_another_recipe_is_stale(cage):
-    assert cage("stale", "newer") == "image\n"
+    assert cage("engine/stale", "newer") == "image\n"
 
 
 @pytest.mark.parametrize(
@@ -65,28 +65,28 @@ def test_image_of_another_recipe_is_stale(cage):
 )
 def test_container_of_other_flags_is_stale_until_it_is_made_anew(old, new, cage):
     edit_recipe(cage.folder, old, new)
-    assert cage("stale", "new") == "container\n"
+    assert cage("engine/stale", "new") == "container\n"
     (cage.folder / ".state/inspect").write_text("")
-    assert cage("stale", "new") == ""
+    assert cage("engine/stale", "new") == ""
     cage.made("running")
     cage.inspected()
-    assert cage("stale", "new") == "container\n"
+    assert cage("engine/stale", "new") == "container\n"
     cage.made()
-    assert cage("stale", "new") == ""
+    assert cage("engine/stale", "new") == ""
 
 
 def test_container_of_another_profile_is_stale_until_it_is_made_anew(cage):
     edit(cage.folder / "seccomp.json", '"vmsplice", ', "")
-    assert cage("stale", "new") == "container\n"
+    assert cage("engine/stale", "new") == "container\n"
     cage.made()
-    assert cage("stale", "new") == ""
+    assert cage("engine/stale", "new") == ""
 
 
 @pytest.mark.parametrize("line", ["export CAGE_TMUX_PREFIX := C-b", "stop: ; @true", "# words"])
 def test_edits_that_no_container_is_made_with_leave_it_fresh(line, cage):
     with (cage.folder / "local.mk").open("a") as file:
         file.write(line + "\n")
-    assert cage("stale", "new") == ""
+    assert cage("engine/stale", "new") == ""
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_edits_that_no_container_is_made_with_leave_it_fresh(line, cage):
 )
 def test_container_with_other_limits_than_the_settings_is_stale(limits, values, stale, cage):
     cage.inspected(limits=limits)
-    assert cage("stale", "new", **values) == stale
+    assert cage("engine/stale", "new", **values) == stale
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_container_with_other_limits_than_the_settings_is_stale(limits, values, 
 def test_limit_that_the_engine_lacks_is_never_stale(lacks, stale, cage):
     cage.inspected(limits="|0|0|0")
     (cage.folder / ".history/lacks").write_text(lacks.replace(" ", "\n") + "\n")
-    assert cage("stale", "new", CAGE_MEMORY="1g", CAGE_CPUS="1") == stale
+    assert cage("engine/stale", "new", CAGE_MEMORY="1g", CAGE_CPUS="1") == stale
 
 
 def test_diff_by_hand_is_the_diff_of_tc(cage, tc):

@@ -1,4 +1,4 @@
-"""lib/check, lib/keep and lib/undo on real folders: what an export keeps first, and what its undo moves."""
+"""recheck, keep and undo of lib/export on real folders: what an export keeps first, what its undo moves."""
 
 import os
 import shutil
@@ -27,7 +27,8 @@ def cage(tmp_path):
             for name in ("write", "delete", "rmdir", "added", "backup"):
                 (folder / ".state/stage" / name).write_bytes(listed(*lists.get(name, ())))
             lay(folder / ".state/stage/tree", dict.fromkeys(lists.get("write", ()), "new"))
-            inventory = "set -eu; . lib/words; stage_digest >.state/staged; bash lib/inventory"
+            words = ". lib/terminal.bash; . lib/export/digests.bash"
+            inventory = f"set -eu; {words}; stage_digest >.state/staged; bash lib/export/inventory"
             subprocess.run(["bash", "-c", inventory], cwd=folder, env=environment, check=True)
         return subprocess.run(["bash", f"lib/{script}"], cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -63,30 +64,30 @@ def test_link_that_the_host_laid_since_the_plan_is_not_written_through(name, cag
     repo = cage.folder / "repo"
     lay(repo, {"conf/a": "1"})
     lists = {"backup": ["conf/a"]} if name == "backup" else {"added": ["conf/new"]}
-    assert cage("check", **lists).returncode == 0
+    assert cage("export/recheck", **lists).returncode == 0
     shutil.move(repo / "conf", tmp_path / "else")
     lay(repo, {"conf": f"->{tmp_path}/else"})
-    assert cage("check", **lists).stderr.startswith(MOVED)
+    assert cage("export/recheck", **lists).stderr.startswith(MOVED)
 
 
 def test_folder_may_take_the_place_of_a_link_that_goes(cage):
     lay(cage.folder / "repo", {"lib/a": "1", "l": "->lib"})
-    done = cage("check", delete=["l"], backup=["l"], added=["l/a", "l/b"], write=["l/a", "l/b"])
+    done = cage("export/recheck", delete=["l"], backup=["l"], added=["l/a", "l/b"], write=["l/a", "l/b"])
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_link_that_came_since_the_plan_is_not_replaced(cage):
     lay(cage.folder / "repo", {"a": "1"})
-    assert cage("check", backup=["a"]).returncode == 0
+    assert cage("export/recheck", backup=["a"]).returncode == 0
     (cage.folder / "repo/a").unlink()
     lay(cage.folder / "repo", {"a": "->b"})
-    assert cage("check", backup=["a"]).stderr.startswith(MOVED)
+    assert cage("export/recheck", backup=["a"]).stderr.startswith(MOVED)
 
 
 def test_many_links_take_no_time(cage):
     names = [f"l{number}" for number in range(3000)]
     lay(cage.folder / "repo", dict.fromkeys(names, "->x"))
-    assert cage("check", backup=names).returncode == 0
+    assert cage("export/recheck", backup=names).returncode == 0
 
 
 # -- keep ----------------------------------------------------------------------
@@ -99,7 +100,7 @@ def kept(cage):
 
 def test_first_attempt_keeps_all_that_it_replaces_and_the_folders_above(cage):
     lay(cage.folder / "repo", {"a": "1", "d/b": "2"})
-    assert cage("keep", backup=["a", "d/b"], added=["c"]).returncode == 0
+    assert cage("export/keep", backup=["a", "d/b"], added=["c"]).returncode == 0
     assert kept(cage) == {"files": {"./a", "./d/b", "./d"}}
 
 
@@ -109,13 +110,13 @@ def test_second_attempt_takes_nothing_of_the_first_for_the_state_before(cage):
     lay(cage.folder / BACKUP, {"files/x/HEAD": "1", "files/a": "0", "files/h": "0", "base": ""})
     (cage.folder / BACKUP / "added").write_bytes(listed("x/refs", "c", "h/in"))
     (cage.folder / ".history/applying").write_text(f"{BACKUP}\n")
-    assert cage("keep", backup=["x/refs", "d/b", "a", "c", "h/in"]).returncode == 0
+    assert cage("export/keep", backup=["x/refs", "d/b", "a", "c", "h/in"]).returncode == 0
     assert kept(cage) == {"files": {"./d/b", "./d"}, "since": {"./x/refs", "./a", "./c", "./h/in"}}
 
 
 def test_folders_that_are_made_are_told_once_however_deep(cage):
     deep = "/".join("d" * 90)
-    assert cage("keep", added=[f"{deep}/{number:04}/f" for number in range(300)]).returncode == 0
+    assert cage("export/keep", added=[f"{deep}/{number:04}/f" for number in range(300)]).returncode == 0
     backup = cage.folder / (cage.folder / ".state/backup").read_text().strip()
     made = (backup / "made").read_bytes().decode().split("\0")[:-1]
     assert len(made) == len(set(made)) == 390
@@ -126,12 +127,12 @@ def test_folders_that_are_made_are_told_once_however_deep(cage):
 
 
 def undone(cage, files, added, now):
-    """The plan of lib/undo: the paths that are kept aside, those that go, and the folders that go, in order."""
+    """The plan of lib/export/undo: the paths that are kept aside, those that go, and the folders that go, in order."""
     lay(cage.folder / BACKUP / "files", files)
     (cage.folder / BACKUP / "added").write_bytes(listed(*added))
     (cage.folder / ".state/backup").write_text(f"{BACKUP}\n")
     lay(cage.folder / "repo", now)
-    done = cage("undo")
+    done = cage("export/undo")
     assert (done.returncode, done.stderr) == (0, "")
     state = cage.folder / ".state"
     return paths(state / "aside"), paths(state / "delete"), (state / "rmdir").read_bytes().decode().split("\0")[:-1]
@@ -163,7 +164,7 @@ def test_folder_with_files_of_the_owners_is_not_replaced(cage):
     (cage.folder / BACKUP / "added").write_bytes(listed("a/x"))
     (cage.folder / ".state/backup").write_text(f"{BACKUP}\n")
     lay(cage.folder / "repo", {"a/x": "2", "a/mine": "3"})
-    done = cage("undo")
+    done = cage("export/undo")
     assert done.returncode == 3
     assert "a folder stands in the place of what comes back, with other files in it: ./a/mine" in done.stderr
 
@@ -179,7 +180,7 @@ def test_folder_with_files_of_the_owners_is_not_replaced(cage):
 )
 def test_undo_that_did_not_put_all_back_says_so(cage, now, why):
     undone(cage, {"a": "1", "d/f": "2"}, ["new"], now)
-    done = cage("undone")
+    done = cage("export/close-undo")
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: the host clone is not as it was before: {why}")
     assert (cage.folder / ".history/last").exists()
@@ -188,7 +189,7 @@ def test_undo_that_did_not_put_all_back_says_so(cage, now, why):
 def test_undo_that_put_all_back_says_so(cage):
     (cage.folder / BACKUP / "base").touch()
     undone(cage, {"a": "1", "l": "->a"}, ["new"], {"a": "1", "l": "->a"})
-    done = cage("undone")
+    done = cage("export/close-undo")
     assert (done.returncode, done.stderr) == (0, "")
     assert "the host clone is as it was before" in done.stdout
     assert not (cage.folder / ".history/last").exists()

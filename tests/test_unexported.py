@@ -13,7 +13,7 @@ UNCOUNTED = "what is not exported could not be counted, so nothing was destroyed
 
 @pytest.fixture
 def ask(tmp_path):
-    """Run lib/unexported in a cage's folder with these files; returns exit code and words."""
+    """Run lib/destroy/would-lose in a cage's folder with these files; returns exit code and words."""
     (tmp_path / "lib").symlink_to(LIB)
     (tmp_path / ".history").mkdir()
     (tmp_path / ".state").mkdir()
@@ -26,7 +26,7 @@ def ask(tmp_path):
             (tmp_path / ".history" / name).touch()
         environment = {"PATH": "/usr/bin:/bin", "CAGE_NAME": "web", "CAGE_VOLUME": "isolated-dev-web", "CAGE_VIA": "tc"}
         done = subprocess.run(
-            ["bash", "lib/unexported"],
+            ["bash", "lib/destroy/would-lose"],
             cwd=tmp_path,
             env=environment | {"CAGE_FORCE": force},
             capture_output=True,

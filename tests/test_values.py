@@ -382,7 +382,7 @@ def test_word_that_is_not_utf_8_is_refused(cage, tc, docker):
 def test_engine_that_says_nothing_is_not_waited_for(cage, tc, docker):
     (docker / "docker").write_text('#!/bin/sh\n[ "$1 $2" != "container inspect" ] || exec sleep 20\n')
     for recipes in ("network", "container"):  # which containers there are, and how they are
-        edit(cage / f"recipes/{recipes}.mk", "lib/within 30 ", "lib/within 1 ")
+        edit(cage / f"recipes/{recipes}.mk", "lib/run/time-limit 30 ", "lib/run/time-limit 1 ")
     done = tc("start", "web")
     assert (done.code, done.out) == (4, "")
     assert done.err.startswith(

@@ -309,7 +309,7 @@ def test_reader_that_goes_away_ends_a_recipe_quietly(words, repo, tc, home, unre
 
 def test_message_that_nobody_reads_is_no_failure(web, repo, tc, home, unread):
     (web / "Makefile").write_text("stop:\n\t@bash lib/tell done; echo $$? >told\n\t@bash lib/die 3 no\n")
-    (web / "lib").joinpath("words").write_bytes((ROOT / "templates/lib/words").read_bytes())
+    (web / "lib").joinpath("terminal.bash").write_bytes((ROOT / "templates/lib/terminal.bash").read_bytes())
     for script in ("tell", "die"):
         (web / "lib" / script).write_bytes((ROOT / "templates/lib" / script).read_bytes())
     assert unread("stop", "web", both=True)[0] == 3
@@ -349,9 +349,13 @@ def test_rebuild_image_of_all_goes_on_past_one_that_fails(web, tc, repo):
 
 
 def within(seconds, *command, **more):
-    """lib/within, as recipes run it."""
+    """lib/run/time-limit, as recipes run it."""
     return subprocess.run(
-        ["bash", ROOT / "templates/lib/within", seconds, *command], capture_output=True, text=True, timeout=10, **more
+        ["bash", ROOT / "templates/lib/run/time-limit", seconds, *command],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        **more,
     )
 
 
@@ -363,7 +367,7 @@ def test_command_with_a_time_limit_keeps_its_streams_and_its_exit_code():
 def test_call_of_the_engine_keeps_its_streams_and_its_exit_code_but_for_what_steers_a_terminal():
     call = ["sh", "-c", r"cat; printf 'no folder: /x\033]0;y\007\302\2331m \342\200\246\n' >&2; exit 42"]
     done = subprocess.run(
-        ["bash", "lib/heard", *call], cwd=ROOT / "templates", input=b"in\x1b\0\n", capture_output=True, timeout=10
+        ["bash", "lib/run/errors", *call], cwd=ROOT / "templates", input=b"in\x1b\0\n", capture_output=True, timeout=10
     )
     assert (done.returncode, done.stdout) == (42, b"in\x1b\0\n")
     assert done.stderr.decode() == "no folder: /x]0;y?1m …\n"
@@ -385,7 +389,7 @@ def test_command_past_its_time_limit_is_ended_with_124():
 
 
 def test_interrupted_command_with_a_time_limit_leaves_nothing_behind():
-    command = ["bash", ROOT / "templates/lib/within", "40", "sleep", "41.5"]
+    command = ["bash", ROOT / "templates/lib/run/time-limit", "40", "sleep", "41.5"]
     process = subprocess.Popen(
         command, start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     )
@@ -413,7 +417,7 @@ def test_remedy_names_the_folder_whatever_is_in_its_name(tmp_path):
 
 @pytest.fixture
 def staged(tmp_path):
-    """lib/plan of an export that was staged, with --diff; a file that changed is large."""
+    """lib/export/plan of an export that was staged, with --diff; a file that changed is large."""
     folder = tmp_path / "cage"
     shutil.copytree(ROOT / "templates/lib", folder / "lib")
     stage = folder / ".state/stage"
@@ -425,7 +429,7 @@ def staged(tmp_path):
     (stage / "report").write_text("  A  large\n")
     (stage / "summary").write_text("1 added\n")
     return subprocess.run(
-        ["bash", "lib/plan", "export"],
+        ["bash", "lib/export/plan", "export"],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "CAGE_NAME": "web", "CAGE_DIFF": "1"},
         capture_output=True,

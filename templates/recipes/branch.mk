@@ -12,8 +12,8 @@ FROM_HERE = GIT_ALLOW_PROTOCOL=file
 branched: incoming
 	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(IN_CLONE) $(CHECKED) fetch --quiet --no-tags \
 		--no-write-fetch-head -- "$$PWD/$(S)/incoming.git" "refs/heads/work:refs/heads/$$(cat $(S)/branch)" \
-		2>$(S)/fetch.err || bash lib/unfetched
-	$(Q)bash lib/branched
+		2>$(S)/fetch.err || bash lib/failed/branch
+	$(Q)bash lib/export/close-branch
 
 # Made in a git folder that borrows the clone's objects; the fetch above checks them whole before the clone has them.
 # A commit that changes nothing is news among the agent's own, and none as the cage's state. fast-import looks through a

@@ -26,17 +26,17 @@ KEPT_SHORT := --log-driver local --log-opt max-size=1m
 ASK_RECREATE := Make the containers anew? What was installed outside the volumes is lost.
 
 seen: | $(S) .history .history/guard
-	$(Q)found=$$(bash lib/within 30 "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' \
+	$(Q)found=$$(bash lib/run/time-limit 30 "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' \
 		-- $(GUARD) "$$CAGE_CONTAINER" "$$CAGE_HELPER" "$$CAGE_MACHINE" 2>$(S)/inspect.err) \
 		|| [ $$? != 124 ] || { $(silent); exit 1; }; printf '%s\n' "$$found" >$(S)/inspect
-	$(Q)bash lib/state <$(S)/inspect >$(S)/seen
+	$(Q)bash lib/engine/facts <$(S)/inspect >$(S)/seen
 
 # Guard, rules, cage, in this order and no other: there is no moment without rules.
 up: policy
 	$(Q)case "$$(sed -n 's/^cage //p' $(S)/seen)" in \
 		paused*) $(heard) "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" ;; \
-		cut-off*) $(heard) bash lib/within 60 "$$CAGE_ENGINE" restart --time 2 -- "$$CAGE_CONTAINER" ;; \
-		stopped* | missing*) $(heard) bash lib/within 60 "$$CAGE_ENGINE" start -- "$$CAGE_CONTAINER" ;; esac >/dev/null || $(unstarted)
+		cut-off*) $(heard) bash lib/run/time-limit 60 "$$CAGE_ENGINE" restart --time 2 -- "$$CAGE_CONTAINER" ;; \
+		stopped* | missing*) $(heard) bash lib/run/time-limit 60 "$$CAGE_ENGINE" start -- "$$CAGE_CONTAINER" ;; esac >/dev/null || $(unstarted)
 	$(Q)rm -f $(S)/restart
 
 container: guard image unclaimed engine-seen flags
@@ -58,11 +58,11 @@ engine-seen: | $(S) .history
 	$(Q)"$$CAGE_ENGINE" info --format '$(AS_ENGINE)' >$(S)/engine 2>/dev/null
 	$(Q)sed -E -e '1!d' \
 		-e '/[|]name=seccomp,profile=(default|builtin|unconfined)([|]|$$)/d' $(S)/engine >.history/own-seccomp
-	$(Q)sed 1d $(S)/engine | bash lib/lacks
+	$(Q)sed 1d $(S)/engine | bash lib/engine/lacks
 
 # What the containers are made with, for later verbs to compare.
 flags: seen
-	$(Q)! grep -q '^cage missing' $(S)/seen || bash lib/flags >.history/flags || true
+	$(Q)! grep -q '^cage missing' $(S)/seen || bash lib/engine/flags >.history/flags || true
 
 notice: seen
 	$(Q)bash lib/notice $(call tag,image)
@@ -126,14 +126,14 @@ UNPAUSE = "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null 2>&1 \
 # Under a storm of new processes a pause can fail that works a moment later.
 PAUSE = { grep -q '^cage paused' $(S)/seen || ! grep -Eq '^cage (running|cut-off)' $(S)/seen \
 		|| for nap in 0.1 0.2 0.4 0.8 none; do : >$(S)/paused; \
-		"$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null 2>$(S)/pause.err || bash lib/unpaused $$nap && break; done; }
+		"$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER" >/dev/null 2>$(S)/pause.err || bash lib/failed/pause $$nap && break; done; }
 
 # Helpers run the guard's image, unless there is no guard, or it is one of a release that asked and answered otherwise.
 GUARD_SERVES = ! grep -q '^guard missing' $(S)/seen && [ "$$(cat .history/protocol 2>/dev/null)" = $(PROTOCOL) ]
 
 # $(READING) judge VERB: the helper reads everything and writes nothing. DAC_READ_SEARCH would do, but that one has
 # seccomp open open_by_handle_at, and with it every file of the host.
-READING = $(RESUMED) { bash lib/inventory && $(PAUSE) && tar -C $(S)/question -cf - .; } \
+READING = $(RESUMED) { bash lib/export/inventory && $(PAUSE) && tar -C $(S)/question -cf - .; } \
 		| $(HELPER) --cap-add DAC_OVERRIDE --user 0:0 \
 		--mount "$(VOLUME),dst=/project,readonly" -- "$$(cat $(S)/guard-image)"
 

@@ -13,17 +13,17 @@ count: question
 	$(Q){ $(COMMIT) $(READING) judge count; } >$(S)/count || rm -f $(S)/count
 
 destroyed: counted
-	$(Q)bash lib/unexported
+	$(Q)bash lib/destroy/would-lose
 	$(Q)$(ask) "Destroy cage '$$CAGE_NAME' with its containers and volumes? The host clone is kept."
 	$(Q)$(CAN_BE_READ) || $(STOP)
 	$(Q)$(PAUSE) || $(die) 1 'the cage could not be paused, so nothing was destroyed' 'Try again: @destroy@'
 	$(Q)$(if $(only_shown),,[ ! -s $(S)/count ] || { [ "$$CAGE_YES" = 1 ] && ! grep -q '[1-9?]' $(S)/count; } ||) \
-		for to in commits branch; do CAGE_STAYS_PAUSED=1 $(MAKE) kept CAGE_TO=$$to || bash lib/unkept \
+		for to in commits branch; do CAGE_STAYS_PAUSED=1 $(MAKE) kept CAGE_TO=$$to || bash lib/failed/bundle \
 		|| { "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null 2>&1; exit 1; }; done
 	$(Q)CAGE_STAYS_PAUSED=1 $(MAKE) removed
 	$(Q): >.history/destroying
 	$(Q)! grep -q . $(S)/volumes || xargs $(heard) "$$CAGE_ENGINE" volume rm -- <$(S)/volumes >/dev/null
-	$(Q)bash lib/trash
+	$(Q)bash lib/destroy/to-trash
 
 # The branch in the clone has the work already, and more.
 ALL_THERE = [ "$$($(GIT) --git-dir=$(S)/kept.git rev-list --count refs/heads/work $$(sed 's/^/^/' $(S)/parent))" = 0 ]

@@ -1,7 +1,7 @@
 # Facts that only this engine knows: the formats of its answers.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 
-# What an inspect says of a container, for lib/state.
+# What an inspect says of a container, for lib/engine/facts.
 labels := {{index .Config.Labels "trusty-cage.env"}}|{{index .Config.Labels "trusty-cage.home"}}
 made_from := {{with index .Config.Labels "trusty-cage.image"}}{{.}}{{else}}{{.Config.Image}}{{end}}
 AS_STATE := {{.Name}}|{{.State.Status}}|{{.State.StartedAt}}|$(made_from)|{{.Image}}|$(labels)|{{.HostConfig.Memory}}|{{.HostConfig.NanoCpus}}|{{.HostConfig.PidsLimit}}

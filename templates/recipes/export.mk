@@ -12,31 +12,31 @@ stage: question
 		&& [ -e $(S)/stage/complete ] || $(die) 1 'the cage could not be read, so nothing was written' "Try again: @$${CAGE_WAY:-export}@"
 
 question: seen
-	$(Q)bash lib/askable
+	$(Q)bash lib/export/ready
 	$(Q)$(CAN_BE_READ) || { $(ask) $(ASK_STOP) && $(STOP); }
 	$(Q)$(if $(only_shown),,$(GUARD_SERVES) ||) CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 	$(Q)$(HELPER_GONE)
 	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
 	$(Q)git -C repo --git-dir=.git config --null --show-origin --type=path --get core.hooksPath \
-		| bash lib/included hooks >$(S)/question/hooks
+		| bash lib/export/included hooks >$(S)/question/hooks
 	$(Q)git -C repo --git-dir=.git config --null --show-origin --type=path --get-regexp '^include(if\..*)?\.path$$' \
-		| bash lib/included >$(S)/question/included
+		| bash lib/export/included >$(S)/question/included
 	$(Q)$(IN_CLONE) ls-files -z >$(S)/question/tracked 2>$(S)/files.err \
 		|| { [ "$$CAGE_WAY" != sync ] && : >$(S)/question/tracked; } \
 		|| $(die) 1 'git could not list the files of the host clone'
-	$(Q)[ "$$CAGE_WAY" != sync ] || bash lib/within 120 \
+	$(Q)[ "$$CAGE_WAY" != sync ] || bash lib/run/time-limit 120 \
 		$(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private 2>$(S)/files.err \
 		|| $(die) 1 'git could not list the files of the host clone'
 
 plan: stage
-	$(Q)bash lib/plan "$${CAGE_WAY:-export}" $(if $(only_planned),$(enough))
+	$(Q)bash lib/export/plan "$${CAGE_WAY:-export}" $(if $(only_planned),$(enough))
 
 # What was staged and shown, if it is anything.
 WRITES_NOTHING = [ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] && [ ! -e .history/applying ]
 apply: plan
 	$(Q): >$(S)/backup
 	$(Q)$(if $(only_shown),,$(WRITES_NOTHING) ||) $(MAKE) written
-	$(Q)bash lib/exported
+	$(Q)bash lib/export/close
 
 # $(call copied,FROM,LIST) TO: those files, links and folders, as they are; no link is followed. Copies lie beside the
 # clone: into it files are moved, so that each is the old one or the new one, and never seen by half.
@@ -47,27 +47,27 @@ NOT_BACK = $(die) 1 'not all could be put back' 'Try again: @export@ @undo@'
 # The host's own versions go into a backup first; what exists only there stays.
 written:
 	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the host clone?'
-	$(Q)bash lib/check
-	$(Q)bash lib/keep
+	$(Q)bash lib/export/recheck
+	$(Q)bash lib/export/keep
 	$(Q)for list in $(S)/kept/*; do [ ! -s "$$list" ] || \
 		{ $(call copied,repo,"$$list") "$(S)/keeping/$${list##*/}"; } || exit 1; done
-	$(Q)bash lib/put $(S)/keeping "$$(cat $(S)/backup)"
+	$(Q)bash lib/export/put $(S)/keeping "$$(cat $(S)/backup)"
 	$(Q)[ ! -s $(S)/delete ] || xargs -0 rm -f -- <$(S)/delete || $(UNFINISHED)
 	$(Q)[ ! -s $(S)/rmdir ] || xargs -0 rmdir -- <$(S)/rmdir 2>/dev/null || true
-	$(Q)bash lib/put $(S)/stage/tree repo || $(UNFINISHED)
+	$(Q)bash lib/export/put $(S)/stage/tree repo || $(UNFINISHED)
 
 # The state before the last export, also before one that was not finished. What stands there now goes into the backup.
 undone: | $(S)
-	$(Q)bash lib/last
+	$(Q)bash lib/export/undo-last
 	$(Q)$(ask) "Put the host clone back to what it was before $$(cat $(S)/backup)? What was changed there since is kept."
-	$(Q)bash lib/undo
+	$(Q)bash lib/export/undo
 	$(Q)[ ! -s $(S)/aside ] || \
 		{ $(call copied,repo,$(S)/aside) $(S)/keeping && mv $(S)/keeping "$$(cat $(S)/undone)"; }
 	$(Q)[ ! -s $(S)/delete ] || xargs -0 rm -f -- <$(S)/delete || $(NOT_BACK)
 	$(Q)[ ! -s $(S)/rmdir ] || xargs -0 rmdir -- <$(S)/rmdir 2>/dev/null || true
 	$(Q)set -o pipefail; tar -C "$$(cat $(S)/backup)/files" -cf - . | tar -xpf - -C $(S)/back
-	$(Q)bash lib/put $(S)/back repo || $(NOT_BACK)
-	$(Q)bash lib/undone
+	$(Q)bash lib/export/put $(S)/back repo || $(NOT_BACK)
+	$(Q)bash lib/export/close-undo
 
 # What the host changed since the base goes into the cage, the same three-sided way; CAGE_PATHS restricts it.
 synced: plan
@@ -75,7 +75,7 @@ synced: plan
 	$(Q)$(RESUMED) { $(PAUSE) && tar -C $(S) -cf - stage/expect stage/delete stage/write stage/base && \
 		{ [ ! -s $(S)/stage/write ] || tar -C repo -cf - --no-recursion --null -T $(S)/stage/write; }; } \
 		| $(HELPER) --user 1000:1000 --mount "$(VOLUME),dst=/project" -- "$$(cat $(S)/guard-image)" receive >.history/base.new 2>$(S)/helper.err \
-		|| bash lib/unwritten sync
+		|| bash lib/failed/helper sync
 	$(Q)mv .history/base.new .history/base
 	$(Q)$(tell) "Cage '@name@' has the host's changes."
 

@@ -21,7 +21,7 @@ LOADED = $$(! "$$CAGE_ENGINE" build --help 2>/dev/null | grep -q -e ' --load ' |
 AS_BASE := {{.Id}}{{range .RepoTags}} {{.}}{{end}}
 
 # An image's name holds the hash of all that it is built from: $(call tag,image), $(call tag,guard-image)
-tag = "trusty-cage$(if $(filter guard-%,$(1)),-guard):$$(bash lib/context $(1) | git hash-object --stdin | cut -c 1-16)"
+tag = "trusty-cage$(if $(filter guard-%,$(1)),-guard):$$(bash lib/image/context $(1) | git hash-object --stdin | cut -c 1-16)"
 
 # Named after all that they are built from: same recipe, same image, built once for all cages.
 IMAGES := image guard-image
@@ -44,15 +44,15 @@ tag-image tag-guard-image: contexts
 	$(Q)printf '%s\n' $(call tag,$(@:tag-%=%)) >$(S)/tags/$(@:tag-%=%)
 
 contexts: | $(S)
-	$(Q)mkdir -p $(S)/tags && { [ -z "$$CAGE_CA_BUNDLE" ] || bash lib/ca; } \
-		&& { [ -z "$$CAGE_BUILD_ARGS" ] || bash lib/build-args; }
+	$(Q)mkdir -p $(S)/tags && { [ -z "$$CAGE_CA_BUNDLE" ] || bash lib/image/ca; } \
+		&& { [ -z "$$CAGE_BUILD_ARGS" ] || bash lib/image/build-args; }
 
 build-image: RECIPE = --file Dockerfile $(from_settings) -- image
 build-guard-image: RECIPE = $(for_guard) -- guard
 build-guard-image: CHECK = :
 build-image: CHECK = "$$CAGE_ENGINE" run --rm --network none --user 1000:1000 --env CAGE_SHELL --env CAGE_IMAGE \
-	--env CAGE_PYTHON_VERSION --entrypoint /bin/sh -- "$$(cat $(S)/$@.tag)" -c "$$(cat lib/fit)" \
-	>$(S)/unfit 2>&1; bash lib/unfit $$?
+	--env CAGE_PYTHON_VERSION --entrypoint /bin/sh -- "$$(cat $(S)/$@.tag)" -c "$$(cat lib/image/check-inside)" \
+	>$(S)/unfit 2>&1; bash lib/failed/image $$?
 # Until an image is checked it has a name of this cage's own. Not its id: where containerd keeps the images, buildx
 # gives one that the engine doesn't know.
 build-image build-guard-image: base
@@ -68,7 +68,7 @@ base: | $(S)
 	$(Q)"$$CAGE_ENGINE" image inspect --format '$(AS_BASE)' -- "$$CAGE_BASE_IMAGE" >$(S)/base.seen 2>/dev/null \
 		|| $(log) "$$CAGE_ENGINE" pull -- "$$CAGE_BASE_IMAGE" \
 		|| $(die) 1 "base image '$$CAGE_BASE_IMAGE' can't be pulled" 'Make one from a package mirror: @base-image@'
-	$(Q)bash lib/base-image <$(S)/base.seen >$(S)/base-image
+	$(Q)bash lib/image/base <$(S)/base.seen >$(S)/base-image
 
 rebuilt: named
 	$(Q)$(MAKE) build-image

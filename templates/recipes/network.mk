@@ -20,9 +20,9 @@ network-there:
 
 # Found by its label where the file was lost.
 .history/guard: | $(S) .history
-	$(Q){ bash lib/within 30 "$$CAGE_ENGINE" ps $(OURS) --format '$(AS_NAMES)' && echo end; } >$(S)/ours 2>$(S)/ours.err \
+	$(Q){ bash lib/run/time-limit 30 "$$CAGE_ENGINE" ps $(OURS) --format '$(AS_NAMES)' && echo end; } >$(S)/ours 2>$(S)/ours.err \
 		|| [ $$? != 124 ] || { $(silent); exit 1; }
-	$(Q)bash lib/guard-name >$(S)/guard && mv $(S)/guard $@
+	$(Q)bash lib/engine/guard-name >$(S)/guard && mv $(S)/guard $@
 
 # Owns the network namespace and its rules. A cage never has NET_ADMIN, so root inside can't touch them.
 guard: seen network guard-image engine-seen
@@ -40,7 +40,7 @@ guarded: seen
 
 # Apply the rules afresh, with this side's addresses of now, and verify that the kernel holds them.
 policy: seen machine guarded
-	$(Q)set -o pipefail; { cat $(S)/machine && bash lib/addresses; } | "$$CAGE_ENGINE" exec --interactive -- $(GUARD) \
+	$(Q)set -o pipefail; { cat $(S)/machine && bash lib/engine/host-addresses; } | "$$CAGE_ENGINE" exec --interactive -- $(GUARD) \
 		policy apply "$$CAGE_NETWORK" >$(S)/policy \
 		|| { rm -f $(S)/machine; $(die) 1 'the network policy could not be verified, so nothing was opened'; }
 	$(Q)! grep -qx uncounted $(S)/policy || $(GUARD_GOES_ON) || $(tell) \
@@ -60,6 +60,6 @@ machine: seen
 	$(Q)$(MACHINE_KNOWN) || $(call MACHINE,--network host --add-host host-gateway:host-gateway) \
 		|| ! grep -q host-gateway $(S)/machine.err || $(call MACHINE,--network host)
 	$(Q)$(MACHINE_KNOWN) || ! grep -qx stub $(S)/machine.new || $(call MACHINE,--network bridge,servers) || true
-	$(Q)$(MACHINE_KNOWN) || { grep -qx end $(S)/machine.new && mv $(S)/machine.new $(S)/machine; } || bash lib/unasked
+	$(Q)$(MACHINE_KNOWN) || { grep -qx end $(S)/machine.new && mv $(S)/machine.new $(S)/machine; } || bash lib/failed/machine
 
 .PHONY: guard guarded machine network network-seen network-there policy
