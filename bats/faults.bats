@@ -47,7 +47,7 @@ gone() {
 
 @test "create: killed after any step, the same command finishes it" {
     make_repo "$RUN-one"
-    for step in 'git .* clone' 'git .* checkout' 'docker run --detach .*[.]guard' 'docker create .*volume-nocopy' \
+    for step in 'git .* clone' 'git .* checkout' 'docker run .*--detach .*[.]guard' 'docker create .*volume-nocopy' \
         'docker run .*[.]helper' 'tar .* imported' 'docker ps .*label' 'docker run .* machine$' 'policy apply' \
         'docker start .*isolated-dev-.*-one$'; do
         echo "after $step"
@@ -62,7 +62,7 @@ gone() {
 @test "create: killed amid seeding and starting, the same command finishes it" {
     make_repo "$RUN-one"
     export FAULT_HOW=during
-    for step in 'docker run .*[.]helper' 'docker run --detach .*[.]guard'; do
+    for step in 'docker run .*[.]helper' 'docker run .*--detach .*[.]guard'; do
         fault "$step" tc create "$PWD/$RUN-one" --no-attach
         run -0 tc create "$PWD/$RUN-one" --no-attach </dev/null
         whole "$RUN-one"

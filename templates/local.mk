@@ -11,4 +11,4 @@
 
 # A target of your own: 'make logs', 'tc make NAME logs', and a line of 'make help'.
 # logs: ## Show what the guard said
-# 	$(Q)"$$CAGE_ENGINE" logs -- "$$CAGE_GUARD"
+# 	$(Q)"$$CAGE_ENGINE" logs -- $(GUARD)

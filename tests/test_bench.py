@@ -20,8 +20,8 @@ A machine.
 | create 1 | 700 | 1000 | 2000 | 200 | 0.70 (reached 0.9) | 3.50 (over 2.0) |
 | help | 40 | 100 | 200 | - | 0.40 (over 0.35) | - |
 
-An idle cage takes 20 MB and 5 processes, the engine's for it included (measured on 20). The 20.0 GB that it
-could give would carry about 1000 of them.
+An idle cage takes 20 MB and 5 processes, the engine's for it included (measured on 20). The 20.0 GB that it could give
+would carry about 1000 of them.
 """
 
 

@@ -1,17 +1,15 @@
 """An engine that can't bound what a cage takes: it is said once, and no limit is passed that it would warn of."""
 
 import ast
+import itertools
 import subprocess
 
 import pytest
+from conftest import edit
 
 ALL = ["memory", "swap", "pids", "cpus", "pause"]
 BOUNDS = "The engine can't bound what a cage takes of: {}. Those settings have no effect.\n"
 PAUSE = "The engine can't pause a cage: export, sync and destroy ask to stop it while it is read.\n"
-SHOW = """shown: engine-seen
-\t@$(call LIMITS,create,$$CAGE_CPUS) >/dev/null
-\t@"$$CAGE_ENGINE" guard $(call bound,memory,--memory 1m) $(call bound,pids,--pids-limit 2) >/dev/null
-"""
 
 
 @pytest.fixture
@@ -23,52 +21,72 @@ def cage(tc, repo, home):
 
 @pytest.fixture
 def made(cage, engine):
-    """Make a container on an engine that lacks some; returns the calls and what was said."""
+    """Make guard and cage on an engine that lacks some; returns the bounds that each is given and what was said."""
+    (cage / ".state").mkdir()
+    (cage / ".history").mkdir()
+    (cage / ".history/guard").write_text("isolated-dev-0123456789ab.guard\n")
+    for name in ("image", "ids", "base"):
+        (cage / ".state" / name).write_text("1\n2\n")
 
     def run(*lacks):
         (engine / "asked").write_text("")
-        (engine / "answer").write_text("\n".join(["8000000000|name=seccomp,profile=default", *lacks]) + "\n")
-        command = ["make", "-s", "-f", "Makefile", "-f", "-", "shown"]
-        done = subprocess.run(command, cwd=cage, input=SHOW, capture_output=True, text=True, check=True)
+        (engine / "answer").write_text("\n".join(["8000000000|4|name=seccomp,profile=default", *lacks]) + "\n")
+        (cage / ".state/seen").write_text("guard missing\ncage missing\n")
+        done_by_others = [f"-o{step}" for step in ("seen", "network", "image", "guard-image", "unclaimed", "flags")]
+        command = ["make", "-s", *done_by_others, "container"]
+        done = subprocess.run(command, cwd=cage, capture_output=True, text=True, check=True)
         asked = [ast.literal_eval(line) for line in (engine / "asked").read_text().splitlines()]
-        return [" ".join(words) for words in asked if words[0] != "info"], done.stdout + done.stderr
+        assert [words[0] for words in asked] == ["info", "run", "create"]
+        return *(bounds(words) for words in asked[1:]), done.stdout + done.stderr
 
     return run
 
 
+def bounds(words):
+    """The flags of the engine's call that bound what a container takes."""
+    known = ("--cpus", "--memory", "--memory-swap", "--pids-limit")
+    return {flag.lstrip("-"): value for flag, value in itertools.pairwise(words) if flag in known}
+
+
+GUARD = {"memory": "128m", "memory-swap": "128m", "pids-limit": "64"}
+CAGE = {"cpus": "1.5", "memory": "4000000000", "memory-swap": "4000000000", "pids-limit": "77"}
+
+
 def test_engine_that_can_do_all_is_given_all_limits(made, cage):
-    calls, said = made()
-    assert calls == [f"create{MEMORY}{SWAP} --pids-limit 77 --cpus 1.5", "guard --memory 1m --pids-limit 2"]
-    assert said == ""
+    assert made() == (GUARD, CAGE, "")
     assert (cage / ".history/lacks").read_text() == ""
 
 
-MEMORY = " --memory 4000000000"
-SWAP = " --memory-swap 4000000000"
-
-
 @pytest.mark.parametrize(
-    ("lacks", "create", "guard", "said"),
+    ("lacks", "left_out", "said"),
     [
-        (ALL, "", "", BOUNDS.format("memory, swap, processes, cpus") + PAUSE),
-        (["swap"], f"{MEMORY} --pids-limit 77 --cpus 1.5", " --memory 1m --pids-limit 2", BOUNDS.format("swap")),
-        (["cpus"], f"{MEMORY}{SWAP} --pids-limit 77", " --memory 1m --pids-limit 2", BOUNDS.format("cpus")),
-        (["pids"], f"{MEMORY}{SWAP} --cpus 1.5", " --memory 1m", BOUNDS.format("processes")),
-        (["pause"], f"{MEMORY}{SWAP} --pids-limit 77 --cpus 1.5", " --memory 1m --pids-limit 2", PAUSE),
+        (ALL, CAGE, BOUNDS.format("memory, swap, processes, cpus") + PAUSE),
+        (["swap"], ["memory-swap"], BOUNDS.format("swap")),
+        (["cpus"], ["cpus"], BOUNDS.format("cpus")),
+        (["pids"], ["pids-limit"], BOUNDS.format("processes")),
+        (["pause"], [], PAUSE),
     ],
     ids=["all", "swap", "cpus", "pids", "pause"],
 )
-def test_engine_is_given_the_limits_that_it_knows_and_its_lacks_are_said_once(lacks, create, guard, said, made, cage):
-    assert made(*lacks) == ([f"create{create}", f"guard{guard}"], said)
+def test_engine_is_given_the_limits_that_it_knows_and_its_lacks_are_said_once(lacks, left_out, said, made, cage):
+    def kept(bounds):
+        return {flag: value for flag, value in bounds.items() if flag not in left_out}
+
+    assert made(*lacks) == (kept(GUARD), kept(CAGE), said)
     assert (cage / ".history/lacks").read_text().split() == lacks
-    assert made(*lacks)[1] == ""
-    assert made()[1] == ""
-    assert made()[0][0] == f"create{MEMORY}{SWAP} --pids-limit 77 --cpus 1.5"
+    assert made(*lacks)[2] == ""
+    assert made() == (GUARD, CAGE, "")
+
+
+def test_empty_limit_is_no_limit_but_half_of_the_memory(made, cage):
+    edit(cage / "Makefile", "export CAGE_CPUS := 1.5", "export CAGE_CPUS :=")
+    edit(cage / "Makefile", "export CAGE_MEMORY := ", "export CAGE_MEMORY := 2g")
+    assert made()[1] == {"memory": "2g", "memory-swap": "2g", "pids-limit": "77"}
 
 
 def test_limits_of_an_engine_that_has_none_are_no_call_and_no_error(cage, engine):
-    (engine / "answer").write_text("\n".join(["8000000000", *ALL]) + "\n")
-    command = ["make", "-s", "-C", cage, "-o", "seen", "limits"]
+    (engine / "answer").write_text("\n".join(["8000000000|4", *ALL]) + "\n")
+    command = ["make", "-s", "-C", cage, "-o", "seen", "limited"]
     (cage / ".state").mkdir()
     (cage / ".state/seen").write_text("cage running\n")
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -36,7 +36,7 @@ def clone(tc, home, source):
         chosen = ("--branch", branch) if branch else ()
         assert tc("create", of, "--name", name, "--render-only", "--auth-mode", "api_key", *chosen).code == 0
         done = subprocess.run(
-            ["make", "-C", home / "envs" / name, "repo/.git/index", "uncommitted"],
+            ["make", "-C", home / "envs" / name, "origin", "repo/.git/index", "uncommitted"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -224,5 +224,7 @@ def test_branch_that_is_not_there_is_named_without_what_steers_a_terminal(clone)
 
 def test_words_of_git_pass_as_they_come_without_what_steers_a_terminal():
     said = b"Receiving:  50%\rReceiving: 100%\n\tremote: \x1b]0;x\x07 \xc2\x9b31m \x00 %s \\ * [ end"
-    done = subprocess.run(["bash", LIB / "run/progress"], input=said, stdout=subprocess.PIPE, check=True, timeout=20)
-    assert done.stdout == b"Receiving:  50%\rReceiving: 100%\n\tremote: ?]0;x? ??31m ? %s \\ * [ end"
+    command = ["bash", LIB / "run/progress", "sh", "-c", "cat; exit 7"]
+    done = subprocess.run(command, input=said, capture_output=True, timeout=20)
+    assert (done.returncode, done.stdout) == (7, b"")
+    assert done.stderr == b"Receiving:  50%\rReceiving: 100%\n\tremote: ?]0;x? ??31m ? %s \\ * [ end"

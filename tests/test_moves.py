@@ -35,9 +35,25 @@ def recipes(tmp_path_factory):
     def lines(target):
         command = ["make", "--no-print-directory", "-n", "-C", folder, target]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        return [line for line in done.stdout.replace("\\\n", "").splitlines() if "bash lib/ask" not in line]
+        shown = done.stdout.replace("\\\n", "").splitlines()
+        shown = [line for line in shown if "bash lib/ask" not in line and not line.startswith("make ")]
+        return [step for line in shown for step in opened(line)]
 
     return SimpleNamespace(written=[*lines("written"), "bash lib/export/close"], undone=lines("undone"))
+
+
+def opened(line):
+    """The steps of a recipe's line: the statements of its script, where that has several."""
+    script = re.match(r"bash lib/export/(copy-kept|keep-undone|remove)\b", line)
+    if not script:
+        return [line]
+    steps = []
+    for row in (ROOT / "templates/lib/export" / script[1]).read_text().splitlines():
+        if row.startswith((" ", "done", "fi")):
+            steps[-1] += f"\n{row}"
+        elif row and not row.startswith(("#", "set ")):
+            steps.append(f"set -o pipefail; {row}")
+    return steps
 
 
 class Cage:
@@ -141,7 +157,7 @@ def sides(rng):
 def killed(rng, lines):
     """LINES up to one after which, or amid which, they are killed: a part of its list or its tree is done then."""
     *whole, last = lines[: rng.randrange(1, len(lines))]
-    names = [".state/kept/files"] if "kept/*" in last else re.findall(r"(?:-T |<)(\.state/[a-z/]+)", last)
+    names = [".state/kept/files"] if "kept/*" in last else re.findall(r"(?:copy repo |<)(\.state/[a-z/]+)", last)
     cuts = [f"head -n {rng.randrange(3)} -z {name} >part; mv part {name}" for name in names]
     for folder in re.findall(r"bash lib/export/put (\S+)", last):
         cuts.append(f"find {folder} ! -type d -print0 | sort -z | tail -n +{rng.randrange(1, 4)} -z | xargs -0 rm -f")
@@ -185,9 +201,9 @@ def test_random_exports_are_undone(place, recipes, monkeypatch, part):
 
 def received(cage):
     """The new base, after the cage got all that the recipe sends."""
-    recipe = (ROOT / "templates/recipes/export.mk").read_text().replace("\\\n\t\t", "").replace("$(S)", ".state")
-    sent = re.search(r"tar -C \.state -cf - stage/expect.*?; \}", recipe)[0]
-    told = subprocess.run(["/bin/bash", "-c", sent], cwd=cage.folder, check=True, capture_output=True).stdout
+    (cage.folder / ".state/seen").write_text("cage stopped\n")
+    sent = ["/bin/bash", "lib/export/handed-over", "false"]
+    told = subprocess.run(sent, cwd=cage.folder, check=True, capture_output=True).stdout
     return tree.parse_manifest(cage.ask(RECEIVE.main, told=told)[1])
 
 

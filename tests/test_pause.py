@@ -49,7 +49,7 @@ def cage(tc, repo, home, tmp_path, monkeypatch):
     (folder / ".history").mkdir()
     (folder / ".history" / "created").touch()
     (folder / ".history" / "guard").write_text("isolated-dev-0123456789ab.guard\n")
-    (folder / "local.mk").write_text("read: seen\n\t@$(RESUMED) $(PAUSE) && echo read\n")
+    (folder / "local.mk").write_text("read: seen\n\t@bash lib/run/pause $(PAUSE) && echo read\n\t$(RESUME)\n")
     monkeypatch.setenv("PATH", f"{engine}:{os.environ['PATH']}")
 
     def read(stubborn, answer="unable to freeze: unknown"):

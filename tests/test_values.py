@@ -382,7 +382,7 @@ def test_word_that_is_not_utf_8_is_refused(cage, tc, docker):
 def test_engine_that_says_nothing_is_not_waited_for(cage, tc, docker):
     (docker / "docker").write_text('#!/bin/sh\n[ "$1 $2" != "container inspect" ] || exec sleep 20\n')
     for recipes in ("network", "container"):  # which containers there are, and how they are
-        edit(cage / f"recipes/{recipes}.mk", "lib/run/time-limit 30 ", "lib/run/time-limit 1 ")
+        edit(cage / f"recipes/{recipes}.mk", "lib/engine/answer 30 ", "lib/engine/answer 1 ")
     done = tc("start", "web")
     assert (done.code, done.out) == (4, "")
     assert done.err.startswith(
@@ -473,7 +473,7 @@ def test_password_of_a_local_repositorys_origin_stays_there(cage, dirty, docker)
     git = shutil.which("git")
     (docker / "git").write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >>"{docker}/git-asked"\nexec {git} "$@"\n')
     (docker / "git").chmod(0o755)
-    done = by_make(cage, "repo")
+    done = by_make(cage, "origin")
     assert done.returncode == 0
     assert "The origin is taken over without what could be a secret in it: https://example.com/x.git\n" in done.stderr
     assert "url = https://example.com/x.git\n" in (cage / "repo/.git/config").read_text()

@@ -1,4 +1,15 @@
-# Prints the '##@ Section' lines of makefiles and their 'target: ## sentence' lines, section by section.
+# Prints the verbs of makefiles, 'target: ## sentence' under '##@ Section'; with steps=1 their steps, '#: sentence' above a
+# target, file by file.
+steps && FNR == 1 { order[++sections] = section = FILENAME }
+steps && /^#: / { sentence = substr($0, 4); next }
+steps && sentence != "" && /^[^#\t ].*:/ {
+    target = $0
+    sub(/:.*/, "", target)
+    gsub(/\$\(S\)/, ".state", target)
+    text[section] = text[section] sprintf("  %-18s %s\n", target, sentence)
+    sentence = ""
+}
+steps { next }
 FNR == 1 && FILENAME == "local.mk" { order[++sections] = section = "Yours" }
 /^##@/ {
     section = substr($0, 5)

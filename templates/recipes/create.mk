@@ -1,4 +1,4 @@
-# Making a cage: clone, check out, seed, dotfiles, credentials.
+# Making a cage: clone, check out, seed, dotfiles, credentials, in that order.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 
 # While containers are made, each step waits for the object it needs; everyday verbs expect them there.
@@ -8,105 +8,154 @@ guarded: guard
 machine: guard-image engine-seen
 up: container .history/base
 credentials: $(if $(CAGE_DOTFILES_REPO),.history/dotfiles)
-# What nobody waits for yet leaves the machine to what the guard waits for.
+# These start after the guard's chain, which is the longest.
 flags: | images network
-uncommitted: | guard
+index-copied: | guard
 endif
 
-created: repo/.git/index credentials uncommitted
+create auth: credentials-there
+
+#: Stop early where a subscription's credentials are missing
+credentials-there:
+	$(Q)[ "$$CAGE_AUTH_MODE" != subscription ] || bash lib/create/credentials >/dev/null
+
+#: All that a cage is made of
+created: origin repo/.git/index credentials uncommitted
 	$(Q)touch .history/created
 
-# A local repository may come from anywhere: no FIFO, device or bottomless file of its is opened.
+#: A local repository may come from anywhere: no FIFO, device or bottomless file of its is opened
+sound: | $(S)
+	$(Q)$(if_local) bash lib/create/local $(LOCAL)
+	$(Q)$(if_includes) $(within) 20 $(GIT) -C $(LOCAL) config --list >/dev/null 2>&1 || [ $$? != 124 ] || $(die) 1 \
+		'a file that the settings of the repository include is one that git would read without end'
+
 LOCAL = "$${CAGE_REPO_URL$(pound)file://}"
-SOUND = [ ! -d $(LOCAL) ] || { bash lib/create/local $(LOCAL) && { [ ! -s $(S)/includes ] \
-	|| bash lib/run/time-limit 20 $(GIT) -C $(LOCAL) config --list >/dev/null 2>&1 || [ $$? != 124 ] \
-	|| $(die) 1 'a file that the settings of the repository include is one that git would read without end'; }; }
+# $(if_local) COMMAND …: if the repository is a folder here; if it has a work tree; if its settings include others.
+if_local := bash lib/create/where local
+if_work_tree := bash lib/create/where work-tree
+if_includes := bash lib/create/where includes
 
 # With all its history and remotes. The work tree comes later, so that seeding need not wait for it.
-repo: | $(S) .history
+#: Clone the repository
+repo: | $(S) .history sound
 	$(call say,CLONE,$$CAGE_REPO_URL)
-	$(Q)$(SOUND)
 	$(Q)rm -rf $(S)/incoming
-	$(Q)set -o pipefail; $(GIT) $(FSCK) clone $$([ ! -t 2 ] || echo --progress) --no-checkout --template= \
-		$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"} -- "$$CAGE_REPO_URL" $(S)/incoming 2>&1 | bash lib/run/progress >&2 \
-		|| $(die) 1 "'$$CAGE_REPO_URL' can't be cloned" \
-		'git says why, above. Try again: @create@' 'Or give this cage up: @destroy@'
-	$(Q)set -o pipefail; [ ! -d "$$CAGE_REPO_URL" ] \
-		|| ! url=$$($(GIT) -C "$$CAGE_REPO_URL" config --get remote.origin.url | bash lib/create/origin) \
-		|| $(GIT) -C $(S)/incoming config remote.origin.url "$$url"
+	$(Q)bash lib/run/progress $(GIT) $(FSCK) clone \
+		$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"} \
+		--no-checkout \
+		$$([ ! -t 2 ] || echo --progress) \
+		--template= \
+		-- "$$CAGE_REPO_URL" $(S)/incoming || $(failed)/clone
 	$(Q)mv $(S)/incoming repo
 
-# A local repository hands on its own origin, above; what is not committed there stays there. It is counted by way of a
-# git folder of our own, since the repository's settings may name programs; a filter of its user's would run among its
-# files. An index knows by its own time what it must look at again, so it keeps that.
-NOT_LOCAL = [ ! -e "$$CAGE_REPO_URL/.git" ]
-THERE = cd -- "$$CAGE_REPO_URL" && $(GIT) rev-parse --git-path
-uncommitted: | repo
-	$(Q)$(NOT_LOCAL) || { $(SOUND); }
-	$(Q)$(NOT_LOCAL) || { rm -rf $(S)/count.git && $(GIT) init --quiet --bare --template= $(SAME_FORMAT) $(S)/count.git; }
-	$(Q)$(NOT_LOCAL) || ! $(GIT) -C "$$CAGE_REPO_URL" rev-parse --quiet --verify HEAD >$(S)/head 2>/dev/null \
-		|| mv $(S)/head $(S)/count.git/HEAD
-	$(Q)$(NOT_LOCAL) || { into=$$PWD/$(S)/count.git; mkdir -p "$$into/info"; index=$$($(THERE) index); exclude=$$($(THERE) info/exclude); \
-		cd -- "$$CAGE_REPO_URL" && { cp -p -- "$$index" "$${index%/*}"/sharedindex.* "$$into"; cp -- "$$exclude" "$$into/info"; }; } \
-		2>/dev/null || true
-	$(Q)$(NOT_LOCAL) || $(GIT) -C "$$CAGE_REPO_URL" config --null --get-regexp \
-		'^core\.(filemode|autocrlf|eol|symlinks|ignorecase)$$' | while IFS= read -r -d '' it; do \
-		$(GIT) --git-dir=$(S)/count.git config "$${it%%$$'\n'*}" "$${it#*$$'\n'}"; done
-	$(Q)$(NOT_LOCAL) || ! list=$$($(GIT) -C "$$CAGE_REPO_URL" config --type=path --get core.excludesFile 2>/dev/null) \
-		|| [ ! -f "$$list" ] || { head -c 1048576 -- "$$list" >$(S)/count.git/excludes \
-		&& $(GIT) --git-dir=$(S)/count.git config core.excludesFile "$$PWD/$(S)/count.git/excludes"; }
-	$(Q)$(NOT_LOCAL) || { bash lib/create/local "$$CAGE_REPO_URL" tree && GIT_CONFIG_GLOBAL=/dev/null \
-		GIT_CONFIG_NOSYSTEM=1 GIT_OBJECT_DIRECTORY="$$PWD/repo/.git/objects" \
-		bash lib/run/time-limit 20 $(GIT) --git-dir=$(S)/count.git --work-tree="$$CAGE_REPO_URL" \
-		status --porcelain --ignore-submodules=all 2>/dev/null || echo '?'; } | bash lib/create/uncommitted
+#: A local repository hands on its own origin
+origin: | repo
+	$(Q)$(if_local) $(GIT) -C $(LOCAL) config --get remote.origin.url >$(S)/origin || true
+	$(Q)! url=$$(bash lib/create/origin <$(S)/origin) || $(IN_CLONE) config remote.origin.url "$$url"
 
-# The index is written last: while there is none, the check-out never finished.
+#: Lay out the files of the clone. The index is written last: while there is none, the check-out never finished
 repo/.git/index: | repo
 	$(Q)rm -f repo/.git/index.lock $(S)/unlaid
-	$(Q)! $(IN_CLONE) rev-parse --quiet --verify HEAD >/dev/null \
-		|| $(IN_CLONE) checkout --quiet --force 2>$(S)/checkout.err || bash lib/failed/checkout
+	$(Q)! $(IN_CLONE) rev-parse HEAD >/dev/null 2>&1 || $(IN_CLONE) checkout --force --quiet 2>$(S)/checkout.err \
+		|| $(failed)/checkout
 
-# A git folder that borrows the clone's objects overrules export-ignore without touching the clone.
-archive: | repo seen
-	$(Q)[ -e .history/base ] || ! grep -q '^cage was-started' $(S)/seen \
-		|| $(die) 1 'the cage has run, but .history/base is gone' 'Bring it back, or: @destroy@'
-	$(Q)$(HELPER_GONE)
-	$(Q)rm -rf $(S)/archive.git && $(GIT) init --quiet --bare --template= $(SAME_FORMAT) $(S)/archive.git
-	$(Q)mkdir -p $(S)/archive.git/info && echo '* -export-ignore -export-subst' >$(S)/archive.git/info/attributes
-	$(Q)[ -e .history/base ] || $(IN_CLONE) rev-parse --quiet --verify 'HEAD^{commit}' >.history/seeded \
-		|| $(IN_CLONE) hash-object -t tree /dev/null >.history/seeded
+# ---- What stays behind
 
-# All files of HEAD.
-.history/base: | archive guard-image unclaimed engine-seen
-	$(Q)$(call said,SEED,$$CAGE_NAME); set -o pipefail; GIT_OBJECT_DIRECTORY="$$PWD/repo/.git/objects" \
-		$(GIT) --git-dir=$(S)/archive.git -c tar.umask=0022 archive --format=tar "$$(cat .history/seeded)" \
-		| $(HELPER) --user 1000:1000 --mount "$(VOLUME),dst=/project" -- "$$(cat $(S)/guard-image)" seed 2>$(S)/helper.err \
-		| tar -C .history -xf - --no-same-owner imported base.seeded 2>/dev/null || bash lib/failed/helper create
-	$(Q)cp .history/base.seeded $(S)/base && mv $(S)/base $@ && rm -f .history/seeding
+# Uncommitted files of a local repository are counted by way of a git folder of our own, since the repository's settings
+# may name programs; a filter of its user's would run among its files.
+ALONE = env GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_OBJECT_DIRECTORY="$$PWD/repo/.git/objects"
 
-# Nothing is made under a name that somebody else's volume has.
+#: A git folder with the settings, ignore rules and index of the local repository
+index-copied: | repo sound
+	$(Q)rm -rf $(S)/count.git
+	$(Q)$(if_work_tree) $(INIT) $(S)/count.git
+	$(Q)$(if_work_tree) $(GIT) -C $(LOCAL) config \
+		--list \
+		--null >$(S)/count.settings 2>/dev/null || true
+	$(Q)$(if_work_tree) $(GIT) -C $(LOCAL) rev-parse \
+		--git-path index \
+		--git-path info/exclude HEAD >$(S)/count.paths 2>/dev/null || true
+	$(Q)$(if_work_tree) bash lib/create/copy-index $(LOCAL)
+
+#: Say how many uncommitted files are not taken
+uncommitted: | index-copied
+	$(Q)$(if_work_tree) bash lib/create/local $(LOCAL) tree && $(if_work_tree) $(ALONE) $(within) 20 $(GIT) \
+		--git-dir=$(S)/count.git \
+		--work-tree=$(LOCAL) status \
+		--ignore-submodules=all \
+		--porcelain >$(S)/uncommitted 2>/dev/null || echo '?' >$(S)/uncommitted
+	$(Q)bash lib/create/uncommitted <$(S)/uncommitted
+
+# ---- Seeding
+
+#: Stop where a volume is somebody else's, or gone with the work in it
 unclaimed: seen
-	$(Q)"$$CAGE_ENGINE" volume inspect --format '$(AS_VOLUME)' -- "$$CAGE_VOLUME" "$$CAGE_HOME_VOLUME" \
-		2>/dev/null | bash lib/engine/volumes
+	$(Q)"$$CAGE_ENGINE" volume inspect --format '$(AS_VOLUME)' -- "$$CAGE_VOLUME" "$$CAGE_HOME_VOLUME" 2>/dev/null \
+		| bash lib/engine/volumes
 
-# Cloned on the host and freed of what could be a credential; a failing install script stops nothing.
+#: The commit that the cage begins with; an empty tree where there is none
+.history/seeded: | repo
+	$(Q)$(IN_CLONE) rev-parse --quiet --verify 'HEAD^{commit}' >$(S)/seeded \
+		|| $(IN_CLONE) hash-object -t tree /dev/null >$(S)/seeded
+	$(Q)mv $(S)/seeded $@
+
+#: A git folder that borrows the clone's objects: it overrules export-ignore without touching the clone
+archive: | repo seen helper-gone .history/seeded
+	$(Q)[ -e .history/base ] || $(when) 'cage was-started' $(die) 1 \
+		'the cage has run, but .history/base is gone' 'Bring it back, or: @destroy@'
+	$(Q)rm -rf $(S)/archive.git
+	$(Q)$(INIT) $(S)/archive.git
+	$(Q)bash lib/create/archive
+
+#: Fill the volume with all files of that commit, make the first commit inside, and keep the base manifest
+.history/base: | archive guard-image unclaimed engine-seen
+	$(call say,SEED,$$CAGE_NAME)
+	$(Q)set -o pipefail; $(GIT) \
+		--git-dir=$(S)/archive.git \
+		-c tar.umask=0022 archive \
+		--format=tar refs/seeded | $(HELPER) \
+		--mount "$(VOLUME),dst=/project" \
+		--user 1000:1000 \
+		-- "$$(cat $(S)/guard-image)" seed 2>$(S)/helper.err >$(S)/seeded.tar || $(failed)/helper create
+	$(Q)bash lib/create/seeded || $(failed)/helper create
+	$(Q)mv $(S)/base $@ && rm -f .history/seeding
+
+# ---- Dotfiles and credentials
+
+#: Clone the dotfiles on the host, free them of what could be a credential, and lay them into the home
 .history/dotfiles: | up
-	$(call say,DOTFILES,$$CAGE_DOTFILES_REPO)
-	$(Q)[ ! -d "$$CAGE_DOTFILES_REPO" ] || bash lib/create/local "$$CAGE_DOTFILES_REPO"
-	$(Q)rm -rf $(S)/dotfiles && set -o pipefail && $(GIT) clone --quiet --depth 1 --template= \
-		-- "$$CAGE_DOTFILES_REPO" $(S)/dotfiles \
-		2>&1 | bash lib/run/progress >&2 || $(die) 1 "the dotfiles '$$CAGE_DOTFILES_REPO' can't be cloned" 'Try again: @create@'
-	$(Q)bash lib/create/strip-dotfiles $(S)/dotfiles
-	$(Q)set -o pipefail; tar -C $(S)/dotfiles -cf - . | "$$CAGE_ENGINE" exec --interactive -- "$$CAGE_CONTAINER" \
-		/bin/sh -c 'mkdir -p ~/.dotfiles && tar -C ~/.dotfiles -xf -' >/dev/null 2>&1
-	$(Q)set -o pipefail; "$$CAGE_ENGINE" exec -- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/dotfiles-inside)" 2>&1 \
-		| { head -c 65536; cat >/dev/null; } >$(S)/dotfiles.out || bash lib/failed/dotfiles <$(S)/dotfiles.out
+	$(Q)$(MAKE) stripped-dotfiles
+	$(Q)set -o pipefail; tar -C $(S)/dotfiles -cf - . | "$$CAGE_ENGINE" exec \
+		--interactive \
+		-- "$$CAGE_CONTAINER" /bin/sh -c 'mkdir -p ~/.dotfiles && tar -C ~/.dotfiles -xf -' >/dev/null 2>&1
+	$(Q)bash lib/create/install-dotfiles "$$CAGE_ENGINE" exec \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/dotfiles-inside)"
 	$(Q)touch $@
 
+#: The dotfiles' clone, without git folders and credentials
+stripped-dotfiles: | $(S)
+	$(call say,DOTFILES,$$CAGE_DOTFILES_REPO)
+	$(Q)[ ! -d "$$CAGE_DOTFILES_REPO" ] || bash lib/create/local "$$CAGE_DOTFILES_REPO"
+	$(Q)rm -rf $(S)/dotfiles
+	$(Q)bash lib/run/progress $(GIT) clone \
+		--depth 1 \
+		--quiet \
+		--template= \
+		-- "$$CAGE_DOTFILES_REPO" $(S)/dotfiles \
+		|| $(die) 1 "the dotfiles '$$CAGE_DOTFILES_REPO' can't be cloned" 'Try again: @create@'
+	$(Q)bash lib/create/strip-dotfiles $(S)/dotfiles
+
+#: Copy the subscription's credentials into the home; warn if the key is not set
 credentials: up
-	$(Q)[ "$$CAGE_AUTH_MODE" != subscription ] || { key=$$(bash lib/create/credentials) || exit 1; printf '%s\n' "$$key" | "$$CAGE_ENGINE" \
-		exec -i -- "$$CAGE_CONTAINER" /bin/sh -c 'umask 077; cd && mkdir -p "$${1%/*}" && rm -f -- "$$1" && cat >"$$1"' sh \
-		"$$(bash lib/agent credentials)" >/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage'; }
+	$(Q)[ "$$CAGE_AUTH_MODE" != subscription ] || $(MAKE) credentials-copied
 	$(Q)bash lib/create/key
 
-.PHONY: archive created credentials unclaimed uncommitted
+#: The agent's file of credentials, in the home
+credentials-copied:
+	$(Q)bash lib/create/credentials | "$$CAGE_ENGINE" exec \
+		--interactive \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/write-inside)" sh "$$(bash lib/agent credentials)" \
+		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage'
+
+.PHONY: archive index-copied created credentials credentials-copied credentials-there origin sound stripped-dotfiles \
+	unclaimed uncommitted

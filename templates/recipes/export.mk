@@ -1,82 +1,117 @@
-# The way out and back: nothing leaves that was not judged, and what was shown is what is written.
+# The way out and back: nothing leaves that was not judged, and only what was shown is written.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
+#
+# question asks the host clone, stage has the guard judge what changed in the cage and takes it into .state/stage, plan
+# shows it, apply writes exactly that. The rules of what may leave stand in guard/rules.py.
 
-# What 'export' does, by what it was asked.
-export_step = $(if $(value CAGE_UNDO),undone,$(if $(value CAGE_TO),branched,$(if $(only_planned),plan,apply)))
-only_planned = $(value CAGE_DRY_RUN)$(value CAGE_JSON)
+#: Stop where nothing can be asked, or an option makes no sense
+exportable:
+	$(Q)[ -z "$$CAGE_TO$$CAGE_UNDO" ] || [ -z "$$CAGE_DRY_RUN$$CAGE_JSON" ] || $(die) 2 \
+		'only an export into the work tree can be shown without being done' \
+		'A branch leaves the work tree alone: look at it there.'
 
-# The helper is asked with the base and what the host holds now; it answers with lists and a tree of what changed.
+#: Stop where the base manifest or the host clone is missing
+ready: seen
+	$(Q)bash lib/export/ready
+
+#: Helpers run the guard's image, unless there is no guard, or it is one of a release that asked and answered otherwise
+helper-image: ready
+	$(Q)$(if $(only_shown),,bash lib/export/guard-serves $(PROTOCOL) ||) \
+		CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
+
+#: The question for the guard: the base, and what the host clone holds now
+question: ready readable helper-image helper-gone question-begun hooks-and-includes
+	$(Q)$(IN_CLONE) ls-files -z >$(S)/question/tracked 2>$(S)/files.err || [ "$$CAGE_WAY" != sync ] || $(failed)/files
+	$(Q)[ "$$CAGE_WAY" != sync ] || $(within) 120 $(IN_CLONE) ls-files \
+		--exclude-standard \
+		--ignored \
+		--others \
+		-z >$(S)/question/private 2>$(S)/files.err || $(failed)/files
+
+#: An empty question, with the base
+question-begun: ready
+	$(Q)rm -rf $(S)/question $(S)/stage
+	$(Q)mkdir $(S)/question $(S)/stage
+	$(Q)cp .history/base $(S)/question/base
+
+#: Files in the clone from which its git would take hooks or settings
+hooks-and-includes: question-begun
+	$(Q)git -C repo \
+		--git-dir=.git config \
+		--null \
+		--show-origin \
+		--type=path \
+		--get core.hooksPath \
+		| bash lib/export/included hooks >$(S)/question/hooks
+	$(Q)git -C repo \
+		--git-dir=.git config \
+		--null \
+		--show-origin \
+		--type=path \
+		--get-regexp '^include(if\..*)?\.path$$' \
+		| bash lib/export/included >$(S)/question/included
+
+#: Have the guard judge what changed; its answer is lists, and a tree of what changed
 stage: question
 	$(call say,STAGE,$$CAGE_NAME)
-	$(Q)umask 022; { $(READING) judge "$${CAGE_WAY:-export}" | tar -C $(S)/stage -xf - --no-same-owner; } \
-		&& [ -e $(S)/stage/complete ] || $(die) 1 'the cage could not be read, so nothing was written' "Try again: @$${CAGE_WAY:-export}@"
+	$(Q)$(READING) judge "$${CAGE_WAY:-export}" | bash lib/export/staged || rm -f $(S)/asked
+	$(RESUME)
+	$(Q)[ -e $(S)/asked ] || $(failed)/read
 
-question: seen
-	$(Q)bash lib/export/ready
-	$(Q)$(CAN_BE_READ) || { $(ask) $(ASK_STOP) && $(STOP); }
-	$(Q)$(if $(only_shown),,$(GUARD_SERVES) ||) CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
-	$(Q)$(HELPER_GONE)
-	$(Q)rm -rf $(S)/question $(S)/stage && mkdir $(S)/question $(S)/stage && cp .history/base $(S)/question/base
-	$(Q)git -C repo --git-dir=.git config --null --show-origin --type=path --get core.hooksPath \
-		| bash lib/export/included hooks >$(S)/question/hooks
-	$(Q)git -C repo --git-dir=.git config --null --show-origin --type=path --get-regexp '^include(if\..*)?\.path$$' \
-		| bash lib/export/included >$(S)/question/included
-	$(Q)$(IN_CLONE) ls-files -z >$(S)/question/tracked 2>$(S)/files.err \
-		|| { [ "$$CAGE_WAY" != sync ] && : >$(S)/question/tracked; } \
-		|| $(die) 1 'git could not list the files of the host clone'
-	$(Q)[ "$$CAGE_WAY" != sync ] || bash lib/run/time-limit 120 \
-		$(IN_CLONE) ls-files -z --others --ignored --exclude-standard >$(S)/question/private 2>$(S)/files.err \
-		|| $(die) 1 'git could not list the files of the host clone'
-
+#: Show what would be written; stop where a person must decide
 plan: stage
-	$(Q)bash lib/export/plan "$${CAGE_WAY:-export}" $(if $(only_planned),$(enough))
+	$(Q)$(if $(only_planned),$(enough)) bash lib/export/plan "$${CAGE_WAY:-export}"
 
-# What was staged and shown, if it is anything.
-WRITES_NOTHING = [ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] && [ ! -e .history/applying ]
+#: Write what was shown into the host clone, if it is anything
 apply: plan
 	$(Q): >$(S)/backup
-	$(Q)$(if $(only_shown),,$(WRITES_NOTHING) ||) $(MAKE) written
+	$(Q)$(if $(only_shown),,bash lib/export/nothing-to-write ||) $(MAKE) written
 	$(Q)bash lib/export/close
 
-# $(call copied,FROM,LIST) TO: those files, links and folders, as they are; no link is followed. Copies lie beside the
-# clone: into it files are moved, so that each is the old one or the new one, and never seen by half.
-copied = set -o pipefail; tar -C $(1) -cf - --no-recursion --null -T $(2) | tar -xpf - -C
-UNFINISHED = $(die) 1 'the export was written only in part' 'Finish it: @export@' 'Or take it back: @export@ @undo@'
-NOT_BACK = $(die) 1 'not all could be put back' 'Try again: @export@ @undo@'
-
-# The host's own versions go into a backup first; what exists only there stays.
-written:
-	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the host clone?'
+#: Ask, and see that host and stage are still as they were when the plan was made
+agreed:
+	$(Q)bash lib/export/nothing-staged || $(ask) 'Write this into the host clone?'
 	$(Q)bash lib/export/recheck
-	$(Q)bash lib/export/keep
-	$(Q)for list in $(S)/kept/*; do [ ! -s "$$list" ] || \
-		{ $(call copied,repo,"$$list") "$(S)/keeping/$${list##*/}"; } || exit 1; done
-	$(Q)bash lib/export/put $(S)/keeping "$$(cat $(S)/backup)"
-	$(Q)[ ! -s $(S)/delete ] || xargs -0 rm -f -- <$(S)/delete || $(UNFINISHED)
-	$(Q)[ ! -s $(S)/rmdir ] || xargs -0 rmdir -- <$(S)/rmdir 2>/dev/null || true
-	$(Q)bash lib/export/put $(S)/stage/tree repo || $(UNFINISHED)
 
-# The state before the last export, also before one that was not finished. What stands there now goes into the backup.
+# Copies lie beside the clone and are moved into it: each file is the old one or the new one, and never seen by half.
+#: The host's own versions go into a backup first; files that only the host has stay
+kept-aside: agreed
+	$(Q)bash lib/export/keep
+	$(Q)bash lib/export/copy-kept
+	$(Q)bash lib/export/put $(S)/keeping "$$(cat $(S)/backup)"
+
+#: Remove what the plan removes, then move the staged tree into the clone
+written: kept-aside
+	$(Q)$(removing) || $(failed)/export
+	$(Q)bash lib/export/put $(S)/stage/tree repo || $(failed)/export
+
+# Files that go (.state/delete), then folders that are empty by then (.state/rmdir).
+removing := bash lib/export/remove
+
+#: The host clone is as before the last export, also before one that was not finished
 undone: | $(S)
 	$(Q)bash lib/export/undo-last
-	$(Q)$(ask) "Put the host clone back to what it was before $$(cat $(S)/backup)? What was changed there since is kept."
-	$(Q)bash lib/export/undo
-	$(Q)[ ! -s $(S)/aside ] || \
-		{ $(call copied,repo,$(S)/aside) $(S)/keeping && mv $(S)/keeping "$$(cat $(S)/undone)"; }
-	$(Q)[ ! -s $(S)/delete ] || xargs -0 rm -f -- <$(S)/delete || $(NOT_BACK)
-	$(Q)[ ! -s $(S)/rmdir ] || xargs -0 rmdir -- <$(S)/rmdir 2>/dev/null || true
-	$(Q)set -o pipefail; tar -C "$$(cat $(S)/backup)/files" -cf - . | tar -xpf - -C $(S)/back
-	$(Q)bash lib/export/put $(S)/back repo || $(NOT_BACK)
+	$(Q)$(ask) "Put the host clone back to what it was before $$(cat $(S)/backup)? Changes made there since are kept."
+	$(Q)$(MAKE) put-back
 	$(Q)bash lib/export/close-undo
 
-# What the host changed since the base goes into the cage, the same three-sided way; CAGE_PATHS restricts it.
-synced: plan
-	$(Q)[ ! -s $(S)/stage/write ] && [ ! -s $(S)/stage/delete ] || $(ask) 'Write this into the cage?'
-	$(Q)$(RESUMED) { $(PAUSE) && tar -C $(S) -cf - stage/expect stage/delete stage/write stage/base && \
-		{ [ ! -s $(S)/stage/write ] || tar -C repo -cf - --no-recursion --null -T $(S)/stage/write; }; } \
-		| $(HELPER) --user 1000:1000 --mount "$(VOLUME),dst=/project" -- "$$(cat $(S)/guard-image)" receive >.history/base.new 2>$(S)/helper.err \
-		|| bash lib/failed/helper sync
-	$(Q)mv .history/base.new .history/base
-	$(Q)$(tell) "Cage '@name@' has the host's changes."
+#: Keep what stands there now in the backup, and move the backup's files into the clone
+put-back:
+	$(Q)bash lib/export/undo
+	$(Q)bash lib/export/keep-undone
+	$(Q)$(removing) || $(failed)/undo
+	$(Q)bash lib/export/put $(S)/back repo || $(failed)/undo
 
-.PHONY: apply plan question stage synced undone written
+#: The host's changes since the base go into the cage, the same three-sided way; CAGE_PATHS restricts it
+synced: plan
+	$(Q)bash lib/export/nothing-staged || $(ask) 'Write this into the cage?'
+	$(Q)bash lib/export/handed-over $(PAUSE) | $(HELPER) \
+		--mount "$(VOLUME),dst=/project" \
+		--user 1000:1000 \
+		-- "$$(cat $(S)/guard-image)" receive >.history/base.new 2>$(S)/helper.err || rm -f $(S)/asked
+	$(RESUME)
+	$(Q)[ -e $(S)/asked ] || $(failed)/helper sync
+	$(Q)mv .history/base.new .history/base
+
+.PHONY: agreed apply exportable helper-image hooks-and-includes kept-aside plan put-back question question-begun \
+	ready stage synced undone written
