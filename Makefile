@@ -39,6 +39,7 @@ lint: .venv/dev ## Check the Python, the shell and what macOS couldn't run
 	dev/run dev/lint-shell
 	dev/run hadolint tests/rendered/*/Dockerfile tests/rendered/*/guard/Dockerfile
 	dev/lint-portable
+	dev/run dev/lint-recipes
 
 pytest: .venv/dev ## Run the Python tests
 	dev/run pytest --numprocesses auto --durations 10 -rs
