@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# The map at the top of a cage's Makefile: each of its rows is edited as its reader would, by sed, and does what it says.
+
+load cages
+
+setup_file() { make_cage edits; }
+teardown_file() { remove_cage; }
+
+# Edit a file of the cage's folder by sed; it has to change.
+edit() {
+    cp "$ENV/$1" "$BATS_TEST_TMPDIR/before"
+    sed -i "$2" "$ENV/$1"
+    ! cmp -s "$BATS_TEST_TMPDIR/before" "$ENV/$1" || { echo "sed found nothing to change in $1"; return 1; }
+}
+
+verb() {
+    make --no-print-directory -C "$ENV" "$@" </dev/null
+}
+
+@test "a setting: the limit of memory, then make limits" {
+    edit Makefile 's/^export CAGE_MEMORY := .*/export CAGE_MEMORY := 256m/'
+    run -0 verb limits
+    [ "$(docker inspect --format '{{.HostConfig.Memory}}' "isolated-dev-$CAGE")" = 268435456 ]
+}
+
+@test "a variable of every session: in SESSION_ENV, and exec has its value" {
+    edit recipes/container.mk 's/^SESSION_ENV := /&GREETING /'
+    GREETING='hello  "there"' CAGE_CMD='printenv GREETING' run -0 verb exec
+    [ "$output" = 'hello  "there"' ]
+}
+
+@test "the screen: in layout.sh, and the next session has another name" {
+    edit layout.sh 's/^session=dev$/session=mine/'
+    tmux -L "$RUN" new-session -d -x 80 -y 24 "make -C '$ENV' attach"
+    for _ in {1..50}; do
+        sleep 0.2
+        [ "$(inside <<<'tmux list-sessions -F "#{session_name}" 2>/dev/null || true')" != mine ] || break
+    done
+    tmux -L "$RUN" kill-server
+    [ "$(inside <<<'tmux list-sessions -F "#{session_name}"')" = mine ]
+}
+
+@test "a mount, a flag, a capability: in the rule of the container, then make recreate" {
+    edit recipes/container.mk 's|^\t\t--init \\$|&\n\t\t--mount "type=tmpfs,dst=/scratch" \\\n\t\t--env MINE=yes \\|'
+    edit recipes/container.mk 's/^FOR_APT := /&KILL /'
+    run -0 verb start
+    says "What the containers are made with changed since. Apply it: make -C $ENV recreate"
+    CAGE_YES=1 run -0 verb recreate
+    [ "$(inside <<<'echo "$MINE"; stat -f -c %T /scratch')" = $'yes\ntmpfs' ]
+    [[ $(docker inspect --format '{{.HostConfig.CapAdd}}' "isolated-dev-$CAGE") == *KILL* ]]
+}
+
+@test "the steps of a verb: in recipes/, and make -n shows them" {
+    edit recipes/container.mk 's/ stop --time 3 -- "$$CAGE_CONTAINER" $(GUARD)/ stop --time 1 -- "$$CAGE_CONTAINER" $(GUARD)/'
+    run -0 verb -n stop
+    says 'stop --time 1 -- "$CAGE_CONTAINER"'
+    run -0 verb stop
+    [ "$(docker inspect --format '{{.State.Status}}' "isolated-dev-$CAGE")" = exited ]
+}
+
+@test "before and after a verb: in local.mk, as often as one likes" {
+    printf 'pre-start::\n\t@echo one\npre-start::\n\t@echo two\npost-start::\n\t@echo three\n' >>"$ENV/local.mk"
+    run -0 --separate-stderr verb start
+    [ "$(grep -x -e one -e two -e three <<<"$output" | tr '\n' ' ')" = 'one two three ' ]
+}
+
+@test "a package: in the Dockerfile, then make rebuild-image" {
+    # On top of the image that is there: the build itself takes no time.
+    printf 'FROM %s\nUSER root\nUSER 1000:1000\n' \
+        "$(docker inspect --format '{{index .Config.Labels "trusty-cage.image"}}' "isolated-dev-$CAGE")" >"$ENV/Dockerfile"
+    edit Dockerfile 's/^USER 1000:1000$/RUN touch \/etc\/mine\n&/'
+    run -0 verb start
+    says "The image's recipe changed since this cage was made. Apply it: make -C $ENV rebuild-image"
+    CAGE_YES=1 run -0 verb rebuild-image
+    run -0 inside <<<'ls /etc/mine'
+}
+
+@test "each row of the map has a test here or names the file that has one" {
+    rows=$(sed -n '/TO CHANGE/,/^#$/p' "$ENV/Makefile" | sed 1d | grep -c '^#   [a-z]')
+    tests=$(grep -c '^@test "\(a\|the\|before\)' "$BATS_TEST_FILENAME")
+    elsewhere=$(grep -c '^# Elsewhere: ' "$BATS_TEST_FILENAME")
+    [ "$rows" = $((tests + elsewhere)) ]
+}
+
+# Elsewhere: a port of the cage on the host, in network.bats
+# Elsewhere: the packet rules, in network.bats
+# Elsewhere: which files may leave, in export.bats
