@@ -48,7 +48,7 @@ bats: ## Run the tests of what a user types (BATS=bats/life.bats for one file)
 	@bash dev/setup test
 	dev/run dev/bats $(BATS)
 
-mutants: .venv/dev ## Change modules in small ways and count what their tests notice (MODULES=cage/merge.py for one)
+mutants: .venv/dev ## Change modules in small ways and count what their tests notice (MODULES=cage/recipes/merge.py for one)
 	dev/run dev/mutants $(MODULES)
 
 bench: ## Compare with older releases and with the floor; refresh the README's table and figure (BENCH='--rounds 3')

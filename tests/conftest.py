@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from cage import cli, render
+from cage import cli
+from cage.recipes import templates
 
 Result = namedtuple("Result", "code out err")
 
@@ -69,7 +70,7 @@ def place(tmp_path):
 @pytest.fixture
 def toy(monkeypatch):
     """Render from the toy templates: their verbs print what reached them."""
-    monkeypatch.setattr(render, "source", lambda: TOY)
+    monkeypatch.setattr(templates, "source", lambda: TOY)
     return TOY
 
 
@@ -108,7 +109,7 @@ def release(tmp_path, monkeypatch):
     """The toy templates of the next release, to be changed by a test."""
     folder = tmp_path / "next"
     shutil.copytree(TOY, folder)
-    monkeypatch.setattr(render, "source", lambda: folder)
+    monkeypatch.setattr(templates, "source", lambda: folder)
     monkeypatch.setattr("cage.__version__", "2.0")
 
     def change(path, old, new):
@@ -162,8 +163,8 @@ def in_terminal(*words, typed=""):
     """Run tc on the toy templates in a terminal; returns its exit code and what was shown."""
     ours, theirs = pty.openpty()
     script = (
-        "import sys, pathlib; from cage import cli, render;"
-        f"render.source = lambda: pathlib.Path({str(TOY)!r});"
+        "import sys, pathlib; from cage import cli; from cage.recipes import templates;"
+        f"templates.source = lambda: pathlib.Path({str(TOY)!r});"
         "sys.exit(cli.main(sys.argv[1:]))"
     )
     process = subprocess.Popen(

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from cage import cli, completion
+from cage import cli
+from cage.commands import completion
 
 hatch_build = pytest.importorskip("hatch_build", exc_type=ImportError)
 
@@ -68,13 +69,13 @@ def test_name_of_a_folder_is_never_run(made, home, tmp_path, shell, script):
 
 
 def test_completion_prints_the_file(tc, made, monkeypatch):
-    monkeypatch.setattr(completion, "__file__", str(made.parent / "completion.py"))
+    monkeypatch.setattr(completion, "__file__", str(made.parent / "commands" / "completion.py"))
     for shell in ("bash", "zsh", "fish"):
         assert tc("completion", shell) == (0, (made / f"tc.{shell}").read_text(), "")
 
 
 def test_completion_of_a_package_that_was_not_built(tc, tmp_path, monkeypatch):
-    monkeypatch.setattr(completion, "__file__", str(tmp_path / "completion.py"))
+    monkeypatch.setattr(completion, "__file__", str(tmp_path / "commands" / "completion.py"))
     done = tc("completion", "bash")
     assert done.code == 1
     assert done.err.startswith("error: the completions were not made")

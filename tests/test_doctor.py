@@ -13,7 +13,7 @@ import urllib.error
 import pytest
 from conftest import ROOT
 
-from cage import doctor
+from cage.commands import doctor
 
 SERVER = {"Version": "28.0.1", "Os": "linux", "Arch": "amd64", "Components": [{"Name": "runc", "Version": "1.2.5"}]}
 INFO = {
@@ -393,5 +393,5 @@ def test_damaged_folder_is_told(said, tc, web):
 
 
 def test_it_needs_none_of_the_heavy_imports(tmp_path):
-    heavy = "import sys; import cage.doctor; print({'jinja2', 'sh'} & set(sys.modules))"
+    heavy = "import sys; import cage.commands.doctor; print({'jinja2', 'sh'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "set()\n"

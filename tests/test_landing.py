@@ -11,8 +11,9 @@ from itertools import count
 import pytest
 from conftest import ROOT, edit, everything
 
-from cage import cli, landing, lock, pristine
+from cage import cli, lock
 from cage.errors import CageError
+from cage.recipes import edits, replace
 
 # What changes a folder, as Python reports it before it happens.
 WRITES = {
@@ -45,7 +46,7 @@ def settled(folder):
     return {
         re.sub("before-[0-9-]+", "before", path): data
         for path, data in everything(folder).items()
-        if not path.startswith(f"{landing.DRAFT}/")
+        if not path.startswith(f"{replace.DRAFT}/")
     }
 
 
@@ -80,7 +81,7 @@ def test_kill_between_any_two_writes_leaves_all_or_nothing(words, web, tc, relea
         assert settled(web) in (before, after)
         assert tc(*words).code == 0
         assert {path: data for path, data in settled(web).items() if "before-" not in path} == after
-        assert not (web / landing.STAGED).exists()
+        assert not (web / replace.STAGED).exists()
     assert survived > 20
 
 
@@ -104,7 +105,7 @@ def test_edit_after_a_kill_stays_and_is_merged(web, tc, release):
     upgrade(web, release)
     for survived in count(0, 5):
         killed(["render", "web"], survived, web)
-        if (web / landing.STAGED / landing.NEW / "Makefile").exists():
+        if (web / replace.STAGED / replace.NEW / "Makefile").exists():
             break
     edit(web / "Makefile", "@echo waiting", "@echo still waiting")
     assert tc("stop", "web").err.startswith(
@@ -125,12 +126,12 @@ OLD = {"Makefile": b"old\n", "layout.sh": b"old\n", "lib/die": b"old\n", "image/
 def folder(tmp_path):
     """The folder of a cage, as it was rendered."""
     folder = tmp_path / "cage"
-    pristine.put_new(folder, OLD)
+    edits.put_new(folder, OLD)
     return folder
 
 
 def copy_of(path):
-    return f"{pristine.COPIES}/{path}"
+    return f"{edits.COPIES}/{path}"
 
 
 def rendered(path, old, new):
@@ -147,7 +148,7 @@ def test_files_are_changed_made_and_removed_together(folder):
         "layout.sh": (b"old\n", b"old\n"),
         "never/there": (None, None),
     }
-    landing.land(folder, moves)
+    replace.land(folder, moves)
     assert everything(folder) == {
         **{path: data for path, data in before.items() if path not in ("lib/die", copy_of("lib/die"))},
         "Makefile": b"new\n",
@@ -163,14 +164,14 @@ def test_files_are_changed_made_and_removed_together(folder):
 
 
 def test_nothing_to_move_touches_nothing(folder):
-    landing.land(folder, {"Makefile": (b"old\n", b"old\n")})
+    replace.land(folder, {"Makefile": (b"old\n", b"old\n")})
     assert not (folder / ".history").exists()
 
 
 def test_draft_of_a_killed_run_is_not_taken_up(folder):
-    pristine.put(folder / landing.DRAFT / landing.SEEN, "layout.sh", b"old\n")
-    pristine.put(folder / landing.DRAFT / landing.NEW, "layout.sh", b"half")
-    landing.land(folder, {"Makefile": (b"old\n", b"new\n")})
+    edits.put(folder / replace.DRAFT / replace.SEEN, "layout.sh", b"old\n")
+    edits.put(folder / replace.DRAFT / replace.NEW, "layout.sh", b"half")
+    replace.land(folder, {"Makefile": (b"old\n", b"new\n")})
     assert ((folder / "Makefile").read_bytes(), (folder / "layout.sh").read_bytes()) == (b"new\n", b"old\n")
 
 
@@ -178,15 +179,15 @@ def test_edit_that_comes_in_between_stays_with_its_base(folder):
     (folder / "Makefile").write_bytes(b"mine\n")
     (folder / "lib/die").write_bytes(b"mine\n")
     (folder / "new").write_bytes(b"mine\n")
-    version = pristine.version(folder)
-    landing.land(
+    version = edits.version(folder)
+    replace.land(
         folder,
         {
             **rendered("Makefile", b"old\n", b"new\n"),
             **rendered("layout.sh", b"old\n", b"new\n"),
             **rendered("new", None, b"new\n"),
             **rendered("lib/die", b"old\n", None),
-            copy_of(pristine.VERSION): (version.encode(), b"2.0"),
+            copy_of(edits.VERSION): (version.encode(), b"2.0"),
         },
     )
     found = everything(folder)
@@ -195,33 +196,33 @@ def test_edit_that_comes_in_between_stays_with_its_base(folder):
     )
     assert (found[copy_of("Makefile")], found.get(copy_of("new"))) == (b"old\n", None)
     assert (found["layout.sh"], found[copy_of("layout.sh")]) == (b"new\n", b"new\n")
-    assert pristine.version(folder) == version
-    assert not landing.unfinished(folder)
+    assert edits.version(folder) == version
+    assert not replace.unfinished(folder)
 
 
 def test_file_that_is_removed_in_between_stays_so(folder):
     (folder / "Makefile").unlink()
     (folder / "lib/die").unlink()
-    landing.land(folder, {"Makefile": (b"old\n", b"new\n"), "lib/die": (b"old\n", None)})
+    replace.land(folder, {"Makefile": (b"old\n", b"new\n"), "lib/die": (b"old\n", None)})
     assert not (folder / "Makefile").exists()
-    assert not landing.unfinished(folder)
+    assert not replace.unfinished(folder)
 
 
 def test_pristine_copy_is_replaced_whatever_it_holds(folder):
     (folder / copy_of("Makefile")).write_bytes(b"torn")
-    landing.land(folder, {copy_of("Makefile"): (b"old\n", b"new\n")})
-    assert pristine.base(folder, "Makefile") == b"new\n"
+    replace.land(folder, {copy_of("Makefile"): (b"old\n", b"new\n")})
+    assert edits.base(folder, "Makefile") == b"new\n"
 
 
 def test_pristine_copies_move_last(folder, monkeypatch):
-    moved, real = [], landing._move
+    moved, real = [], replace._move
 
     def move(staged, target):
         moved.append(target.relative_to(folder).as_posix())
         real(staged, target)
 
-    monkeypatch.setattr(landing, "_move", move)
-    landing.land(folder, {**rendered("layout.sh", b"old\n", b"new\n"), **rendered("Makefile", b"old\n", b"new\n")})
+    monkeypatch.setattr(replace, "_move", move)
+    replace.land(folder, {**rendered("layout.sh", b"old\n", b"new\n"), **rendered("Makefile", b"old\n", b"new\n")})
     assert moved == ["Makefile", "layout.sh", copy_of("Makefile"), copy_of("layout.sh")]
 
 
@@ -231,16 +232,16 @@ def test_landing_that_was_interrupted_is_finished_by_whoever_comes_next(folder, 
         **rendered("layout.sh", b"old\n", b"new\n"),
         **rendered("lib/die", b"old\n", None),
     }
-    assert not landing.unfinished(folder)
-    left = iter([landing._move])
+    assert not replace.unfinished(folder)
+    left = iter([replace._move])
     with monkeypatch.context() as torn, pytest.raises(StopIteration):
-        torn.setattr(landing, "_move", lambda staged, target: next(left)(staged, target))
-        landing.land(folder, moves)
-    assert landing.unfinished(folder)
+        torn.setattr(replace, "_move", lambda staged, target: next(left)(staged, target))
+        replace.land(folder, moves)
+    assert replace.unfinished(folder)
     assert ((folder / "Makefile").read_bytes(), (folder / "layout.sh").read_bytes()) == (b"new\n", b"old\n")
-    landing.finish(folder)
-    assert not landing.unfinished(folder)
-    assert (folder / "layout.sh").read_bytes() == pristine.base(folder, "layout.sh") == b"new\n"
+    replace.finish(folder)
+    assert not replace.unfinished(folder)
+    assert (folder / "layout.sh").read_bytes() == edits.base(folder, "layout.sh") == b"new\n"
     assert not (folder / "lib/die").exists()
 
 
@@ -248,7 +249,7 @@ def test_link_of_the_user_s_stays_one(folder, tmp_path):
     (tmp_path / "mine").write_bytes(b"old\n")
     (folder / "Makefile").unlink()
     (folder / "Makefile").symlink_to(tmp_path / "mine")
-    landing.land(folder, {"Makefile": (b"old\n", b"new\n")})
+    replace.land(folder, {"Makefile": (b"old\n", b"new\n")})
     assert (folder / "Makefile").readlink() == tmp_path / "mine"
     assert (tmp_path / "mine").read_bytes() == b"new\n"
 
@@ -258,10 +259,10 @@ def test_file_on_another_disk_is_written_there(folder, monkeypatch):
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     monkeypatch.setattr("pathlib.Path.replace", refuse)
-    landing.land(folder, {"image/x": (b"old\n", b"new\n"), "Makefile": (b"old\n", b"new\n")})
+    replace.land(folder, {"image/x": (b"old\n", b"new\n"), "Makefile": (b"old\n", b"new\n")})
     assert ((folder / "image/x").read_bytes(), (folder / "Makefile").read_bytes()) == (b"new\n", b"new\n")
     assert [oct((folder / path).stat().st_mode)[-3:] for path in ("image/x", "Makefile")] == ["644", "600"]
-    assert not landing.unfinished(folder)
+    assert not replace.unfinished(folder)
 
 
 def test_failure_to_move_is_told_and_can_be_finished(folder, monkeypatch):
@@ -270,8 +271,8 @@ def test_failure_to_move_is_told_and_can_be_finished(folder, monkeypatch):
 
     with monkeypatch.context() as broken, pytest.raises(OSError, match="Read-only"):
         broken.setattr("pathlib.Path.replace", refuse)
-        landing.land(folder, {"Makefile": (b"old\n", b"new\n")})
-    landing.finish(folder)
+        replace.land(folder, {"Makefile": (b"old\n", b"new\n")})
+    replace.finish(folder)
     assert (folder / "Makefile").read_bytes() == b"new\n"
 
 

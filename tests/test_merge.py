@@ -6,8 +6,8 @@ import re
 import pytest
 from conftest import everything
 
-from cage import merge, pristine
-from cage.merge import CONFLICT, KEPT, LEFT, MERGED, RECORDED, REMOVED, REPLACED, Change, decide
+from cage.recipes import edits, merge
+from cage.recipes.merge import CONFLICT, KEPT, LEFT, MERGED, RECORDED, REMOVED, REPLACED, Change, decide
 
 BASE = b"one\ntwo\nthree\nfour\n"
 MINE = b"ONE\ntwo\nthree\nfour\n"
@@ -178,7 +178,7 @@ OLD = {
 def folder(tmp_path):
     """A cage's folder as it was rendered, and then edited."""
     folder = tmp_path / "web"
-    pristine.put_new(folder, OLD)
+    edits.put_new(folder, OLD)
     (folder / "Makefile").write_bytes(MINE)
     (folder / "local.mk").write_bytes(b"mine\n")
     (folder / "lib/die").write_bytes(b"mine\n")
@@ -246,9 +246,9 @@ def test_plan_takes_the_side_that_is_asked_for(folder):
 
 def test_plan_knows_the_release_that_was_rendered(folder, monkeypatch):
     monkeypatch.setattr("cage.__version__", "2.0")
-    pristine.put(folder, f"{pristine.COPIES}/{pristine.VERSION}", b"1.0")
-    pristine.put(folder, f"{pristine.COPIES}/Makefile", headed(b"1.0", b"one\n"))
-    pristine.put(folder, "Makefile", headed(b"1.0", b"ONE\n"))
+    edits.put(folder, f"{edits.COPIES}/{edits.VERSION}", b"1.0")
+    edits.put(folder, f"{edits.COPIES}/Makefile", headed(b"1.0", b"one\n"))
+    edits.put(folder, "Makefile", headed(b"1.0", b"ONE\n"))
     assert merge.plan(folder, {"Makefile": headed(b"2.0", b"one\n")}, "")[-1].data == headed(b"2.0", b"ONE\n")
 
 

@@ -16,7 +16,8 @@ from conftest import ROOT, seeded
 from test_rules import beside, entries, faults, fits, lay, random_tree
 from test_verdict import merged, program, question, tree, verdict
 
-from cage import meta, render
+from cage import meta
+from cage.recipes import templates
 
 JUDGE, RECEIVE = program("judge"), program("receive")
 CASES = int(os.environ.get("TESTS_CASES") or 5)  # of each part
@@ -27,7 +28,7 @@ TARS = [tar for tar in map(shutil.which, ("tar", "bsdtar")) if tar]  # GNU's, an
 def recipes(tmp_path_factory):
     """The lines of a target's recipe, as the shell gets them."""
     folder = tmp_path_factory.mktemp("rendered")
-    for path, data in render.files(meta.read(ROOT / "tests/rendered/minimal"), "0").items():
+    for path, data in templates.files(meta.read(ROOT / "tests/rendered/minimal"), "0").items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     (folder / ".state").mkdir()

@@ -37,7 +37,10 @@ def test_fewer_than_nine_of_ten_are_not_enough(killed, enough, mutants, monkeypa
     monkeypatch.setattr(mutants, "stage", lambda module: tmp_path)
     monkeypatch.setattr(mutants, "run", lambda folder: counts)
     monkeypatch.setattr(mutants, "survivors", lambda folder: ["cage.merge.x_plan__mutmut_1: survived\n-a\n+b\n"])
-    assert mutants.main(["cage/merge.py"]) == (0 if enough else 1)
+    assert mutants.main(["cage/recipes/merge.py"]) == (0 if enough else 1)
     said = capsys.readouterr().out
     assert said.startswith("cage.merge.x_plan__mutmut_1: survived\n-a\n+b\n\n")
-    assert f"cage/merge.py: {killed} of 10 noticed ({killed}0%), 1 of them by time, {10 - killed} survived; " in said
+    assert (
+        f"cage/recipes/merge.py: {killed} of 10 noticed ({killed}0%), 1 of them by time, {10 - killed} survived; "
+        in said
+    )

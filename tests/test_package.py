@@ -72,7 +72,7 @@ def test_sdist_installs_and_renders_with_each_python(python, built, tmp_path, re
 def carried():
     """What both must carry, seen from the root of the project."""
     templates = (ROOT / "templates").rglob("*")
-    files = [*templates, ROOT / "Makefile.cage", *(ROOT / "cage").glob("*.py")]
+    files = [*templates, ROOT / "Makefile.cage", *(ROOT / "cage").rglob("*.py")]
     files = [path for path in files if path.is_file() and path.parent.name != "__pycache__"]
     return {path.relative_to(ROOT).as_posix() for path in files}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import everything
 
-from cage import parse
+from cage.recipes import syntax
 
 VERBS = [
     *([verb, "web"] for verb in ("attach", "start", "stop", "status", "shell", "export", "destroy")),
@@ -78,28 +78,29 @@ def test_script_that_its_shell_cannot_read_stops_the_verbs_that_run_it(path, sto
     ],
 )
 def test_scripts_are_read_by_what_runs_them(text, said, tmp_path):
-    assert parse.script("x", text).startswith(said)
-    assert bool(parse.script("x", text)) == bool(said)
+    assert syntax.script("x", text).startswith(said)
+    assert bool(syntax.script("x", text)) == bool(said)
 
 
 def test_templates_can_be_read(tmp_path):
     """Or no merge of them could land."""
-    from cage import meta, render
+    from cage import meta
+    from cage.recipes import templates
 
-    found = render.files(meta.read(Path(__file__).parent / "rendered" / "minimal"), "0")
+    found = templates.files(meta.read(Path(__file__).parent / "rendered" / "minimal"), "0")
     assert len(found) > 30
     for path, data in found.items():
-        assert parse.script(path, data) == ""
+        assert syntax.script(path, data) == ""
 
 
 def test_reading_runs_no_recipe(web):
     with (web / "local.mk").open("a") as file:
         file.write("Makefile local.mk: ; @touch ran\n.DEFAULT: ; @touch ran\n")
-    assert parse.makefiles(web) == ""
+    assert syntax.makefiles(web) == ""
     assert not list(web.rglob("ran"))
 
 
 def test_warnings_of_make_are_no_error(web):
     (web / "local.mk").write_text("stop:\n\t@echo mine\nwhat is this\n")
-    assert parse.makefiles(web) == "local.mk:3: *** missing separator.  Stop."
+    assert syntax.makefiles(web) == "local.mk:3: *** missing separator.  Stop."
     assert subprocess.run(["make", "-C", web, "-n", "stop"], capture_output=True).returncode == 2

@@ -6,18 +6,18 @@ import time
 
 import pytest
 
-from cage import pristine
 from cage.errors import CageError
+from cage.recipes import edits
 
 
 @pytest.fixture
 def known(web, monkeypatch):
     """A cage whose edits, none, were looked for and are kept."""
     (web / ".state").mkdir()
-    monkeypatch.setattr(pristine, "UNSETTLED", -60)
+    monkeypatch.setattr(edits, "UNSETTLED", -60)
     tick()
-    assert pristine.edited(web) == []
-    assert (web / pristine.FOUND).exists()
+    assert edits.edited(web) == []
+    assert (web / edits.FOUND).exists()
     return web
 
 
@@ -30,12 +30,12 @@ def tick():
 def read(monkeypatch):
     """The paths that are read from now on."""
     paths = []
-    monkeypatch.setattr(pristine, "live", lambda folder, path: paths.append(path))
+    monkeypatch.setattr(edits, "live", lambda folder, path: paths.append(path))
     return paths
 
 
 def test_second_look_reads_nothing(known, read):
-    assert pristine.edited(known) == []
+    assert edits.edited(known) == []
     assert read == []
 
 
@@ -45,22 +45,22 @@ def test_edit_of_same_size_and_date_is_seen(known):
     path.write_bytes(path.read_bytes()[::-1])
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_size == before.st_size
-    assert pristine.edited(known) == ["Makefile"]
+    assert edits.edited(known) == ["Makefile"]
 
 
 def test_touched_file_is_no_edit(known):
     (known / "Makefile").touch()
     (known / "layout.sh").write_bytes((known / "layout.sh").read_bytes())
-    assert pristine.edited(known) == []
+    assert edits.edited(known) == []
 
 
 def test_edit_taken_back_is_none(known):
     text = (known / "Makefile").read_bytes()
     (known / "Makefile").write_bytes(b"# mine\n")
-    assert pristine.edited(known) == ["Makefile"]
+    assert edits.edited(known) == ["Makefile"]
     tick()
     (known / "Makefile").write_bytes(text)
-    assert pristine.edited(known) == []
+    assert edits.edited(known) == []
 
 
 def test_file_that_is_gone_or_replaced_is_seen(known, tmp_path):
@@ -68,28 +68,28 @@ def test_file_that_is_gone_or_replaced_is_seen(known, tmp_path):
     other = tmp_path / "other"
     other.write_text("# theirs\n")
     other.rename(known / "Makefile")
-    assert pristine.edited(known) == ["Makefile", "layout.sh"]
+    assert edits.edited(known) == ["Makefile", "layout.sh"]
 
 
 def test_pristine_copy_that_comes_or_goes_is_seen(known):
-    (known / pristine.COPIES / "lib" / "more").write_text("more\n")
-    assert pristine.edited(known) == ["lib/more"]
+    (known / edits.COPIES / "lib" / "more").write_text("more\n")
+    assert edits.edited(known) == ["lib/more"]
     tick()
-    (known / pristine.COPIES / "lib" / "more").unlink()
-    assert pristine.edited(known) == []
+    (known / edits.COPIES / "lib" / "more").unlink()
+    assert edits.edited(known) == []
 
 
 def test_copied_folder_is_looked_at_anew(known, read):
     copy = known.with_name("copy")
     shutil.copytree(known, copy, symlinks=True)
-    pristine.edited(copy)
+    edits.edited(copy)
     assert "Makefile" in read
 
 
 def test_file_that_just_changed_is_looked_at_again(web):
     (web / ".state").mkdir()
-    assert pristine.edited(web) == []
-    assert not (web / pristine.FOUND).exists()
+    assert edits.edited(web) == []
+    assert not (web / edits.FOUND).exists()
 
 
 @pytest.mark.parametrize(
@@ -107,28 +107,28 @@ def test_file_that_just_changed_is_looked_at_again(web):
 )
 def test_what_is_kept_may_be_damaged(text, known):
     (known / "Makefile").write_text("# mine\n")
-    (known / pristine.FOUND).write_text(text)
-    assert pristine.edited(known) == ["Makefile"]
+    (known / edits.FOUND).write_text(text)
+    assert edits.edited(known) == ["Makefile"]
 
 
 def test_what_is_found_need_not_be_kept(known):
     (known / "Makefile").write_text("# mine\n")
     shutil.rmtree(known / ".state")
-    assert pristine.edited(known) == ["Makefile"]
+    assert edits.edited(known) == ["Makefile"]
 
 
 def test_copy_that_comes_below_a_folder_of_folders_is_seen(known):
-    inner = known / pristine.COPIES / "image" / "agents"
+    inner = known / edits.COPIES / "image" / "agents"
     (inner / "one").mkdir(parents=True)
     (inner / "one" / "file").write_text("one\n")
-    assert pristine.edited(known) == ["image/agents/one/file"]
+    assert edits.edited(known) == ["image/agents/one/file"]
     tick()
     (inner / "more").write_text("more\n")
-    assert pristine.edited(known) == ["image/agents/more", "image/agents/one/file"]
+    assert edits.edited(known) == ["image/agents/more", "image/agents/one/file"]
 
 
 def test_pipe_in_the_place_of_a_recipe_is_told_and_not_waited_for(known):
     (known / "layout.sh").unlink()
     os.mkfifo(known / "layout.sh")
     with pytest.raises(CageError, match="is no file"):
-        pristine.edited(known)
+        edits.edited(known)

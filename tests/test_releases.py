@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as options
 from hypothesis import strategies as st
 
-from cage import parse, render
+from cage.recipes import syntax, templates
 
 RELEASES = 10
 EXAMPLES = int(os.environ.get("TRUSTY_CAGE_EXAMPLES", "12"))
@@ -73,7 +73,7 @@ class Story:
             file = self.source / "templates" / f"{path}.j2"
             file.write_text("\n".join([*lines, ""]))
         (self.source / "Makefile.cage").write_text(f"empty :=\npound := \\#\n# {version}\n")
-        render.cage.__version__ = version
+        templates.cage.__version__ = version
 
     def tc(self, *words):
         done = self.run(*words)
@@ -119,7 +119,7 @@ class Story:
         self.out[path] |= {line for line in gone if re.search(r"\d{3}", line)} - set(written)
 
     def unread(self):
-        return parse.everything(self.web, list(PATHS))
+        return syntax.everything(self.web, list(PATHS))
 
     def live(self):
         return {path: (self.web / path).read_bytes() for path in PATHS if (self.web / path).exists()}
@@ -190,7 +190,7 @@ def quick(monkeypatch):
 def test_no_edit_is_lost_and_what_is_live_can_be_read(quick, repo, tc, tmp_path_factory, seed):
     story = Story(tmp_path_factory.mktemp("story"), seed, tc)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render, "source", lambda: story.source)
+        patch.setattr(templates, "source", lambda: story.source)
         story.publish("1.0")
         assert story.tc("create", repo, "--render-only")[0] == 0
         assert not story.unread()

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as options
 from hypothesis import strategies as st
 
-from cage import agents, meta, render
+from cage import agents, meta
 from cage.errors import CageError
+from cage.recipes import templates
 from cage.settings import SETTINGS
 
 GOLDEN = Path(__file__).parent / "rendered"
@@ -30,10 +31,10 @@ DUMP = (
 def through_make(folder, values):
     """What a recipe finds in its environment of values written with the filter."""
     lines = ["include Makefile.cage"]
-    lines += [f"export V{i} := {render.make(value)}" for i, value in enumerate(values)]
+    lines += [f"export V{i} := {templates.make(value)}" for i, value in enumerate(values)]
     lines += ["dump:", f'\t@"$$PYTHON" -c "$$DUMP" {len(values)}', ""]
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(render.source() / "Makefile.cage", folder)
+    shutil.copy(templates.source() / "Makefile.cage", folder)
     (folder / "Makefile").write_text("\n".join(lines), errors="surrogateescape", newline="\n")
     environment = {**os.environ, "PYTHON": sys.executable, "DUMP": DUMP}
     command = ["make", "--no-print-directory", "-C", folder, "dump"]
@@ -85,7 +86,7 @@ def test_hard_strings_reach_a_recipe_byte_for_byte(tmp_path):
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", "a\0b", "\n"])
 def test_line_breaks_are_refused(value):
     with pytest.raises(CageError) as refused:
-        render.make(value)
+        templates.make(value)
     assert refused.value.problem.endswith("holds a line break")
 
 
@@ -98,7 +99,7 @@ def release(monkeypatch):
 def test_render_is_the_golden_one(case, release, request):
     """`pytest --golden` writes them anew; their diff is what a template's change does."""
     folder = GOLDEN / case
-    files = render.files(meta.read(folder), "0123456789abcdef")
+    files = templates.files(meta.read(folder), "0123456789abcdef")
     for path in SHOWN:
         if request.config.getoption("--golden"):
             (folder / path).parent.mkdir(exist_ok=True)
@@ -109,7 +110,7 @@ def test_render_is_the_golden_one(case, release, request):
 @pytest.mark.parametrize("case", CASES)
 def test_rendered_settings_reach_a_recipe(case, tmp_path):
     fields = meta.read(GOLDEN / case)
-    for path, data in render.files(fields, "0123456789abcdef").items():
+    for path, data in templates.files(fields, "0123456789abcdef").items():
         (tmp_path / "cage" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "cage" / path).write_bytes(data)
     expected = {f"CAGE_{key.upper()}": value for key, value in meta.settings(fields).items()}
@@ -138,14 +139,14 @@ def test_golden_cases_name_every_setting_or_none(case):
 
 def test_build_context_holds_only_what_is_copied():
     """The Dockerfile names each file or folder of image/ in a COPY."""
-    files = render.files(meta.read(GOLDEN / "minimal"), "0")
+    files = templates.files(meta.read(GOLDEN / "minimal"), "0")
     top = {path.split("/")[1] for path in files if path.startswith("image/")}
     copies = [line.split()[1:-1] for line in files["Dockerfile"].decode().splitlines() if line.startswith("COPY ")]
     assert top | {"ca.crt*"} == {name for names in copies for name in names}
 
 
 def test_readme_names_each_agent():
-    lines = (render.source() / "README.md").read_text().splitlines()
+    lines = (templates.source() / "README.md").read_text().splitlines()
     for agent in agents.known().values():
         folder = agent.memory.rpartition("/")[0]
         assert f"| `{agent.name}` | `{agent.command}` | `{agent.key}` | `{folder}` |" in lines
@@ -157,7 +158,7 @@ def test_cages_of_the_same_settings_share_their_images(image, tmp_path):
     hashed = []
     for name in ("web", "other"):
         fields = {**meta.read(GOLDEN / "minimal"), "name": name, "repo_url": f"/srv/{name}", "created_at": name}
-        for path, data in render.files(fields, "0123456789abcdef").items():
+        for path, data in templates.files(fields, "0123456789abcdef").items():
             (tmp_path / name / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name / path).write_bytes(data)
         environment = {**os.environ, **{f"CAGE_{s.key.upper()}": s.default for s in SETTINGS}}

@@ -24,7 +24,7 @@ from engine_calls import (
     YOUNGER,
 )
 
-from cage import parse, render
+from cage.recipes import syntax, templates
 from cage.source import source
 
 PROFILE = json.loads((source() / "templates/seccomp.json").read_text())
@@ -203,7 +203,7 @@ def test_edit_of_the_profile_survives_a_newer_one(cage, tc, tmp_path, monkeypatc
     shutil.copytree(source() / "templates", newer / "templates")
     shutil.copy(source() / "Makefile.cage", newer)
     edit(newer / "templates/seccomp.json", '"cachestat", ', "")
-    monkeypatch.setattr(render, "source", lambda: newer)
+    monkeypatch.setattr(templates, "source", lambda: newer)
     edit(cage / "seccomp.json", '"vmsplice", ', "")
     assert "web: merged    seccomp.json\n" in tc("render", "web").out
     text = (cage / "seccomp.json").read_text()
@@ -217,4 +217,4 @@ def test_edit_of_the_profile_survives_a_newer_one(cage, tc, tmp_path, monkeypatc
 def test_profile_that_is_no_json_is_told(cage, tc):
     edit(cage / "seccomp.json", '"vmsplice", ', '"vmsplice" ')
     assert re.search(r"seccomp\.json:\d+: Expecting ',' delimiter", tc("diff-recipes", "web").err)
-    assert parse.script("seccomp.json", b"\xff") != ""
+    assert syntax.script("seccomp.json", b"\xff") != ""

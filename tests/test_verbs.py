@@ -330,7 +330,7 @@ def test_release_of_sh_that_needs_more_gets_it(tmp_path):
     (tmp_path / "sh.py").write_text("import asyncio\nloop = asyncio.get_event_loop_policy\n")
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from cage.foreground import sh; import asyncio; print(sh.loop is asyncio.get_event_loop_policy)"
+        "from cage.make import sh; import asyncio; print(sh.loop is asyncio.get_event_loop_policy)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True, cwd=ROOT

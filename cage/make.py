@@ -1,21 +1,50 @@
-"""make, run in the foreground on a cage's Makefile."""
+"""make, run on a cage's Makefile: in the foreground, or unseen."""
 
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from cage.errors import FAILED, INTERRUPTED, USAGE, CageError
-from cage.foreground import sh
 from cage.surroundings import NEUTRAL, clean_environment, no_make
 
 # Linux takes no string of the environment, and no argument, over 128 KiB (execve(2)).
 LARGEST = 130_000
 
 
-def make(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> int:
+def _import_sh() -> ModuleType:
+    """sh, at a third of the time that importing it takes.
+
+    Most of that goes to asyncio and to finding out its own version. Running in the foreground needs neither, so
+    something stands in for them meanwhile.
+    """
+    asyncio, metadata = ModuleType("asyncio"), ModuleType("importlib.metadata")
+    asyncio.Queue = object
+    metadata.version = str
+    stand_ins = {module.__name__: module for module in (asyncio, metadata) if module.__name__ not in sys.modules}
+    sys.modules.update(stand_ins)
+    try:
+        import sh
+    except (AttributeError, ImportError):
+        # A release of sh that asks more of them gets the real ones.
+        for name in stand_ins:
+            del sys.modules[name]
+        stand_ins = {}
+        import sh
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+    return sh
+
+
+sh = _import_sh()
+
+
+def run(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> int:
     """Make targets of the Makefile in folder; returns the exit code that was meant.
 
     make ends every failed recipe with 2: the recipe writes its own code to CAGE_EXIT_FILE.
@@ -33,7 +62,7 @@ def make(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> i
     return FAILED if code else 0
 
 
-def make_unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | None, str]:
+def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | None, str]:
     """Make target without a terminal; the code that was meant, None where none was, and what was said."""
     with tempfile.NamedTemporaryFile(prefix="tc-", mode="r") as said:
         done = subprocess.run(

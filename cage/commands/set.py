@@ -4,14 +4,14 @@ import re
 from argparse import Namespace
 from collections.abc import Iterable
 
-from cage import agents, landing, lock, merge, meta, parse, pristine, runner, settings
-from cage import render as templates
-from cage.cage import Cage
+from cage import agents, lock, make, meta, settings
+from cage.commands.existing import Cage
 from cage.errors import DONE, UNREACHABLE, USAGE, CageError
+from cage.recipes import edits, merge, replace, syntax, templates
 from cage.text import quote, warn
 
 LIMITS = {setting.key for setting in settings.SETTINGS if setting.applies == "limits"}
-COPY = f"{pristine.COPIES}/Makefile"
+COPY = f"{edits.COPIES}/Makefile"
 
 
 def set_(args: Namespace) -> int:
@@ -54,7 +54,7 @@ def _values(words: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def change(cage: Cage, values: dict[str, str]) -> tuple[landing.Moves, dict[str, str]]:
+def change(cage: Cage, values: dict[str, str]) -> tuple[replace.Moves, dict[str, str]]:
     """Change settings in meta.json and in the Makefile; what moved, and what there is to say by key.
 
     Only their lines change, in the pristine copy too: this is no re-render.
@@ -65,21 +65,21 @@ def change(cage: Cage, values: dict[str, str]) -> tuple[landing.Moves, dict[str,
     cage.check_whole()
     folder = cage.folder
     with lock.held(folder, "set"):
-        if problem := parse.makefiles(folder):
-            raise parse.unread(cage.name, problem)
-        mine, base = pristine.live(folder, "Makefile"), pristine.base(folder, "Makefile")
-        local = pristine.live(folder, pristine.ONCE) or b""
+        if problem := syntax.makefiles(folder):
+            raise syntax.unread(cage.name, problem)
+        mine, base = edits.live(folder, "Makefile"), edits.base(folder, "Makefile")
+        local = edits.live(folder, edits.ONCE) or b""
         _follow_agent(meta.settings(cage.fields), values, mine)
         said = {key: _tell(key, mine, base, local) for key in values}
         fields = meta.change(cage.fields, values)
         moves = {
-            "meta.json": (pristine.live(folder, "meta.json"), meta.dump(fields)),
+            "meta.json": (edits.live(folder, "meta.json"), meta.dump(fields)),
             "Makefile": (mine, _with_lines(mine, values)),
             COPY: (base, _with_lines(base, values)),
         }
         if problem := merge.trial(folder, {"Makefile": moves["Makefile"][1]}):
-            raise parse.unread(cage.name, problem)
-        landing.land(folder, moves)
+            raise syntax.unread(cage.name, problem)
+        replace.land(folder, moves)
         cage.fields = fields
     return moves, said
 
@@ -102,14 +102,14 @@ def _follow_agent(old: dict[str, str], values: dict[str, str], mine: bytes) -> N
         values["api_key_env"] = after.key
 
 
-def _limit(cage: Cage, moves: landing.Moves) -> str:
+def _limit(cage: Cage, moves: replace.Moves) -> str:
     """Have the running container follow its limits; returns when they apply.
 
     Raises CageError where the engine refuses them; then everything is as it was.
     """
-    code, said = runner.make_unseen(cage.folder, "limits", {"CAGE_MISSING": "ok"})
+    code, said = make.unseen(cage.folder, "limits", {"CAGE_MISSING": "ok"})
     if code == DONE:
-        seen = pristine.live(cage.folder, ".state/seen") or b""
+        seen = edits.live(cage.folder, ".state/seen") or b""
         return "when its container is made" if b"cage missing" in seen else settings.WHEN["limits"]
     if code == UNREACHABLE:
         return f"after: tc make {cage.name} limits (the engine can't be reached now)"
@@ -122,12 +122,12 @@ def _limit(cage: Cage, moves: landing.Moves) -> str:
 
 def _lacks(cage: Cage) -> list[str]:
     """The bounds that the engine can't keep (templates/lib/engine/lacks), settings by their keys, and 'pause'."""
-    return (pristine.live(cage.folder, ".history/lacks") or b"").decode(errors="replace").split()
+    return (edits.live(cage.folder, ".history/lacks") or b"").decode(errors="replace").split()
 
 
-def _take_back(cage: Cage, moves: landing.Moves) -> None:
+def _take_back(cage: Cage, moves: replace.Moves) -> None:
     with lock.held(cage.folder, "set"):
-        landing.land(cage.folder, {path: (new, old) for path, (old, new) in moves.items()})
+        replace.land(cage.folder, {path: (new, old) for path, (old, new) in moves.items()})
 
 
 def _line(key: str) -> re.Pattern[bytes]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cage
-from cage import parse, pristine
+from cage.recipes import edits, syntax
 from cage.surroundings import clean_environment
 
 KEPT, RECORDED, REPLACED, MERGED, CONFLICT = "kept", "recorded", "replaced", "merged", "conflict"
@@ -49,23 +49,23 @@ class Change:
 
 def plan(folder: Path, files: dict[str, bytes], take: str) -> list[Change]:
     """What a render of files into folder does, the tool's own files first."""
-    was = pristine.version(folder)
+    was = edits.version(folder)
     changes = []
     for path, new in files.items():
-        mine, base = pristine.live(folder, path), pristine.base(folder, path)
+        mine, base = edits.live(folder, path), edits.base(folder, path)
         change = _of_file(path, mine, base, new, take, was)
         change.mine, change.base = mine, base
         changes.append(change)
-    for path in pristine.copied(folder):
+    for path in edits.copied(folder):
         if path not in files:
-            changes.append(_dropped(path, pristine.live(folder, path), pristine.base(folder, path)))
-    return sorted(changes, key=lambda change: (pristine.is_yours(change.path), change.path == "Makefile"))
+            changes.append(_dropped(path, edits.live(folder, path), edits.base(folder, path)))
+    return sorted(changes, key=lambda change: (edits.is_yours(change.path), change.path == "Makefile"))
 
 
 def _of_file(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: str, was: str) -> Change:
-    if path == pristine.ONCE and mine is not None:
+    if path == edits.ONCE and mine is not None:
         return Change(path, base, KEPT)
-    if pristine.is_yours(path):
+    if edits.is_yours(path):
         return decide(path, mine, base, new, take, was)
     if mine == new:
         return Change(path, new, KEPT if base == new else RECORDED)
@@ -74,7 +74,7 @@ def _of_file(path: str, mine: bytes | None, base: bytes | None, new: bytes, take
 
 def _dropped(path: str, mine: bytes | None, base: bytes | None) -> Change:
     """A file that the templates no longer have goes, unless its user edited it."""
-    if path == pristine.ONCE:
+    if path == edits.ONCE:
         return Change(path, base, KEPT, mine=mine, base=base)
     action = RECORDED if mine is None else REMOVED if mine == base else LEFT
     return Change(path, None, action, mine=mine, base=base)
@@ -82,7 +82,7 @@ def _dropped(path: str, mine: bytes | None, base: bytes | None) -> Change:
 
 def decide(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: str, was: str) -> Change:
     """What becomes of one file of the user's. An edit is never overwritten unasked."""
-    if mine is None and base is not None and not pristine.is_restored(path):
+    if mine is None and base is not None and not edits.is_restored(path):
         return Change(path, new, RECORDED)
     if mine is None:
         return Change(path, new, REPLACED, new)
@@ -144,11 +144,11 @@ def trial(folder: Path, changed: dict[str, bytes]) -> str:
     with tempfile.TemporaryDirectory(prefix="tc-") as made:
         stage = Path(made)
         for path, data in changed.items():
-            if pristine.is_makefile(path):
-                pristine.put(stage, path, data, sync=False)
-        (stage / pristine.FOLDER).mkdir(exist_ok=True)
-        for entry in (*folder.glob("*"), *folder.glob(f"{pristine.FOLDER}/*")):
+            if edits.is_makefile(path):
+                edits.put(stage, path, data, sync=False)
+        (stage / edits.FOLDER).mkdir(exist_ok=True)
+        for entry in (*folder.glob("*"), *folder.glob(f"{edits.FOLDER}/*")):
             linked = stage / entry.relative_to(folder)
             if not linked.exists():
                 linked.symlink_to(entry)
-        return parse.makefiles(stage)
+        return syntax.makefiles(stage)

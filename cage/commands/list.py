@@ -8,9 +8,10 @@ from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
 
-from cage import home, meta, names, parse, pristine
+from cage import home, meta, names
+from cage.commands.findings import trace
 from cage.errors import DONE, FAILED, CageError
-from cage.findings import trace
+from cage.recipes import edits, syntax
 from cage.surroundings import NEUTRAL
 from cage.text import fail, printable, warn
 
@@ -32,8 +33,8 @@ def listing(args: Namespace) -> int:
     for folder in folders:
         try:
             row = _row(folder)
-            unread = parse.everything(folder, row["edited"] or [])
-            problems += [parse.unread(folder.name, problem) for problem in unread]
+            unread = syntax.everything(folder, row["edited"] or [])
+            problems += [syntax.unread(folder.name, problem) for problem in unread]
             rows.append(row)
         except (CageError, OSError) as error:
             problems.append(error if isinstance(error, CageError) else _unreadable(error))
@@ -71,7 +72,7 @@ def _row(folder: Path) -> dict[str, object]:
         **dict.fromkeys(FIELDS),
         **{key: printable(value) for key, value in shown.items()},
         "status": MADE if os.path.exists(f"{folder}/.history/created") else HALF_MADE,  # noqa: PTH110
-        "edited": pristine.edited(folder),
+        "edited": edits.edited(folder),
     }
 
 

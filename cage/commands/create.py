@@ -8,16 +8,17 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from cage import config, home, meta, names, pristine, render, terminal
-from cage.cage import Cage
+from cage import config, home, meta, names, terminal
+from cage.commands.existing import Cage
 from cage.errors import CageError
+from cage.recipes import edits, templates
 from cage.settings import SETTINGS
 from cage.text import printable, quote
 
 LARGEST = 1 << 20
 # What a draft is made of: a folder with nothing else in it holds nobody's work.
-DRAFTED = {*pristine.RECIPES, pristine.MACHINERY, pristine.ONCE, pristine.COPIES, ".state", ".trash"}
-DRAFTED |= {"guard", "image", "lib", pristine.FOLDER}
+DRAFTED = {*edits.RECIPES, edits.MACHINERY, edits.ONCE, edits.COPIES, ".state", ".trash"}
+DRAFTED |= {"guard", "image", "lib", edits.FOLDER}
 
 
 def create(args: Namespace) -> int:
@@ -79,7 +80,7 @@ def _read_dockerfile(given: str | None) -> bytes | None:
 
 def _check_same_dockerfile(folder: Path, given: bytes | None) -> None:
     """A half-made cage goes on with the Dockerfile it has: by hand, it may have been mended meanwhile."""
-    if given is not None and given != pristine.live(folder, "Dockerfile"):
+    if given is not None and given != edits.live(folder, "Dockerfile"):
         raise CageError(
             f"cage '{folder.name}' is half made, with another Dockerfile",
             f"Edit that one, {shlex.quote(str(folder / 'Dockerfile'))}, and create without --dockerfile.",
@@ -116,14 +117,14 @@ def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Co
     fields = meta.new(folder.name, repo_url, args.branch or "", settings)
     if dockerfile is not None:
         fields["dockerfile"] = "own"
-    files = render.files(fields, home.make_home_id())
+    files = templates.files(fields, home.make_home_id())
     home.make_folder(folder.parent)
     _remove_old_drafts(folder)
     draft = home.make_folder(folder.with_name(f".new-{folder.name}-{os.urandom(4).hex()}"))
     try:
-        pristine.put_new(draft, files)
+        edits.put_new(draft, files)
         if dockerfile is not None:
-            pristine.put(draft, "Dockerfile", dockerfile)
+            edits.put(draft, "Dockerfile", dockerfile)
         meta.write(draft, fields)
         _land(draft, folder, clone)
     finally:

@@ -4,7 +4,7 @@ import shlex
 from argparse import Namespace
 
 from cage import home
-from cage.cage import Cage, names_of_all
+from cage.commands.existing import Cage, names_of_all
 from cage.errors import DONE, INTERRUPTED, UNREACHABLE, USAGE, CageError
 from cage.text import quote
 

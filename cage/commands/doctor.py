@@ -16,9 +16,10 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from cage import config, home, leftovers
+from cage import config, home
+from cage.commands import leftovers
+from cage.commands.findings import PATIENCE, Finding, ask, bad, good, note
 from cage.errors import DONE, FAILED, UNREACHABLE, CageError
-from cage.findings import PATIENCE, Finding, ask, bad, good, note
 from cage.surroundings import NEUTRAL
 from cage.text import printable
 

@@ -7,7 +7,8 @@ import errno
 import shutil
 from pathlib import Path
 
-from cage import home, pristine
+from cage import home
+from cage.recipes import edits
 
 # There while files are moved; `.history` is not to be lost.
 STAGED = Path(".history", "render")
@@ -28,11 +29,11 @@ def land(folder: Path, moves: Moves) -> None:
     home.make_folder(draft)
     for path, (seen, new) in moves.items():
         if seen is not None:
-            pristine.put(draft / SEEN, path, seen)
+            edits.put(draft / SEEN, path, seen)
         if new is not None:
-            pristine.put(draft / NEW, path, new)
+            edits.put(draft / NEW, path, new)
         else:
-            pristine.put(draft / GONE, path, b"")
+            edits.put(draft / GONE, path, b"")
     draft.rename(folder / STAGED)
     finish(folder)
 
@@ -48,12 +49,12 @@ def finish(folder: Path) -> None:
     for path in _within(staged / NEW):
         if not (staged / NEW / path).exists():
             continue
-        if _is_copy(path) or pristine.live(folder, path) == pristine.live(staged / SEEN, path):
+        if _is_copy(path) or edits.live(folder, path) == edits.live(staged / SEEN, path):
             _move(staged / NEW / path, folder / path)
         else:
             _leave(staged, path)
     for path in _within(staged / GONE):
-        if pristine.live(folder, path) == pristine.live(staged / SEEN, path):
+        if edits.live(folder, path) == edits.live(staged / SEEN, path):
             (folder / path).unlink(missing_ok=True)
     shutil.rmtree(staged)
 
@@ -65,13 +66,13 @@ def _within(top: Path) -> list[str]:
 
 
 def _is_copy(path: str) -> bool:
-    return path.startswith(f"{pristine.COPIES}/")
+    return path.startswith(f"{edits.COPIES}/")
 
 
 def _leave(staged: Path, path: str) -> None:
     """An edit that came in between stays, and the next render merges it."""
-    for other in (pristine.VERSION, path):
-        (staged / NEW / pristine.COPIES / other).unlink(missing_ok=True)
+    for other in (edits.VERSION, path):
+        (staged / NEW / edits.COPIES / other).unlink(missing_ok=True)
     (staged / NEW / path).unlink()
 
 

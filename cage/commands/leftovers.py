@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cage import home, meta, names
+from cage.commands.findings import Finding, ask, bad, good
 from cage.errors import CageError
-from cage.findings import Finding, ask, bad, good
 
 Found = list[tuple[str, str, str, str]]
 

@@ -6,8 +6,8 @@ import subprocess
 import warnings
 from pathlib import Path
 
-from cage import pristine
 from cage.errors import CageError
+from cage.recipes import edits
 from cage.surroundings import NEUTRAL, clean_environment, no_make
 
 TOP = "Makefile"
@@ -25,7 +25,7 @@ def unread(name: str, problem: str) -> CageError:
 
 def everything(folder: Path, edited: list[str]) -> list[str]:
     """All that can't be read in folder's recipes, of which the user edited those of edited."""
-    problem = makefiles(folder) if any(map(pristine.is_makefile, edited)) else ""
+    problem = makefiles(folder) if any(map(edits.is_makefile, edited)) else ""
     return [*filter(None, [problem]), *scripts(folder, edited).values()]
 
 
@@ -64,7 +64,7 @@ def script(path: str, data: bytes) -> str:
 
 def scripts(folder: Path, edited: list[str]) -> dict[str, str]:
     """What can't be read in the edited scripts of folder, by path."""
-    found = {path: script(path, pristine.live(folder, path) or b"") for path in edited}
+    found = {path: script(path, edits.live(folder, path) or b"") for path in edited}
     return {path: said for path, said in found.items() if said}
 
 

@@ -9,7 +9,7 @@ from cage.errors import CageError
 def completion(args: Namespace) -> int:
     """Print the completions for a shell."""
     try:
-        text = Path(__file__).with_name("generated").joinpath(f"tc.{args.shell}").read_text()
+        text = Path(__file__).parent.with_name("generated").joinpath(f"tc.{args.shell}").read_text()
     except FileNotFoundError:
         raise CageError(
             "the completions were not made: this package was never built", "Build it: pip install --editable ."

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import cage
-from cage import home, landing, lock, meta, names, parse, pristine, runner
+from cage import home, lock, make, meta, names
 from cage.errors import FAILED, CageError
+from cage.recipes import edits, replace, syntax
 from cage.text import fail, printable, quote, warn
 
 NEEDED = ("Makefile", "Makefile.cage", "local.mk", "lib", "recipes")
@@ -54,9 +55,9 @@ class Cage:
         self.check_whole()
         self._tell_of_release()
         self._tell_unread_scripts(targets)
-        code = runner.make(self.folder, targets, variables)
-        if code == FAILED and (self.folder / parse.TOP).exists() and (problem := parse.makefiles(self.folder)):
-            error = parse.unread(self.name, problem)
+        code = make.run(self.folder, targets, variables)
+        if code == FAILED and (self.folder / syntax.TOP).exists() and (problem := syntax.makefiles(self.folder)):
+            error = syntax.unread(self.name, problem)
             fail(error.problem, error.remedy)
         return code
 
@@ -68,14 +69,14 @@ class Cage:
 
     def _tell_unread_scripts(self, targets: tuple[str, ...]) -> None:
         """Name each edited script that can't be read; raises CageError for one that these targets run."""
-        for path, problem in parse.scripts(self.folder, pristine.edited(self.folder)).items():
-            error = parse.unread(self.name, problem)
-            if path.startswith(pristine.SCRIPTS) or (path == "layout.sh" and "attach" in targets):
+        for path, problem in syntax.scripts(self.folder, edits.edited(self.folder)).items():
+            error = syntax.unread(self.name, problem)
+            if path.startswith(edits.SCRIPTS) or (path == "layout.sh" and "attach" in targets):
                 raise error
             warn(error.problem, error.remedy)
 
     def _tell_of_release(self) -> None:
-        version = pristine.version(self.folder)
+        version = edits.version(self.folder)
         if version not in ("", cage.__version__):
             warn(
                 f"cage '{self.name}' has the recipes of trusty-cage {printable(version)}, "
@@ -84,8 +85,8 @@ class Cage:
 
 
 def _finish(folder: Path) -> None:
-    if landing.unfinished(folder):
+    if replace.unfinished(folder):
         with lock.held(folder, "render"):
-            if landing.unfinished(folder):
-                landing.finish(folder)
+            if replace.unfinished(folder):
+                replace.finish(folder)
         warn(f"a change of cage '{folder.name}' had been interrupted, and is finished now")

@@ -7,10 +7,10 @@ from difflib import unified_diff
 from pathlib import Path
 
 import cage
-from cage import home, landing, lock, merge, parse, pristine
-from cage import render as templates
-from cage.cage import Cage, names_of_all
+from cage import home, lock
+from cage.commands.existing import Cage, names_of_all
 from cage.errors import DECIDE, DONE, FAILED, USAGE, CageError
+from cage.recipes import edits, merge, replace, syntax, templates
 from cage.text import fail, printable, quote, warn
 
 # What was last put beside the live files, to tell it from what its user made of it.
@@ -53,21 +53,21 @@ def _render_one(cage: Cage, check: bool, take: str) -> int:
 
 def _judge(cage: Cage, changes: list[merge.Change], take: str) -> None:
     """Make a conflict of every merge that could not be read; raises CageError if an edit can't be."""
-    unread = parse.scripts(cage.folder, pristine.edited(cage.folder))
+    unread = syntax.scripts(cage.folder, edits.edited(cage.folder))
     for change in changes:
         if (problem := unread.get(change.path)) and change.action != merge.REPLACED:
-            error = parse.unread(cage.name, problem)
+            error = syntax.unread(cage.name, problem)
             if change.action != merge.KEPT:
                 raise error
             warn(error.problem, error.remedy)
-        elif change.is_written and pristine.is_yours(change.path):
-            _decide_unread(change, parse.script(change.path, change.data), take)
+        elif change.is_written and edits.is_yours(change.path):
+            _decide_unread(change, syntax.script(change.path, change.data), take)
     if any(change.action == merge.CONFLICT for change in changes):
         return
-    merged = [change for change in changes if pristine.is_makefile(change.path) and change.action == merge.MERGED]
+    merged = [change for change in changes if edits.is_makefile(change.path) and change.action == merge.MERGED]
     while problem := merge.trial(cage.folder, {change.path: change.data for change in changes if change.is_written}):
-        if broken := parse.makefiles(cage.folder):
-            raise parse.unread(cage.name, broken)
+        if broken := syntax.makefiles(cage.folder):
+            raise syntax.unread(cage.name, broken)
         if not merged:
             raise CageError(
                 f"with the new templates, your edits in cage '{cage.name}' can't be read: {problem}",
@@ -114,7 +114,7 @@ def _refuse(cage: Cage, conflicts: list[merge.Change], check: bool) -> int:
     said += [f"  tc render {cage.name} --take {side}" for side in merge.TAKE]
     said += ["Or leave the recipes as they are:", *(f"  {line}" for line in drop)]
     fail(problem, "\n".join(said))
-    if broken := parse.makefiles(cage.folder):
+    if broken := syntax.makefiles(cage.folder):
         warn(f"the recipes of cage '{cage.name}' can't be read as they are: {broken}")
     return DECIDE
 
@@ -122,13 +122,13 @@ def _refuse(cage: Cage, conflicts: list[merge.Change], check: bool) -> int:
 def _put_beside(folder: Path, change: merge.Change) -> None:
     """Write both sides next to the live file, and keep what its user made of an older such file."""
     path, given = change.path + change.suffix, (BESIDE / (change.path + change.suffix)).as_posix()
-    there, ours = pristine.live(folder, path), pristine.live(folder, given)
+    there, ours = edits.live(folder, path), edits.live(folder, given)
     if there is not None and ours == change.beside:
         return
     moves = {path: (there, change.beside), given: (ours, change.beside)}
     if there not in (None, ours):
         moves[f"{_keep(folder)}/{path}"] = (None, there)
-    landing.land(folder, moves)
+    replace.land(folder, moves)
 
 
 def _apply(folder: Path, changes: list[merge.Change]) -> str:
@@ -139,37 +139,37 @@ def _apply(folder: Path, changes: list[merge.Change]) -> str:
             moves[change.path] = (change.mine, change.data)
         elif change.action == merge.REMOVED:
             moves[change.path] = (change.mine, None)
-        moves[f"{pristine.COPIES}/{change.path}"] = (change.base, change.new)
+        moves[f"{edits.COPIES}/{change.path}"] = (change.base, change.new)
         if change.drops_an_edit:
             went[change.path] = change.mine
         for path in (change.path + ".merge", change.path + ".new"):
-            if (beside := pristine.live(folder, path)) is not None:
+            if (beside := edits.live(folder, path)) is not None:
                 moves[path] = (beside, None)
-                if beside != pristine.live(folder, (BESIDE / path).as_posix()):
+                if beside != edits.live(folder, (BESIDE / path).as_posix()):
                     went[path] = beside
-    version = f"{pristine.COPIES}/{pristine.VERSION}"
-    moves[version] = (pristine.live(folder, version), cage.__version__.encode())
+    version = f"{edits.COPIES}/{edits.VERSION}"
+    moves[version] = (edits.live(folder, version), cage.__version__.encode())
     kept = _keep(folder) if went else ""
-    landing.land(folder, moves | {f"{kept}/{path}": (None, data) for path, data in went.items()})
+    replace.land(folder, moves | {f"{kept}/{path}": (None, data) for path, data in went.items()})
     return kept
 
 
 def _keep(folder: Path) -> str:
     """A new folder's path, for what a render takes away."""
-    aside = home.aside(f"envs/{folder.name}/{pristine.KEPT}", "before")
+    aside = home.aside(f"envs/{folder.name}/{edits.KEPT}", "before")
     return aside.relative_to(folder).as_posix()
 
 
 def diff_recipes(args: Namespace) -> int:
     """Print what the user changed in the recipes, as a unified diff."""
     found = Cage.find(args.name)
-    for path in pristine.edited(found.folder):
-        sides = (_lines(side(found.folder, path)) for side in (pristine.base, pristine.live))
+    for path in edits.edited(found.folder):
+        sides = (_lines(side(found.folder, path)) for side in (edits.base, edits.live))
         for line in unified_diff(*sides, f".rendered/{path}", path, lineterm=""):
             print("\t".join(map(printable, line.removesuffix("\n").split("\t"))))
             if not line.endswith("\n") and line[:3] not in ("---", "+++") and line[:2] != "@@":
                 print(NO_LINE_BREAK)
-    for problem in parse.everything(found.folder, pristine.edited(found.folder)):
+    for problem in syntax.everything(found.folder, edits.edited(found.folder)):
         warn(f"make or a shell can't read this: {problem}")
     return DONE
 

@@ -1,0 +1,1 @@
+"""The verbs of tc: a module each, or several that only run a target."""
