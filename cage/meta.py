@@ -6,7 +6,7 @@ import stat
 import time
 from pathlib import Path
 
-from cage import home
+from cage import engine, home
 from cage.errors import CageError
 from cage.settings import BY_KEY, SETTINGS, dotfiles, readable_file
 from cage.text import quote
@@ -28,8 +28,8 @@ def new(name: str, repo_url: str, branch: str, settings: dict[str, str]) -> Fiel
         "repo_url": repo_url,
         "branch": branch,
         "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "volume_name": f"isolated-dev-{name}",
-        "container_name": f"isolated-dev-{name}",
+        "volume_name": engine.object_name(name),
+        "container_name": engine.object_name(name),
         "host_clone_path": str(home.folder_of(name) / "repo"),
     }
     return change(fields, settings)
@@ -119,7 +119,7 @@ def check_settings(folder: Path, fields: Fields) -> None:
 
 
 def _check_names(path: Path, fields: Fields, name: str) -> None:
-    object_name = f"isolated-dev-{name}"
+    object_name = engine.object_name(name)
     expected = {"name": name, "volume_name": object_name, "container_name": object_name}
     for key, value in expected.items():
         if fields.get(key) != value:

@@ -267,9 +267,9 @@ def test_cage_that_is_half_made(said, tc, web):
     ("containers", "volumes", "found"),
     [
         ("", "", {"volume 'isolated-dev-web' is gone, and the work in it": "tc destroy web --force"}),
-        ("gr", "w", {"volume 'isolated-dev-web.home' is gone: logins, history and dotfiles": "tc make web recreate"}),
-        ("", "wh", {"the guard of 'web' is gone; the files are kept": "tc make web recreate"}),
-        ("g", "wh", {"container 'isolated-dev-web' is gone; the files are kept": "tc make web recreate"}),
+        ("gr", "w", {"volume 'isolated-dev-web.home' is gone: logins, history and dotfiles": "tc recreate web"}),
+        ("", "wh", {"the guard of 'web' is gone; the files are kept": "tc recreate web"}),
+        ("g", "wh", {"container 'isolated-dev-web' is gone; the files are kept": "tc recreate web"}),
         ("gp", "wh", {"'web' is paused: what read it was interrupted": "tc start web"}),
         ("er", "wh", {"'web' is cut off from the network: its guard does not run": "tc start web"}),
         ("gr", "wh", {}),
@@ -277,12 +277,12 @@ def test_cage_that_is_half_made(said, tc, web):
 )
 def test_stamps_are_compared_with_objects(said, tc, web, containers, volumes, found):
     lines = {
-        "g": "isolated-dev-0123456789ab.guard\tweb\trunning\n",
-        "e": "isolated-dev-0123456789ab.guard\tweb\texited\n",
-        "p": "isolated-dev-web\tweb\tpaused\n",
-        "r": "isolated-dev-web\tweb\trunning\n",
-        "w": "isolated-dev-web\tweb\n",
-        "h": "isolated-dev-web.home\tweb\n",
+        "g": "web\tisolated-dev-0123456789ab.guard\trunning\n",
+        "e": "web\tisolated-dev-0123456789ab.guard\texited\n",
+        "p": "web\tisolated-dev-web\tpaused\n",
+        "r": "web\tisolated-dev-web\trunning\n",
+        "w": "web\tisolated-dev-web\n",
+        "h": "web\tisolated-dev-web.home\n",
     }
     (said / "ps").write_text("".join(lines[letter] for letter in containers))
     (said / "volume").write_text("".join(lines[letter] for letter in volumes))
@@ -291,18 +291,18 @@ def test_stamps_are_compared_with_objects(said, tc, web, containers, volumes, fo
 
 @pytest.mark.parametrize("network", ["", "new"])
 def test_guard_on_a_network_that_is_gone_or_was_made_anew(said, tc, web, network):
-    (said / "ps").write_text("isolated-dev-0123456789ab.guard\tweb\texited\nisolated-dev-web\tweb\texited\n")
-    (said / "volume").write_text("isolated-dev-web\tweb\nisolated-dev-web.home\tweb\n")
+    (said / "ps").write_text("web\tisolated-dev-0123456789ab.guard\texited\nweb\tisolated-dev-web\texited\n")
+    (said / "volume").write_text("web\tisolated-dev-web\nweb\tisolated-dev-web.home\n")
     (said / "container").write_text("/isolated-dev-0123456789ab.guard old\n")
     (said / "network").write_text(network)
-    assert remedies(tc) == {"the network of 'web' is gone": "tc make web recreate"}
+    assert remedies(tc) == {"the network of 'web' is gone": "tc recreate web"}
     (said / "network").write_text("old")
     assert remedies(tc) == {}
 
 
 def test_base_and_clone_that_are_gone(said, tc, web):
-    (said / "ps").write_text("isolated-dev-0123456789ab.guard\tweb\texited\nisolated-dev-web\tweb\texited\n")
-    (said / "volume").write_text("isolated-dev-web\tweb\nisolated-dev-web.home\tweb\n")
+    (said / "ps").write_text("web\tisolated-dev-0123456789ab.guard\texited\nweb\tisolated-dev-web\texited\n")
+    (said / "volume").write_text("web\tisolated-dev-web\nweb\tisolated-dev-web.home\n")
     (web / ".history" / "base").unlink()
     history = f"'{web}/.history/base"
     assert remedies(tc) == {
@@ -336,22 +336,22 @@ def test_doctor_traces_its_calls(said, tc, monkeypatch):
 
 def test_what_is_left_over_of_a_cage_without_a_folder(said, tc, home):
     tc("init")
-    (said / "volume").write_text("isolated-dev-old\told\n")
+    (said / "volume").write_text("old\tisolated-dev-old\n")
     assert remedies(tc) == {
         "volume 'isolated-dev-old': its cage has no folder; there may be work in it": (
             f"Put a backup of its folder back, '{home}/envs/old', and export it: "
-            "tc make old recreate && tc export old\n"
+            "tc recreate old && tc export old\n"
             "Then, or if you want nothing of it: docker volume rm isolated-dev-old"
         )
     }
-    (said / "volume").write_text("isolated-dev-old.home\told\n")
+    (said / "volume").write_text("old\tisolated-dev-old.home\n")
     assert remedies(tc) == {
         "volume 'isolated-dev-old.home': its cage has no folder; logins and history are in it": (
             "docker volume rm isolated-dev-old.home"
         )
     }
     (said / "volume").write_text("")
-    (said / "ps").write_text("isolated-dev-old\told\texited\n")
+    (said / "ps").write_text("old\tisolated-dev-old\texited\n")
     assert remedies(tc) == {
         "container 'isolated-dev-old': its cage has no folder": "docker rm --force isolated-dev-old"
     }
@@ -364,26 +364,26 @@ def test_folder_in_the_trash_is_put_back_so_that_an_export_judges_the_volume(sai
         history.mkdir(parents=True)
         (history / "base").touch()
     (home / "trash" / "old-20260501T000000Z").mkdir()
-    (said / "volume").write_text("isolated-dev-old\told\n")
+    (said / "volume").write_text("old\tisolated-dev-old\n")
     ((_, remedy),) = remedies(tc).items()
     folder, trash = f"'{home}/envs/old'", f"{home}/trash/old-20260301T000000Z"
     assert remedy.splitlines()[0] == (
         f"Put its folder back from the trash, and export it: mkdir -p {folder} && cp -a '{trash}/.' {folder}/ "
-        f"&& cp -a '{trash}/.history/destroyed/.' {folder}/.history/ && tc make old recreate && tc export old"
+        f"&& cp -a '{trash}/.history/destroyed/.' {folder}/.history/ && tc recreate old && tc export old"
     )
 
 
 @pytest.mark.parametrize("name", ["../x", "a;b", "*"])
 def test_label_that_is_no_name_of_a_cage_leads_nowhere(said, tc, name):
     tc("init")
-    (said / "volume").write_text(f"isolated-dev-x\t{name}\n")
+    (said / "volume").write_text(f"{name}\tisolated-dev-x\n")
     ((_, remedy),) = remedies(tc).items()
     assert remedy.startswith("No cage can have that name, so no export can judge what is in it.\n")
 
 
 def test_no_remedy_has_unjudged_files_unpacked():
     """A tar of a volume would hold links, special files and git folders as the agent left them."""
-    for module in (ROOT / "cage").glob("*.py"):
+    for module in (ROOT / "cage").rglob("*.py"):
         assert not re.search(r"docker (run|cp|exec)|entrypoint", module.read_text()), module
 
 

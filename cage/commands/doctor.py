@@ -18,7 +18,8 @@ from pathlib import Path
 
 from cage import config, home
 from cage.commands import leftovers
-from cage.commands.findings import PATIENCE, Finding, ask, bad, good, note
+from cage.commands.findings import Finding, bad, good, note
+from cage.engine import PATIENCE, ask
 from cage.errors import DONE, FAILED, UNREACHABLE, CageError
 from cage.surroundings import NEUTRAL
 from cage.text import printable

@@ -3,14 +3,18 @@
 import re
 import shlex
 import time
+from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
-from cage import home, meta, names
-from cage.commands.findings import Finding, ask, bad, good
+from cage import engine, home, meta, names
+from cage.commands.findings import Finding, bad, good
+from cage.engine import Container
 from cage.errors import CageError
 
-Found = list[tuple[str, str, str, str]]
+AS_VOLUME = '{{.Label "trusty-cage.env"}}\t{{.Name}}'
+Volume = namedtuple("Volume", "cage name")
+Objects = tuple[list[Container], list[Volume]]
 
 
 def find(reachable: bool) -> Iterator[Finding]:
@@ -22,25 +26,27 @@ def find(reachable: bool) -> Iterator[Finding]:
         yield bad("cages", str(error), getattr(error, "remedy", ""))
         return
     found = _objects(home_id) if reachable and home_id else None
+    containers, volumes = found or ([], [])
     wrong = [finding for name, folder in sorted(folders.items()) for finding in _cage(name, folder, found)]
-    wrong += _drafts(home.root() / "envs") + _without_network(found or [])
+    wrong += _drafts(home.root() / "envs") + _without_network(containers)
     whole = {name for name, folder in folders.items() if (folder / "meta.json").exists()}
-    wrong += [_left_over(kind, name, owner) for kind, name, owner, _ in found or [] if owner not in whole]
+    wrong += [_container_left(name) for cage, name, _ in containers if cage not in whole]
+    wrong += [_volume_left(name, cage) for cage, name in volumes if cage not in whole]
     yield from wrong or [good("cages", f"{len(whole)}, and nothing is left over")]
 
 
-def _objects(home_id: str) -> Found:
-    """Containers and volumes of this home, as (kind, name, cage, state)."""
-    only = ("--filter", f"label=trusty-cage.home={home_id}", "--format")
-    said = ask("ps", "--all", *only, '{{.Names}}\t{{.Label "trusty-cage.env"}}\t{{.State}}')[0]
-    containers = [("container", *line.split("\t")) for line in said.splitlines() if line.count("\t") == 2]
-    said = ask("volume", "ls", *only, '{{.Name}}\t{{.Label "trusty-cage.env"}}')[0]
-    return containers + [("volume", *line.split("\t"), "") for line in said.splitlines() if line.count("\t") == 1]
+def _objects(home_id: str) -> Objects:
+    """Containers and volumes of this home."""
+    containers = engine.containers(engine.ask_for_containers("doctor", home_id).answer()[0])
+    said = engine.ask("volume", "ls", *engine.of_home(home_id), "--format", AS_VOLUME)[0]
+    return containers, [Volume(*line.split("\t")) for line in said.splitlines() if line.count("\t") == 1]
 
 
-def _left_over(kind: str, name: str, owner: str) -> Finding:
-    if kind == "container":
-        return bad("left over", f"container '{name}': its cage has no folder", f"docker rm --force {shlex.quote(name)}")
+def _container_left(name: str) -> Finding:
+    return bad("left over", f"container '{name}': its cage has no folder", f"docker rm --force {shlex.quote(name)}")
+
+
+def _volume_left(name: str, owner: str) -> Finding:
     drop = f"docker volume rm {shlex.quote(name)}"
     if name.endswith(".home"):
         return bad("left over", f"volume '{name}': its cage has no folder; logins and history are in it", drop)
@@ -53,7 +59,7 @@ def _put_back(name: str) -> str:
     if not names.NAME.fullmatch(name):
         return "No cage can have that name, so no export can judge what is in it."
     folder = shlex.quote(str(home.folder_of(name)))
-    export = f"tc make {name} recreate && tc export {name}"
+    export = f"tc recreate {name} && tc export {name}"
     dates = {
         path: re.sub(r"\D", "", path.name[len(name) :])
         for path in home.root().glob(f"trash/{name}-[0-9]*")
@@ -75,22 +81,20 @@ def _drafts(envs: Path) -> list[Finding]:
     ]
 
 
-def _without_network(found: Found) -> list[Finding]:
+def _without_network(containers: list[Container]) -> list[Finding]:
     """Cages whose guard is on a network that is gone, or was made anew since."""
-    guards = {name: owner for kind, name, owner, _ in found if kind == "container" and name.endswith(".guard")}
-    if not guards:
+    owners = {guard.name: guard.cage for guard in engine.guards(containers)}
+    if not owners:
         return []
-    now = ask("network", "inspect", "--format", "{{.Id}}", "--", "trusty-cage")[0]
+    now = engine.ask("network", "inspect", "--format", "{{.Id}}", "--", "trusty-cage")[0]
     each = "{{.Name}} {{range .NetworkSettings.Networks}}{{.NetworkID}}{{end}}"
-    rows = [line.split(" ") for line in ask("container", "inspect", "--format", each, "--", *guards)[0].splitlines()]
-    owners = {guards.get(row[0].removeprefix("/")) for row in rows if len(row) == 2 and row[1] and row[1] != now}
-    return [
-        bad("cage", f"the network of '{owner}' is gone", f"tc make {owner} recreate")
-        for owner in sorted(owners - {None})
-    ]
+    said = engine.ask("container", "inspect", "--format", each, "--", *owners)[0]
+    rows = [line.removeprefix("/").split(" ") for line in said.splitlines() if line.count(" ") == 1]
+    cut = {owners[name] for name, network in rows if name in owners and network not in ("", now)}
+    return [bad("cage", f"the network of '{owner}' is gone", f"tc recreate {owner}") for owner in sorted(cut)]
 
 
-def _cage(name: str, folder: Path, found: Found | None) -> Iterator[Finding]:
+def _cage(name: str, folder: Path, found: Objects | None) -> Iterator[Finding]:
     try:
         names.check(name)
         fields = meta.read(folder)
@@ -120,25 +124,26 @@ def _cage(name: str, folder: Path, found: Found | None) -> Iterator[Finding]:
         yield bad(
             "cage", f"the host clone of '{name}' is gone", f"git clone -- {shlex.quote(fields['repo_url'])} {clone}"
         )
-    if found is not None:
-        yield from _missing(name, found)
+    if found:
+        yield from _missing(name, *found)
 
 
-def _missing(name: str, found: Found) -> Iterator[Finding]:
-    own = {(kind, it): state for kind, it, owner, state in found if owner == name}
-    main = f"isolated-dev-{name}"
-    if ("volume", main) not in own:
+def _missing(name: str, containers: list[Container], volumes: list[Volume]) -> Iterator[Finding]:
+    """The first thing that is wrong with the objects of a cage that was made."""
+    main = engine.object_name(name)
+    there = {volume.name for volume in volumes if volume.cage == name}
+    own = [container for container in containers if container.cage == name]
+    state = engine.states(own).get(name)
+    anew, start = f"tc recreate {name}", f"tc start {name}"
+    if main not in there:
         yield bad("cage", f"volume '{main}' is gone, and the work in it", f"tc destroy {name} --force")
-        return
-    if ("volume", f"{main}.home") not in own:
-        yield bad("cage", f"volume '{main}.home' is gone: logins, history and dotfiles", f"tc make {name} recreate")
-        return
-    guards = [state for (kind, it), state in own.items() if kind == "container" and it.endswith(".guard")]
-    for there, part in ((guards, f"the guard of '{name}'"), (("container", main) in own, f"container '{main}'")):
-        if not there:
-            yield bad("cage", f"{part} is gone; the files are kept", f"tc make {name} recreate")
-            return
-    if own["container", main] == "paused":
-        yield bad("cage", f"'{name}' is paused: what read it was interrupted", f"tc start {name}")
-    if own["container", main] == "running" and "running" not in guards:
-        yield bad("cage", f"'{name}' is cut off from the network: its guard does not run", f"tc start {name}")
+    elif f"{main}.home" not in there:
+        yield bad("cage", f"volume '{main}.home' is gone: logins, history and dotfiles", anew)
+    elif not engine.guards(own):
+        yield bad("cage", f"the guard of '{name}' is gone; the files are kept", anew)
+    elif not state:
+        yield bad("cage", f"container '{main}' is gone; the files are kept", anew)
+    elif state == "paused":
+        yield bad("cage", f"'{name}' is paused: what read it was interrupted", start)
+    elif state == "cut-off":
+        yield bad("cage", f"'{name}' is cut off from the network: its guard does not run", start)

@@ -2,22 +2,16 @@
 
 import json
 import os
-import subprocess
-import time
 from argparse import Namespace
-from contextlib import suppress
 from pathlib import Path
 
-from cage import home, meta, names
-from cage.commands.findings import trace
+from cage import engine, home, meta, names
 from cage.errors import DONE, FAILED, CageError
 from cage.recipes import edits, syntax
-from cage.surroundings import NEUTRAL
 from cage.text import fail, printable, warn
 
 FIELDS = ("name", "status", "created_at", "auth_mode", "edited", "repo_url")
 HEADS = ("NAME", "STATUS", "CREATED", "AUTH", "EDITED", "REPOSITORY")
-PATIENCE = 10
 MADE, HALF_MADE = "made", "half made"
 
 # The engine's word for a container's state, and the one that is shown.
@@ -28,7 +22,7 @@ def listing(args: Namespace) -> int:
     """Print every cage; a folder that can't be read is shown as bad, and the end is 1."""
     folders = _folders()
     # The engine answers while the folders are read.
-    asked = _ask() if folders else None
+    asked = engine.ask_for_containers("list", home_id) if folders and (home_id := home.home_id()) else None
     rows, problems = [], []
     for folder in folders:
         try:
@@ -39,10 +33,11 @@ def listing(args: Namespace) -> int:
         except (CageError, OSError) as error:
             problems.append(error if isinstance(error, CageError) else _unreadable(error))
             rows.append({**dict.fromkeys(FIELDS, ""), "name": folder.name, "status": "bad"})
-    states = _states(asked) if folders else {}
+    said, why = asked.answer() if asked else ("", "")
+    states = None if why else engine.states(engine.containers(said))
     for row in rows:
         row["status"] = _status(row, states)
-    if states is None:
+    if why:
         warn("the engine does not answer, so no status is known", "Start it, or: docker info")
     print(json.dumps(rows, indent=2) if args.json else _table(rows))
     for problem in problems:
@@ -85,42 +80,6 @@ def _status(row: dict[str, object], states: dict[str, str] | None) -> object:
         return HALF_MADE
     state = states.get(row["name"], "removed")
     return SHOWN.get(state, state)
-
-
-def _ask() -> subprocess.Popen[str] | None:
-    """Ask the engine for the states of this home's containers; None if it can't be asked or need not be."""
-    if not (home_id := home.home_id()):
-        return None
-    row = '{{.Label "trusty-cage.env"}}\t{{.Names}}\t{{.State}}'
-    only = f"label=trusty-cage.home={home_id}"
-    command = ["docker", "ps", "--all", "--no-trunc", "--filter", only, "--format", row]
-    with suppress(OSError):
-        return subprocess.Popen(
-            command, cwd=NEUTRAL, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, errors="replace",
-        )  # fmt: skip
-    return None
-
-
-def _states(asked: subprocess.Popen[str] | None) -> dict[str, str] | None:
-    """Each cage's container's state, by the cage's name; None if the engine does not answer."""
-    if asked is None:
-        return None if home.home_id() else {}
-    begin = time.monotonic()
-    try:
-        said = asked.communicate(timeout=PATIENCE)[0]
-        trace(begin, "list", *asked.args[1:])
-    except subprocess.TimeoutExpired:
-        asked.kill()
-        return None
-    if asked.returncode:
-        return None
-    rows = [line.split("\t") for line in said.splitlines()]
-    found = {(row[0], row[1]): row[2] for row in rows if len(row) == 3}
-    guarded = {owner for (owner, it), state in found.items() if it.endswith(".guard") and state == "running"}
-    states = {owner: state for (owner, it), state in found.items() if it == f"isolated-dev-{owner}"}
-    # One that runs without its guard has no network.
-    return {name: "cut-off" if state == "running" and name not in guarded else state for name, state in states.items()}
 
 
 def _table(rows: list[dict[str, object]]) -> str:
