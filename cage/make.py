@@ -66,7 +66,7 @@ def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | 
     """Make target without a terminal; the code that was meant, None where none was, and what was said."""
     with tempfile.NamedTemporaryFile(prefix="tc-", mode="r") as said:
         done = subprocess.run(
-            ["make", "-f", "Makefile", "--no-print-directory", "-C", str(folder), target],
+            ["make", *_options(folder), target],
             cwd=NEUTRAL,
             env=_environment(variables, said.name),
             stdin=subprocess.DEVNULL,
@@ -78,6 +78,15 @@ def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | 
         meant = said.read().strip()
     code = int(meant) if meant.isdecimal() else None
     return 0 if not done.returncode else code, done.stdout.strip()
+
+
+def script(folder: Path, path: str) -> int:
+    """Run a script of the cage's lib, where make can't read the recipes; returns its exit code."""
+    return subprocess.run(["bash", path], cwd=folder, env=clean_environment()).returncode
+
+
+def _options(folder: Path) -> tuple[str, ...]:
+    return ("-f", "Makefile", "--no-print-directory", "-C", str(folder))
 
 
 def _environment(variables: dict[str, str], said: str) -> dict[str, str]:
@@ -93,9 +102,8 @@ def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) ->
         command = sh.Command("make")
     except sh.CommandNotFound:
         raise no_make() from None
-    options = ("-f", "Makefile", "--no-print-directory", "-C", str(folder))
     try:
-        command(*options, *targets, _fg=True, _cwd=NEUTRAL, _env=environment)
+        command(*_options(folder), *targets, _fg=True, _cwd=NEUTRAL, _env=environment)
     except sh.ErrorReturnCode as error:
         return error.exit_code
     return 0

@@ -342,10 +342,10 @@ def test_diff_recipes_shows_what_was_changed(web, tc):
     (web / "local.mk").write_text("# Yours alone.\nX := 1")
     assert tc("diff-recipes", "web") == (
         0,
-        "--- .rendered/layout.sh\n+++ layout.sh\n@@ -1,4 +1,4 @@\n # Layout\n #\n #\n-tmux\n+screen?[2J\tx\n"
+        "--- .rendered/image/profile.sh\n+++ image/profile.sh\n@@ -1 +0,0 @@\n-profile\n"
+        "--- .rendered/layout.sh\n+++ layout.sh\n@@ -1,4 +1,4 @@\n # Layout\n #\n #\n-tmux\n+screen[2J\tx\n"
         "--- .rendered/local.mk\n+++ local.mk\n@@ -1 +1,2 @@\n # Yours alone.\n+X := 1\n"
-        "\\ No newline at end of file\n"
-        "--- .rendered/image/profile.sh\n+++ image/profile.sh\n@@ -1 +0,0 @@\n-profile\n",
+        "\\ No newline at end of file\n",
         "",
     )
 

@@ -3,11 +3,10 @@
 import shlex
 from argparse import Namespace
 from contextlib import nullcontext
-from difflib import unified_diff
 from pathlib import Path
 
 import cage
-from cage import home, lock
+from cage import home, lock, make
 from cage.commands.existing import Cage, names_of_all
 from cage.errors import DECIDE, DONE, FAILED, USAGE, CageError
 from cage.recipes import edits, merge, replace, syntax, templates
@@ -15,7 +14,6 @@ from cage.text import fail, printable, quote, warn
 
 # What was last put beside the live files, to tell it from what its user made of it.
 BESIDE = Path(".state", "merge")
-NO_LINE_BREAK = "\\ No newline at end of file"
 
 
 def render(args: Namespace) -> int:
@@ -161,19 +159,14 @@ def _keep(folder: Path) -> str:
 
 
 def diff_recipes(args: Namespace) -> int:
-    """Print what the user changed in the recipes, as a unified diff."""
+    """Show what the user changed in the recipes, then what of it can't be read."""
     found = Cage.find(args.name)
-    for path in edits.edited(found.folder):
-        sides = (_lines(side(found.folder, path)) for side in (edits.base, edits.live))
-        for line in unified_diff(*sides, f".rendered/{path}", path, lineterm=""):
-            print("\t".join(map(printable, line.removesuffix("\n").split("\t"))))
-            if not line.endswith("\n") and line[:3] not in ("---", "+++") and line[:2] != "@@":
-                print(NO_LINE_BREAK)
-    for problem in syntax.everything(found.folder, edits.edited(found.folder)):
+    found.check_whole()
+    unread = syntax.everything(found.folder, edits.edited(found.folder))
+    if syntax.makefiles(found.folder):
+        code = make.script(found.folder, "lib/diff-recipes")
+    else:
+        code = make.run(found.folder, ("diff-recipes",), {})
+    for problem in unread:
         warn(f"make or a shell can't read this: {problem}")
-    return DONE
-
-
-def _lines(data: bytes | None) -> list[str]:
-    text = (data or b"").decode(errors="replace")
-    return [line + "\n" for line in text.split("\n")[:-1]] + ([last] if (last := text.split("\n")[-1]) else [])
+    return code

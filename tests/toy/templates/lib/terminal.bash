@@ -1,0 +1,1 @@
+../../../../templates/lib/terminal.bash
