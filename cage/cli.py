@@ -1,6 +1,7 @@
 """The command line: what is asked for, and how a failure ends."""
 
 import os
+import shlex
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from importlib import import_module
@@ -37,6 +38,16 @@ SET_NOTE = "settings:\n" + "".join(
 )
 
 
+# The order of the help.
+GROUPS = {
+    "make a cage": "init create",
+    "work in it": "attach start stop shell exec",
+    "bring work home": "export sync",
+    "look after it": "list status set auth render diff-recipes rebuild-image recreate make destroy",
+    "this machine": "doctor completion",
+}
+
+
 class Parser(ArgumentParser):
     """argparse with the voice of the house."""
 
@@ -50,68 +61,92 @@ class Parser(ArgumentParser):
         sys.exit(USAGE)
 
 
-def parser() -> Parser:
-    """The whole command line; each verb's `run` names the function that does it."""
-    top = Parser(prog="tc", description=DESCRIPTION, epilog=EXAMPLES)
-    top.add_argument("--version", action="version", version=f"trusty-cage {__version__}")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+class CommandLine(Parser):
+    """The whole command line. Each verb's `run` names the function that does it."""
 
-    def verb(name: str, run: str, text: str, epilog: str = "") -> Parser:
-        added = verbs.add_parser(name, help=text, description=f"{text}.", epilog=epilog)
+    def __init__(self) -> None:
+        super().__init__(prog="tc", description=DESCRIPTION, epilog=EXAMPLES)
+        self.add_argument("--version", action="version", version=f"trusty-cage {__version__}")
+        self.said = {}
+        self.verbs = self.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+
+    def format_help(self) -> str:
+        """The help, its verbs by group: argparse would list them in one piece."""
+        text = f"usage: tc VERB …\n\n{DESCRIPTION}\n"
+        for group, verbs in GROUPS.items():
+            text += f"\n{group}:\n" + "".join(f"  {verb:<15}{self.said[verb]}\n" for verb in verbs.split())
+        return f"{text}\n{EXAMPLES}"
+
+    def verb(self, name: str, run: str, text: str, epilog: str = "") -> Parser:
+        """Add a verb."""
+        self.said[name] = text
+        added = self.verbs.add_parser(name, help=text, description=f"{text}.", epilog=epilog)
         added.set_defaults(run=run)
         return added
 
-    def on_cage(name: str, run: str, text: str, *switches: tuple[str, ...]) -> Parser:
-        added = verb(name, run, text)
+    def on_cage(self, name: str, text: str, *switches: tuple[str, ...], run: str = "verbs:plain") -> Parser:
+        """Add a verb that takes a cage's name; its switches are given with their help."""
+        added = self.verb(name, run, text)
         added.add_argument("name", help="name of the cage")
         for *flags, said in switches:
             added.add_argument(*flags, action="store_true", help=said)
         return added
 
+
+def parser() -> CommandLine:
+    """The command line. A verb that is a target of the cage's Makefile passes its options on by their names there."""
+    top = CommandLine()
+    verb, on_cage = top.verb, top.on_cage
     yes = ("-y", "--yes", "don't ask")
     as_json = ("--json", "as JSON")
     as_plan = ("--json", "only show the plan, as JSON")
+    take = {"choices": ("cage", "host"), "help": "whose version, where both sides changed"}
 
     init = verb("init", "init:init", "Make the config folder and a commented .env")
     init.add_argument("--force", action="store_true", help="replace .env, keeping the old one")
     _create(verb("create", "create:create", "Make a cage from a git URL or a local repository"))
-    on_cage("attach", "verbs:plain", "Open the tmux session, starting the cage if it is stopped")
-    on_cage("start", "verbs:plain", "Start the cage")
-    on_cage("stop", "verbs:plain", "Stop the cage; work is kept")
+    on_cage("attach", "Open the tmux session, starting the cage if it is stopped")
+    on_cage("start", "Start the cage")
+    on_cage("stop", "Stop the cage; work is kept")
     listing = verb("list", "list:listing", "Show all cages")
     listing.add_argument("--json", action="store_true", help="as JSON")
-    on_cage("status", "verbs:status", "Show one cage in full", as_json)
-    on_cage("shell", "verbs:plain", "Open a login shell inside")
-    run = on_cage("exec", "verbs:execute", "Run a command inside, and relay its exit code")
+    on_cage("status", "Show one cage in full", as_json, ("--size", "count the bytes of the home, too"))
+    on_cage("shell", "Open a login shell inside")
+    run = on_cage("exec", "Run a command inside, and relay its exit code", run="verbs:execute")
     run.add_argument("command", nargs="*", help="the command and its arguments, after --")
     export = on_cage(
         "export",
-        "verbs:export",
         "Bring the work back to the host clone",
         yes,
         ("--dry-run", "only show what would come"),
-        ("--diff", "show the change itself too"),
+        ("--diff", "show the change itself too; as a patch, if it is not for a terminal"),
         as_plan,
         ("--skip-refused", "export the rest where entries are refused"),
         ("--include-ignored", "take new files that ignore rules match, too"),
         ("--force", "go on although a large part would be deleted"),
         ("--undo", "put the host clone back to what it was before the last export"),
-        ("--branch", "make the work a commit on a branch instead"),
-        ("--commits", "bring the agent's own commits on a branch instead"),
+        run="verbs:export",
     )
-    export.add_argument("--take", choices=("cage", "host"), help="whose version, where both sides changed")
-    export.add_argument("--as", dest="branch_name", metavar="NAME", help="the branch's name; else cage/<name>")
-    sync = on_cage(
-        "sync", "verbs:sync", "Take the host's changes into the cage", yes, ("--dry-run", "only show"), as_plan
-    )
+    to = {"action": "store_const", "dest": "to"}
+    export.add_argument("--branch", const="branch", help="make the work a commit on a branch instead", **to)
+    export.add_argument("--commits", const="commits", help="bring the agent's own commits on a branch instead", **to)
+    export.add_argument("--take", **take)
+    export.add_argument("--as", metavar="NAME", help="the branch's name; else cage/<name>")
+    only = ("--dry-run", "only show what would go")
+    sync = on_cage("sync", "Take the host's changes into the cage", yes, only, as_plan, run="verbs:sync")
     sync.add_argument("paths", nargs="*", help="only these files and folders")
-    sync.add_argument("--take", choices=("cage", "host"), help="whose version, where both sides changed")
-    unknown = ("--force", "go on although un-exported work can't be counted")
-    on_cage("destroy", "verbs:destroy", "Remove the cage; the host clone is kept", yes, unknown)
+    sync.add_argument("--take", **take)
+    on_cage(
+        "destroy",
+        "Remove the cage; the host clone is kept",
+        yes,
+        ("--force", "go on although un-exported work can't be counted"),
+    )
     rebuild = verb("rebuild-image", "verbs:rebuild_image", "Build the image again")
     rebuild.add_argument("name", nargs="?", help="name of the cage; all if none is given")
     rebuild.add_argument(*yes[:2], action="store_true", help=yes[2])
-    auth = on_cage("auth", "set:auth", "Renew or change the agent's credentials")
+    on_cage("recreate", "Make the containers anew from the image and the settings; the volumes are kept", yes)
+    auth = on_cage("auth", "Renew or change the agent's credentials", run="set:auth")
     auth.add_argument("--auth-mode", metavar="MODE", help="api_key or subscription")
     auth.add_argument("--api-key-env", metavar="NAME", help="name of the key's variable")
     render = verb("render", "render:render", "Bring recipes up to date, keeping your edits")
@@ -119,15 +154,15 @@ def parser() -> Parser:
     render.add_argument("--all", action="store_true", help="all cages")
     render.add_argument("--check", action="store_true", help="only show what would change")
     render.add_argument("--take", choices=("mine", "template"), help="whose lines win a conflict")
-    change = on_cage("set", "set:set_", "Change settings")
+    change = on_cage("set", "Change settings", run="set:set_")
     change.epilog = SET_NOTE
     change.add_argument("values", nargs="+", metavar="key=value", help="see below")
-    on_cage("diff-recipes", "render:diff_recipes", "Show what you changed in the recipes")
+    on_cage("diff-recipes", "Show what you changed in the recipes", run="render:diff_recipes")
     doctor = verb("doctor", "doctor:doctor", "Show what is missing on this machine, and what mends it")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     completion = verb("completion", "completion:completion", "Print completions for a shell", COMPLETION_NOTE)
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which one")
-    make = on_cage("make", "verbs:targets", "Make any target of a cage's Makefile", yes)
+    make = on_cage("make", "Make any target of a cage's Makefile", yes, run="verbs:targets")
     make.add_argument("targets", nargs="+", metavar="target", help="for example: help")
     return top
 
@@ -158,11 +193,20 @@ def _create(create: Parser) -> None:
 
 def parse(words: list[str]) -> Namespace:
     """The arguments. For exec, what follows `--` is the command, whatever it looks like."""
-    command = []
-    if words[:1] == ["exec"] and "--" in words:
-        at = words.index("--")
-        words, command = words[:at], words[at + 1 :]
     top = parser()
+    if not words:
+        top.print_help()
+        sys.exit(USAGE)
+    if words[0][:1] != "-" and words[0] not in top.said:
+        raise import_module("cage.commands.meant").unknown(words[0], top.said)
+    command = []
+    if words[0] == "exec":
+        at = words.index("--") if "--" in words else len(words)
+        words, command = words[:at], words[at + 1 :]
+        if words[1:2] and any(word.startswith("-") for word in words[2:]):
+            typed = shlex.join(words[2:] + command)
+            problem = "an option of the command has to stand after '--'"
+            raise CageError(problem, f"Write: tc exec {shlex.quote(words[1])} -- {typed}", USAGE)
     args, rest = top.parse_known_args(words)
     at = rest.index("--") if "--" in rest else len(rest)
     if args.verb == "sync" and not any(word.startswith("-") for word in rest[:at]):

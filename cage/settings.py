@@ -19,7 +19,7 @@ WHEN = {
     "session": "in the next tmux session",
     "policy": "at the next attach, start, shell or exec",
     "limits": "now",
-    "container": "after: tc make {name} recreate",
+    "container": "after: tc recreate {name}",
     "never": "never: it belongs to the cage",
 }
 

@@ -126,7 +126,7 @@ def test_limits_that_the_engine_refuses_change_nothing(web, tc):
 
 def test_older_recipes_have_no_target_for_limits(web, tc):
     edit(web / "Makefile", "limits:\n", "older:\n")
-    assert tc("set", "web", "cpus=1").out.endswith("\nIt applies after: tc make web recreate\n")
+    assert tc("set", "web", "cpus=1").out.endswith("\nIt applies after: tc recreate web\n")
 
 
 def test_set_keeps_windows_line_ends(web, tc):

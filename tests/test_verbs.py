@@ -35,6 +35,7 @@ def line(verb, **variables):
         (["destroy", "web", "--yes"], line("destroy", yes="1")),
         (["rebuild-image", "web", "-y"], line("rebuild-image", yes="1")),
         (["rebuild-image"], line("rebuild-image")),
+        (["recreate", "web", "-y"], line("recreate", yes="1")),
         (["auth", "web"], line("auth")),
         (["auth", "web", "--auth-mode", "subscription"], line("auth", mode="subscription")),
         (["make", "web", "stop", "start"], line("stop") + line("start")),
@@ -84,7 +85,7 @@ def test_hostile_environment_does_not_reach_make(web, tc, monkeypatch):
 
 @pytest.mark.parametrize("name", ["", "..", "../..", "/etc", "Web", "a.b", "x" * 64, "\x1b[2Jx"])
 def test_every_verb_refuses_a_bad_name_before_anything(name, tc, home):
-    verbs = "attach start stop status shell export destroy rebuild-image auth diff-recipes render"
+    verbs = "attach start stop status shell export destroy rebuild-image recreate auth diff-recipes render"
     for verb in [[verb, name] for verb in verbs.split()] + [
         ["exec", name, "--", "ls"],
         ["make", name, "help"],
@@ -209,7 +210,6 @@ def test_closed_streams_are_no_trouble(web):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "the following arguments are required: VERB"),
         (["attach"], "the following arguments are required: name"),
         (["attach", "web", "--jso"], "unrecognized arguments: --jso"),
     ],
@@ -340,7 +340,7 @@ def test_release_of_sh_that_needs_more_gets_it(tmp_path):
 
 def test_rebuild_image_of_all_goes_on_past_one_that_fails(web, tc, repo):
     assert tc("create", repo, "--name", "zoo").code == 0
-    edit(web / "Makefile", "export destroy rebuild-image auth:", "export destroy auth:")
+    edit(web / "Makefile", "export destroy rebuild-image recreate auth:", "export destroy recreate auth:")
     with (web / "Makefile").open("a") as file:
         file.write("rebuild-image:\n\t@exit 1\n")
     done = tc("rebuild-image", "-y")

@@ -114,7 +114,7 @@ def _limit(cage: Cage, moves: replace.Moves) -> str:
     if code == UNREACHABLE:
         return f"after: tc make {cage.name} limits (the engine can't be reached now)"
     if "No rule to make target" in said:
-        return f"after: tc make {cage.name} recreate"
+        return f"after: tc recreate {cage.name}"
     _take_back(cage, moves)
     why = [line for line in said.splitlines() if not line.startswith("make")]
     raise CageError("the engine refuses these limits; nothing was changed", "\n".join(why[:4]))
