@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cage import __version__
 from cage.errors import FAILED, INTERRUPTED, UNREAD, USAGE, CageError
+from cage.menu import GROUPS
 from cage.settings import SETTINGS, yes_or_no
 from cage.surroundings import settle
 from cage.text import fail, quote
@@ -36,16 +37,6 @@ to have them, put into your shell's start-up file:
 SET_NOTE = "settings:\n" + "".join(
     f"  {row.key:<16}{row.help}{': yes or no' if row.check is yes_or_no else ''}\n" for row in SETTINGS
 )
-
-
-# The order of the help.
-GROUPS = {
-    "make a cage": "init create",
-    "work in it": "attach start stop shell exec",
-    "bring work home": "export sync",
-    "look after it": "list status set auth render diff-recipes rebuild-image recreate make destroy",
-    "this machine": "doctor completion",
-}
 
 
 class Parser(ArgumentParser):

@@ -1,16 +1,19 @@
 """make, run on a cage's Makefile: in the foreground, or unseen."""
 
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
-from cage.errors import FAILED, INTERRUPTED, USAGE, CageError
+from cage.errors import DONE, FAILED, INTERRUPTED, USAGE, CageError
+from cage.menu import VERBS
 from cage.surroundings import NEUTRAL, clean_environment, no_make
+from cage.text import complain
 
 # Linux takes no string of the environment, and no argument, over 128 KiB (execve(2)).
 LARGEST = 130_000
@@ -47,37 +50,56 @@ sh = _import_sh()
 def run(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> int:
     """Make targets of the Makefile in folder; returns the exit code that was meant.
 
-    make ends every failed recipe with 2: the recipe writes its own code to CAGE_EXIT_FILE.
-    The variables travel by environment: make would expand what stands in its arguments.
+    The variables travel by environment: make would expand what stands in its arguments. What a recipe died of is
+    printed here, after all that make says of it.
     """
-    with tempfile.NamedTemporaryFile(prefix="tc-", mode="r") as said:
+    with _last() as last:
         with _left_to_the_recipe() as interrupts:
-            code = _run(folder, targets, _environment(variables, said.name))
+            code = _run(folder, targets, _environment(variables, last))
+        with suppress(BrokenPipeError):
+            complain(_words(last))
         # Of make and its recipe either may be the first to end, so make's own code doesn't tell.
         if (interrupts and code) or code in (-signal.SIGINT, INTERRUPTED):
             return INTERRUPTED
-        meant = said.read().strip()
-    if meant.isdecimal():
-        return int(meant)
-    return FAILED if code else 0
+        meant = _code(last)
+    return meant if meant is not None else FAILED if code else DONE
 
 
 def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | None, str]:
     """Make target without a terminal; the code that was meant, None where none was, and what was said."""
-    with tempfile.NamedTemporaryFile(prefix="tc-", mode="r") as said:
+    with _last() as last:
         done = subprocess.run(
             ["make", *_options(folder), target],
             cwd=NEUTRAL,
-            env=_environment(variables, said.name),
+            env=_environment(variables, last),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
         )
-        meant = said.read().strip()
-    code = int(meant) if meant.isdecimal() else None
-    return 0 if not done.returncode else code, done.stdout.strip()
+        return _code(last) if done.returncode else DONE, "\n".join([*_words(last), done.stdout.strip()])
+
+
+def _last() -> tempfile.TemporaryDirectory:
+    """Where recipes leave the last that they have to say: the code that they mean, and words.
+
+    make itself ends with 2 for each recipe that fails.
+    """
+    return tempfile.TemporaryDirectory(prefix="tc-")
+
+
+def _code(last: str) -> int | None:
+    """The exit code that was meant, if any was."""
+    with suppress(FileNotFoundError):
+        meant = Path(last, "code").read_text().strip()
+        return int(meant) if meant.isdecimal() else None
+
+
+def _words(last: str) -> list[str]:
+    """The lines that were left to tc, in the order of time."""
+    files = sorted(Path(last).glob("words.*"), key=lambda path: path.stat().st_mtime_ns)
+    return [line for file in files for line in file.read_text(errors="replace").splitlines()]
 
 
 def script(folder: Path, path: str) -> int:
@@ -89,12 +111,13 @@ def _options(folder: Path) -> tuple[str, ...]:
     return ("-f", "Makefile", "--no-print-directory", "-C", str(folder))
 
 
-def _environment(variables: dict[str, str], said: str) -> dict[str, str]:
+def _environment(variables: dict[str, str], last: str) -> dict[str, str]:
     for value in variables.values():
         if len(value.encode(errors="surrogateescape")) > LARGEST:
             problem = f"what is asked for is longer than {LARGEST // 1000} kB"
             raise CageError(problem, "Put a command into a file; name folders in the place of files.", USAGE)
-    return clean_environment() | variables | {"CAGE_VIA": "tc", "CAGE_EXIT_FILE": said}
+    ours = {"CAGE_VIA": "tc", "CAGE_TC": str(os.getpid()), "CAGE_VERBS": VERBS, "CAGE_EXIT_FILE": f"{last}/code"}
+    return clean_environment() | variables | ours
 
 
 def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) -> int:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterable
 
 CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 INVISIBLE = "\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
@@ -41,5 +42,9 @@ def warn(problem: str, remedy: str = "") -> None:
 
 
 def _complain(kind: str, problem: str, remedy: str) -> None:
-    lines = [f"{kind}: {problem}", *remedy.splitlines()]
-    print("\n".join(printable(line) for line in lines), file=sys.stderr)
+    complain([f"{kind}: {problem}", *remedy.splitlines()])
+
+
+def complain(lines: Iterable[str]) -> None:
+    """Print lines to standard error."""
+    print("".join(f"{printable(line)}\n" for line in lines), end="", file=sys.stderr)

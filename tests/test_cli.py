@@ -7,6 +7,7 @@ from conftest import ROOT
 
 from cage import cli
 from cage.commands.meant import OTHER_WORDS
+from cage.menu import GROUPS
 
 VERBS = cli.parser().said
 
@@ -20,7 +21,7 @@ def test_tc_alone_prints_the_help_and_ends_with_2(tc):
 def test_help_has_every_verb_in_one_group(tc):
     said = tc("--help").out
     groups = re.findall(r"(?m)^([a-z ]+):\n((?:  \S+ +\S.*\n)+)", said)
-    assert [title for title, _ in groups] == [*cli.GROUPS, "examples"]
+    assert [title for title, _ in groups] == [*GROUPS, "examples"]
     listed = [line.split()[0] for _, lines in groups[:-1] for line in lines.splitlines()]
     assert sorted(listed) == sorted(VERBS)
     assert max(map(len, said.splitlines())) < 100

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cage.menu import VERBS
+
 LIB = Path(__file__).parent.parent / "templates/lib"
 COUNT = "1 added, 0 changed, 0 deleted, 0 refused, 0 held back, 2 commits inside\n"
 GONE = "volume 'isolated-dev-web' is not there, and the work in it, so nothing was destroyed"
@@ -24,7 +26,8 @@ def ask(tmp_path):
         (tmp_path / ".state/seen").write_text(seen)
         for name in history:
             (tmp_path / ".history" / name).touch()
-        environment = {"PATH": "/usr/bin:/bin", "CAGE_NAME": "web", "CAGE_VOLUME": "isolated-dev-web", "CAGE_VIA": "tc"}
+        environment = {"PATH": "/usr/bin:/bin", "CAGE_NAME": "web", "CAGE_VOLUME": "isolated-dev-web"}
+        environment |= {"CAGE_VIA": "tc", "CAGE_VERBS": VERBS}
         done = subprocess.run(
             ["bash", "lib/destroy/would-lose"],
             cwd=tmp_path,

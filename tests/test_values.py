@@ -385,8 +385,8 @@ def test_engine_that_says_nothing_is_not_waited_for(cage, tc, docker):
         edit(cage / f"recipes/{recipes}.mk", "lib/engine/answer 30 ", "lib/engine/answer 1 ")
     done = tc("start", "web")
     assert (done.code, done.out) == (4, "")
-    assert done.err.startswith(
-        "error: the engine says nothing of this cage's containers\nRestart the engine, then: tc make web recreate\n"
+    assert done.err.endswith(
+        "error: the engine says nothing of this cage's containers\nRestart the engine, then: tc recreate web\n"
     )
 
 

@@ -405,6 +405,7 @@ def test_interrupted_command_with_a_time_limit_leaves_nothing_behind():
 def test_remedy_names_the_folder_whatever_is_in_its_name(tmp_path):
     folder = tmp_path / "R&D" / "web"
     shutil.copytree(ROOT / "templates/lib", folder / "lib")
+    (folder / "Makefile").write_text("start:\n")
     done = subprocess.run(
         ["bash", "lib/die", "3", "no", "Try: @start@"],
         cwd=folder,

@@ -17,21 +17,23 @@ quoted() {
     esac
 }
 
-# The command that runs VERB on this cage, the way its user came here.
+# The command that runs VERB on this cage, the way its user came here. tc says which verbs it has (CAGE_VERBS).
 how() {
-    local verb=$1 rest=''
-    [ "$verb" != exec ] || rest=" -- COMMAND"
-    if [ "${CAGE_VIA:-}" = tc ]; then
-        case $verb in
-            create) printf 'tc create %s --name %s' "$(quoted "$CAGE_REPO_URL")" "$CAGE_NAME" ;;
-            attach | start | stop | status | shell | exec | export | sync | destroy | rebuild-image | auth)
-                printf 'tc %s %s%s' "$verb" "$CAGE_NAME" "$rest" ;;
-            *) printf 'tc make %s %s' "$CAGE_NAME" "$verb" ;;
-        esac
-    else
-        [ "$verb" != exec ] || rest=" CAGE_CMD='COMMAND'"
-        printf 'make -C %s %s%s' "$(quoted "$folder")" "$verb" "$rest"
+    local verb=$1 name=$CAGE_NAME
+    if [ "${CAGE_VIA:-}" != tc ]; then
+        printf 'make -C %s %s' "$(quoted "$folder")" "$verb"
+        [ "$verb" != exec ] || printf " CAGE_CMD='COMMAND'"
+        return
     fi
+    case " ${CAGE_VERBS:-} " in
+        *" $verb "*) ;;
+        *) name="$name $verb" verb=make ;;
+    esac
+    case $verb in
+        create) printf 'tc create %s --name %s' "$(quoted "$CAGE_REPO_URL")" "$name" ;;
+        exec) printf 'tc exec %s -- COMMAND' "$name" ;;
+        *) printf 'tc %s %s' "$verb" "$name" ;;
+    esac
 }
 
 # What a person adds to a command: '--force' for tc, 'CAGE_FORCE=1' for make.
@@ -46,19 +48,33 @@ option() {
     fi
 }
 
-# Each argument as a line; @verb@ becomes its command, @name@ the cage's name. Where nobody reads (141: SIGPIPE), it is
-# no failure.
+# Whether $1 is a verb of tc or a target: what merely looks like @verb@, such as a part of a file's name, stays.
+is_verb() {
+    case " ${CAGE_VERBS:-} " in *" $1 "*) return ;; esac
+    grep -qsE "^([a-z -]* )?$1( [a-z -]*)?:" "$folder"/Makefile "$folder"/recipes/*.mk "$folder"/local.mk
+}
+
+# The text $1, in which @verb@ becomes its command, @--option VALUE@ the option, and @name@ the cage's name.
+spoken() {
+    local rest=$1 said='' word mark='@(--[a-z-]+( [A-Z]+)?|[a-z][a-z-]*)@'
+    while [[ $rest =~ $mark ]]; do
+        word=${BASH_REMATCH[1]}
+        said+=${rest%%"@$word@"*} rest=${rest#*"@$word@"}
+        # shellcheck disable=SC2086 # an option and its value
+        case $word in
+            name) said+=$CAGE_NAME ;;
+            --*) said+=$(option ${word#--}) ;;
+            *) if is_verb "$word"; then said+=$(how "$word"); else said+=@$word rest=@$rest; fi ;;
+        esac
+    done
+    printf '%s\n' "$said$rest"
+}
+
+# Each argument as a line for a person. Where nobody reads (141: SIGPIPE), it is no failure.
 lines() {
-    local line verb
+    local line
     for line in "$@"; do
-        line=${line//@name@/$CAGE_NAME}
-        line=${line//@as@/$(option as NAME)}
-        line=${line//@dry-run@/$(option dry-run)}
-        line=${line//@undo@/$(option undo)}
-        for verb in attach auth base-image create destroy exec export limits rebuild-image recreate start status stop sync; do
-            [[ $line != *@$verb@* ]] || line=${line//@$verb@/$(how "$verb")}
-        done
-        printf '%s\n' "$line"
+        spoken "$line"
     done | plain || [ $? = 141 ]
 }
 
@@ -87,11 +103,20 @@ excerpt() {
     tail -n 15 | LC_ALL=C sed $'s/\033\\[[0-9;]*m//g' | LC_ALL=C tr -c '\011\012\040-\176' '?' | cut -c 1-300 | sed 's/^/  /'
 }
 
+# Leave lines to tc, which prints them when make has ended: what to do comes last then, after make's own words. Fails
+# where there is no tc, or none any more.
+left_to_tc() {
+    local words=${CAGE_EXIT_FILE:-}
+    words=${words%/*}/words.$$
+    [ "${CAGE_VIA:-}" = tc ] && [ -n "${CAGE_TC:-}" ] && kill -0 "$CAGE_TC" 2>/dev/null || return 1
+    lines "$@" 2>/dev/null >"$words" || { rm -f "$words" && return 1; }
+}
+
 # die CODE PROBLEM [REMEDY …]: say it, leave CODE for tc (make itself exits 2 for any failure).
 die() {
     local code=$1
     shift
-    lines "error: $1" "${@:2}" >&2
+    left_to_tc "error: $1" "${@:2}" || lines "error: $1" "${@:2}" >&2
     [ -z "${CAGE_EXIT_FILE:-}" ] || printf '%s\n' "$code" 2>/dev/null >"$CAGE_EXIT_FILE" || :
     exit "$code"
 }

@@ -1,0 +1,10 @@
+"""The verbs of tc, by what they are for, in the order of the help."""
+
+GROUPS = {
+    "make a cage": "init create",
+    "work in it": "attach start stop shell exec",
+    "bring work home": "export sync",
+    "look after it": "list status set auth render diff-recipes rebuild-image recreate make destroy",
+    "this machine": "doctor completion",
+}
+VERBS = " ".join(GROUPS.values())
