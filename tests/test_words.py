@@ -120,3 +120,10 @@ def test_two_steps_that_die_are_both_heard(web, tc):
     (web / "Makefile").write_text("both:\n\t@bash lib/die 3 one; bash lib/die 4 two\n")
     done = tc("make", "web", "both")
     assert (done.code, done.err.split("\n", 1)[1]) == (4, "error: one\nerror: two\n")
+
+
+def test_sentences_of_make_help_stand_by_themselves():
+    """'above' means nothing in a list."""
+    for path in [ROOT / "templates/Makefile.j2", *(ROOT / "templates/recipes").glob("*.mk")]:
+        for sentence in re.findall(r"(?m)^[a-z][a-z-]*:.*## (.*)$", path.read_text()):
+            assert not re.search(r"\b(above|below)\b", sentence), f"{path}: {sentence}"
