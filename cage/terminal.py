@@ -17,18 +17,25 @@ def shown_on(*streams: TextIOBase | None) -> bool:
 
 
 def ask(question: str, answers: tuple[str, ...], flags: str) -> str:
-    """One of answers, the first when only Enter is typed.
+    """One of answers, the first, which the question shows, when only Enter is typed.
 
     Raises CageError, naming the flags that answer it, where nobody can be asked.
     """
+    typed = _line(f"{question} ({'/'.join(answers)}) [{answers[0]}]", question, flags) or answers[0]
+    matching = [answer for answer in answers if answer.startswith(typed)]
+    return matching[0] if len(matching) == 1 else ask(question, answers, flags)
+
+
+def confirm(question: str, flags: str) -> bool:
+    """Whether the answer is yes; only Enter is no. Raises CageError as ask() does."""
+    return _line(f"{question} [y/N]", question, flags) in ("y", "yes")
+
+
+def _line(shown: str, question: str, flags: str) -> str:
+    remedy = f"Answer with {flags}."
     if not interactive():
-        raise CageError(question, f"Answer with {flags}.", DECIDE)
-    while True:
-        print(f"{question} [{'/'.join(answers)}] ", end="", file=sys.stderr, flush=True)
-        line = sys.stdin.readline()
-        if not line:
-            raise CageError("no answer", f"Answer with {flags}.", DECIDE)
-        typed = line.strip().lower() or answers[0]
-        matching = [answer for answer in answers if answer.startswith(typed)]
-        if len(matching) == 1:
-            return matching[0]
+        raise CageError(question, remedy, DECIDE)
+    print(shown, end=" ", file=sys.stderr, flush=True)
+    if not (line := sys.stdin.readline()):
+        raise CageError("no answer", remedy, DECIDE)
+    return line.strip().lower()

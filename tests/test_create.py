@@ -175,7 +175,7 @@ def test_rest_of_a_crashed_reuse_is_moved_to_trash(toy, tc, repo, clone_left, ho
 def test_clone_left_is_asked_about_in_a_terminal(repo, clone_left):
     code, shown = in_terminal("create", repo, "--auth-mode", "api_key", typed="reuse\n")
     assert code == 0
-    assert f"{CLONE_LEFT} [reuse/fresh] " in shown
+    assert f"{CLONE_LEFT} (reuse/fresh) [reuse] " in shown
     assert shown.endswith("created web no_attach=\n")
     assert (clone_left / "work").exists()
 
@@ -183,11 +183,19 @@ def test_clone_left_is_asked_about_in_a_terminal(repo, clone_left):
 def test_auth_is_asked_in_a_terminal_and_only_if_nothing_sets_it(repo, home, monkeypatch):
     question = "Does the agent log in with an API key or with your subscription?"
     code, shown = in_terminal("create", repo, typed="sub\n")
-    assert (code, question in shown) == (0, True)
+    assert (code, f"{question} (api_key/subscription) [api_key] " in shown) == (0, True)
     assert json.loads((home / "envs/web/meta.json").read_text())["auth_mode"] == "subscription"
     (home / ".env").write_text("TRUSTY_CAGE_DEFAULT_AUTH_MODE=subscription\n")
     code, shown = in_terminal("create", repo, "--name", "other")
     assert (code, shown) == (0, "created other no_attach=\n")
+
+
+def test_auth_is_not_asked_where_the_key_is_set(repo, home, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
+    assert in_terminal("create", repo) == (0, "created web no_attach=\n")
+    assert json.loads((home / "envs/web/meta.json").read_text())["auth_mode"] == "api_key"
+    code, shown = in_terminal("create", repo, "--agent", "codex", "--name", "other", typed="\n")
+    assert (code, "(api_key/subscription) [api_key] " in shown) == (0, True)  # that one has a key of another name
 
 
 def test_no_attach_is_heard_in_a_terminal(repo):

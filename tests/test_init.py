@@ -2,6 +2,8 @@
 
 import stat
 
+import pytest
+from conftest import in_terminal
 from dotenv import dotenv_values
 
 
@@ -34,3 +36,12 @@ def test_force_keeps_the_old_file(tc, home):
     (kept,) = home.glob(".env-*")
     assert kept.read_text() == "mine"
     assert done.out.splitlines()[0] == f"Moved the old one to {kept}"
+
+
+@pytest.mark.parametrize(("typed", "replaced"), [("\n", False), ("no\n", False), ("y\n", True), ("YES\n", True)])
+def test_question_shows_its_default(typed, replaced, tc, home):
+    tc("init")
+    (home / ".env").write_text("# mine\n")
+    code, shown = in_terminal("init", typed=typed)
+    assert (code, f"'{home}/.env' exists: replace it? [y/N] " in shown) == (0, True)
+    assert ((home / ".env").read_text() != "# mine\n") == replaced

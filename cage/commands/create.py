@@ -108,7 +108,8 @@ def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Co
     """Render the cage's folder beside its place, and move it there whole."""
     clone = _settle_clone(folder, args)
     settings = dict(chosen.values)
-    if "auth_mode" not in chosen.origins and terminal.interactive():
+    has_key = os.environ.get(settings["api_key_env"])
+    if "auth_mode" not in chosen.origins and not has_key and terminal.interactive():
         settings["auth_mode"] = terminal.ask(
             "Does the agent log in with an API key or with your subscription?",
             ("api_key", "subscription"),

@@ -18,7 +18,7 @@ def init(args: Namespace) -> int:
     path = home.make_folder(home.root()) / ".env"
     if path.exists():
         question = f"'{printable(path)}' exists: replace it?"
-        if not args.force and terminal.ask(question, ("no", "yes"), "--force") == "no":
+        if not args.force and not terminal.confirm(question, "--force"):
             return 0
         kept = path.with_name(home.aside(".", ".env").name)
         path.rename(kept)
