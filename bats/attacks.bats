@@ -208,7 +208,7 @@ SH
     inside <<'SH'
 printf 'a\302\302\235\23552;c;QUFB b\302\342\200\256\233c \342\200\342\200\256\256d \2331me \330\234f caf\303\251\n' >>README
 SH
-    run -0 tc export "$CAGE" --diff --dry-run
+    NO_COLOR=1 run -0 on_terminal "tc export $CAGE --diff --dry-run"
     for bytes in $'\302\233' $'\302\235' $'\342\200\256' $'\330\234'; do says_not "$bytes"; done
     says '?1me'
     says 'café'

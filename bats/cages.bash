@@ -66,6 +66,11 @@ fingerprint() {
     (cd "$1" && find . -type f -exec sha256sum {} + -o -type l -printf '%p -> %l\n' -o -printf '%p %m\n' | sort | sha256sum)
 }
 
+# Run the command line $1 on a terminal; prints what it shows.
+on_terminal() {
+    script --quiet --return --command "$1" /dev/null
+}
+
 # The combined output of the last run holds $1.
 says() {
     [[ $output == *"$1"* ]] || { echo "no '$1' in:"; echo "$output"; return 1; }

@@ -103,9 +103,27 @@ printf 'evil \033]52;c;AAAA\007 text\n' >>README
 SH
     run -0 --separate-stderr tc export "$CAGE" --json
     printf '%s' "$output" | python3 -c 'import json, sys; p = json.load(sys.stdin); assert p["changed"] == ["README"], p'
-    run -0 tc export "$CAGE" --diff -y
+    NO_COLOR=1 run -0 on_terminal "tc export $CAGE --diff -y"
     says '+evil ]52;c;AAAA text'
     says_not $'\033'
+}
+
+@test "plan: --diff for a program is a patch that git takes, and nothing else" {
+    inside <<'SH'
+echo new >new; printf 'x' >>README; rm lib/code.txt; chmod 644 run.sh; ln -sf run.sh link
+printf '\0\1\2' >binary; printf 'a\r\nb' >crlf; echo '* binary' >.gitattributes; mknod pipe p
+SH
+    run -3 --separate-stderr tc export "$CAGE" --diff --dry-run
+    [[ $stderr == *'  A  new'*'pipe: is a FIFO'*'error: some entries may not leave the cage'* ]]
+    tc export "$CAGE" --diff --dry-run 2>/dev/null >"$BATS_TEST_TMPDIR/patch" || [ $? = 3 ]
+    git -C "$CLONE" apply --check "$BATS_TEST_TMPDIR/patch"
+    cp -R "$CLONE" "$BATS_TEST_TMPDIR/copy"
+    git -C "$BATS_TEST_TMPDIR/copy" apply --whitespace=nowarn "$BATS_TEST_TMPDIR/patch"
+    run -3 tc export "$CAGE" --skip-refused -y
+    diff -r --no-dereference --exclude .git "$CLONE" "$BATS_TEST_TMPDIR/copy"
+    [ ! -x "$BATS_TEST_TMPDIR/copy/run.sh" ]
+    run -0 tc export "$CAGE" --undo -y
+    inside <<<'rm pipe; git checkout -q .; git clean -fdq'
 }
 
 @test "branch: the same work as a commit on the seeded one; work tree and current branch stay" {

@@ -414,34 +414,3 @@ def test_remedy_names_the_folder_whatever_is_in_its_name(tmp_path):
         text=True,
     )
     assert (done.returncode, done.stderr) == (3, f"error: no\nTry: make -C '{folder}' start\n")
-
-
-@pytest.fixture
-def staged(tmp_path):
-    """lib/export/plan of an export that was staged, with --diff; a file that changed is large."""
-    folder = tmp_path / "cage"
-    shutil.copytree(ROOT / "templates/lib", folder / "lib")
-    stage = folder / ".state/stage"
-    (stage / "tree").mkdir(parents=True)
-    (folder / "repo").mkdir()
-    (stage / "tree/large").write_text("abcdefghi\n" * 300_000)
-    (stage / "tree/small").write_text("x\n")
-    (stage / "write").write_bytes(b"./large\0./small\0")
-    (stage / "report").write_text("  A  large\n")
-    (stage / "summary").write_text("1 added\n")
-    return subprocess.run(
-        ["bash", "lib/export/plan", "export"],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "CAGE_NAME": "web", "CAGE_DIFF": "1"},
-        capture_output=True,
-        text=True,
-    ), folder
-
-
-def test_diff_is_bounded_and_says_where_the_rest_is(staged):
-    done, folder = staged
-    assert (done.returncode, done.stderr) == (0, "")
-    first, *_, told, last = done.stdout.splitlines()
-    assert (first, last) == ("  A  large", "1 added")
-    assert told.endswith(f"all of it: diff -r -u {folder}/repo {folder}/.state/stage/tree | cat -v")
-    assert 1_000_000 < len(done.stdout) < 1_001_000
