@@ -73,7 +73,7 @@ def unfrozen(cage, repo):
     git = ["git", "-C", folder / "repo", "-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "first"], check=True)
     (folder / ".state").mkdir()
-    for name, text in {"lacks": "pause", "protocol": "4", "seeded": "HEAD", "imported": "HEAD"}.items():
+    for name, text in {"lacks": "pause", "protocol": "5", "seeded": "HEAD", "imported": "HEAD"}.items():
         (folder / ".history" / name).write_text(f"{text}\n")
     for name in ("base", "base.seeded"):
         (folder / ".history" / name).touch()
