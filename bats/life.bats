@@ -174,6 +174,8 @@ as_laid_out() {
     says 'un-exported   0 added, 1 changed, 0 deleted'
     run -0 --separate-stderr tc status "$CAGE" --json
     printf '%s' "$output" | python3 -c 'import json, sys; s = json.load(sys.stdin); assert s["status"] == "running" and s["network"] == "open", s'
+    run -0 --separate-stderr tc status "$CAGE" --json --size
+    printf '%s' "$output" | python3 -c 'import json, sys; s = json.load(sys.stdin); assert int(s["home_bytes"]) > 4096 > int(s["project_bytes"]) > 50 and s["pids"] == "4096" and s["agent"] == "claude", s'
 }
 
 @test "status, exec: a reader that has seen enough ends them quietly" {

@@ -110,7 +110,7 @@ SH
 
 @test "plan: --diff for a program is a patch that git takes, and nothing else" {
     inside <<'SH'
-echo new >new; printf 'x' >>README; rm lib/code.txt; chmod 644 run.sh; ln -sf run.sh link
+echo new >new; printf 'x' >>README; mv lib/code.txt lib/moved; chmod 644 run.sh; ln -sf run.sh link
 printf '\0\1\2' >binary; printf 'a\r\nb' >crlf; echo '* binary' >.gitattributes; mknod pipe p
 SH
     run -3 --separate-stderr tc export "$CAGE" --diff --dry-run

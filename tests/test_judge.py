@@ -834,7 +834,7 @@ def test_long_lists_of_a_sync_are_cut(project):
 def test_what_could_not_be_counted_is_said_beside(said, code, printed, monkeypatch, capsys):
     judge = program("judge")
     monkeypatch.setattr(judge, "read_question", lambda: ())
-    monkeypatch.setattr(judge, "Verdict", lambda *_: SimpleNamespace(summary=lambda: "nothing"))
+    monkeypatch.setattr(judge, "Verdict", lambda *_: SimpleNamespace(summary=lambda: "nothing", size=lambda: 7))
     monkeypatch.setattr(judge.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=said, returncode=code))
     assert judge.main(["count"]) == 0
-    assert capsys.readouterr().out == printed
+    assert capsys.readouterr().out == f"{printed}bytes: 7\n"

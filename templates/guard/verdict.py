@@ -263,6 +263,10 @@ class Verdict:
             self.later = {p: by for p, by in found.items() if by}
         return self.later
 
+    def size(self):
+        """The bytes of all files of the project, but those of its .git."""
+        return sum(found.size for found in self.found.values() if stat.S_ISREG(found.mode))
+
     def summary(self):
         """The line that counts."""
         marks = list(self.marks().values())

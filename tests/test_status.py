@@ -1,0 +1,113 @@
+"""tc status: what lib/status prints of what the steps before it have seen."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from conftest import edit
+
+from cage import settings
+from cage.menu import VERBS
+
+COUNT = "1 added, 0 changed, 0 deleted, 0 refused, 0 held back, 2 commits inside\nbeside: a stash\nbytes: 1536\n"
+SEEN = "guard running\ncage running\nhelper missing\n"
+
+
+@pytest.fixture
+def status(tc, repo, home):
+    """Run lib/status in the folder of a cage that runs, is made from another image and has other limits than set."""
+    assert tc("create", repo, "--render-only", "--memory", "2g").code == 0
+    folder = home / "envs/web"
+    for name, text in {
+        ".state/seen": SEEN,
+        ".state/inspect": "/isolated-dev-web|running|2030|old|sha256:1|web|id|1073741824|1500000000|4096\n",
+        ".state/count": COUNT,
+        ".state/volumes": "isolated-dev-web\nisolated-dev-web.home\n",
+        ".state/size": "2048\t/sized\n",
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+
+    def run(*words, **environment):
+        made = {f"CAGE_{setting.key.upper()}": setting.default for setting in settings.SETTINGS}
+        named = {
+            "CAGE_NAME": "web",
+            "CAGE_CONTAINER": "isolated-dev-web",
+            "CAGE_REPO_URL": str(repo),
+            "CAGE_MEMORY": "2g",
+        }
+        created = json.loads((folder / "meta.json").read_text())["created_at"]
+        named |= {"CAGE_CREATED_AT": created, "CAGE_VIA": "tc", "CAGE_VERBS": VERBS, "CAGE_BRANCH": ""}
+        return subprocess.run(
+            ["bash", "lib/status", "new"],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], **made, **named, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    run.folder = folder
+    return run
+
+
+def test_status_shows_agent_network_limits_bytes_and_how_to_mend_what_is_stale(status, repo):
+    shown = status()
+    created = json.loads((status.folder / "meta.json").read_text())["created_at"]
+    assert shown == (
+        "cage          web\n"
+        "status        running\n"
+        "guard         running\n"
+        "agent         claude\n"
+        "network       open\n"
+        "limits        memory 1.0 GiB, cpus 1.5, pids 4096\n"
+        f"repository    {repo}\n"
+        f"host clone    {status.folder}/repo\n"
+        f"created       {created}\n"
+        "auth          api_key\n"
+        "image         old\n"
+        "volumes       isolated-dev-web isolated-dev-web.home\n"
+        "project       1.5 KiB\n"
+        "un-exported   1 added, 0 changed, 0 deleted, 0 refused, 0 held back, 2 commits inside; beside that a stash\n"
+        "edited        -\n"
+        "not in meta   -\n"
+        "stale         image: tc rebuild-image web\n"
+        "              limits: tc make web limits\n"
+    )
+
+
+def test_status_as_json_has_all_of_it(status):
+    said = json.loads(status(CAGE_JSON="1", CAGE_SIZE="1"))
+    assert {
+        key: said[key] for key in ("agent", "network", "memory", "cpus", "pids", "project_bytes", "home_bytes")
+    } == {
+        "agent": "claude",
+        "network": "open",
+        "memory": "1073741824",
+        "cpus": "1.5",
+        "pids": "4096",
+        "project_bytes": "1536",
+        "home_bytes": "2097152",
+    }
+    assert (said["stale"], said["remedies"]) == ("image limits", "tc rebuild-image web; tc make web limits")
+    assert said["unexported"].endswith("2 commits inside; beside that a stash")
+
+
+def test_size_is_shown_where_it_is_asked_for(status):
+    assert "\nhome " not in status()
+    assert "\nhome          2.0 MiB\n" in status(CAGE_SIZE="1")
+
+
+def test_cage_without_a_container_shows_the_limits_that_are_set(status):
+    (status.folder / ".state/inspect").write_text("")
+    assert "\nlimits        memory 2g, cpus -, pids 4096\n" in status()
+    (status.folder / ".state/count").unlink()
+    assert "\nproject       -\nun-exported   unknown\n" in status()
+
+
+def test_setting_that_the_makefile_has_otherwise_is_named(status):
+    edit(status.folder / "meta.json", '"pids": "4096"', '"pids": "17"')
+    edit(status.folder / "meta.json", '"auth_mode": "api_key"', '"auth_mode": "subscription"')
+    assert "\nnot in meta   auth_mode pids\n" in status()
+    assert "\nnot in meta   repo_url auth_mode pids\n" in status(CAGE_REPO_URL="elsewhere")
