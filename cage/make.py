@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +18,8 @@ from cage.text import complain
 
 # Linux takes no string of the environment, and no argument, over 128 KiB (execve(2)).
 LARGEST = 130_000
+# A folder where recipes leave the exit code that they mean, since make ends with 2 for each that fails, and last words.
+LAST = partial(tempfile.TemporaryDirectory, prefix="tc-")
 
 
 def _import_sh() -> ModuleType:
@@ -53,7 +56,7 @@ def run(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> in
     The variables travel by environment: make would expand what stands in its arguments. What a recipe died of is
     printed here, after all that make says of it.
     """
-    with _last() as last:
+    with LAST() as last:
         with _left_to_the_recipe() as interrupts:
             code = _run(folder, targets, _environment(variables, last))
         with suppress(BrokenPipeError):
@@ -67,7 +70,7 @@ def run(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> in
 
 def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | None, str]:
     """Make target without a terminal; the code that was meant, None where none was, and what was said."""
-    with _last() as last:
+    with LAST() as last:
         done = subprocess.run(
             ["make", *_options(folder), target],
             cwd=NEUTRAL,
@@ -79,14 +82,6 @@ def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | 
             errors="replace",
         )
         return _code(last) if done.returncode else DONE, "\n".join([*_words(last), done.stdout.strip()])
-
-
-def _last() -> tempfile.TemporaryDirectory:
-    """Where recipes leave the last that they have to say: the code that they mean, and words.
-
-    make itself ends with 2 for each recipe that fails.
-    """
-    return tempfile.TemporaryDirectory(prefix="tc-")
 
 
 def _code(last: str) -> int | None:

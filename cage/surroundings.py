@@ -1,8 +1,10 @@
 """The environment that this process and all that it starts run in."""
 
 import os
+import re
 
 from cage.errors import CageError
+from cage.source import source
 
 # What would change how make, git, tar or a recipe's shell behave, whoever set it.
 UNWANTED = (
@@ -17,19 +19,15 @@ UNWANTED_PREFIXES = ("GIT_", "CAGE_", "BASH_FUNC_")
 # for settings, modules, or the version of theirs that is to run.
 NEUTRAL = "/"
 
-# Lists of folders, of which only those from the root on are searched, and single paths; both as in Makefile.cage.
-LISTS = (
-    "LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH",
-    "DYLD_FRAMEWORK_PATH", "DYLD_FALLBACK_FRAMEWORK_PATH", "DYLD_INSERT_LIBRARIES", "GCONV_PATH", "LOCPATH", "NLSPATH",
-    "PERL5LIB", "PERLLIB", "PYTHONPATH", "NODE_PATH", "RUBYLIB", "AWKPATH", "AWKLIBPATH", "XDG_CONFIG_DIRS",
-    "XDG_DATA_DIRS", "TERMINFO_DIRS",
-)  # fmt: skip
-PLACES = (
-    "HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
-    "DOCKER_CONFIG", "DOCKER_CERT_PATH", "BUILDX_CONFIG", "SSH_ASKPASS", "SUDO_ASKPASS", "SSL_CERT_FILE",
-    "SSL_CERT_DIR", "CURL_CA_BUNDLE", "CURL_HOME", "NETRC", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES",
-    "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "NODE_EXTRA_CA_CERTS", "TERMINFO", "GNUPGHOME", "DEBOOTSTRAP_DIR",
-)  # fmt: skip
+
+def _in_makefile(name: str) -> list[str]:
+    """The words of a variable of Makefile.cage."""
+    text = (source() / "Makefile.cage").read_text()
+    return re.search(rf"(?m)^{name} := ((?:.*\\\n)*.*)", text)[1].replace("\\\n", " ").split()
+
+
+# Lists of folders, of which only those from the root on are searched, and single paths.
+LISTS, PLACES = _in_makefile("LISTS"), _in_makefile("PLACES")
 
 
 def settle() -> None:

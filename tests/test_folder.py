@@ -421,7 +421,7 @@ def test_folder_where_a_version_manager_began_is_forgotten(monkeypatch):
 def test_make_and_tc_know_the_same_names(name):
     text = (ROOT / "Makefile.cage").read_text().replace("\\\n", " ")
     (found,) = re.findall(rf"(?m)^{name} := (.*)$", text)
-    assert tuple(found.split()) == getattr(surroundings, name)
+    assert found.split() == getattr(surroundings, name)
 
 
 def test_home_that_depends_on_the_folder_is_refused(tc, monkeypatch):
