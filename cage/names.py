@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from cage.errors import USAGE, CageError
-from cage.text import ARGUMENT, CONTROL, LONGEST, SECRET, quote
+from cage.text import CONTROL, LONGEST, has_secret, quote
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 RULE = "A name is 1 to 63 of a-z, 0-9, '-' and '_', and starts with a letter or a digit."
@@ -51,7 +51,7 @@ def repository(source: str, what: str = "repository") -> str:
         raise CageError(
             f"the {what} {quote(source)} is too long or holds control characters", "Give it without them.", USAGE
         )
-    if SECRET.search(source) or ("://" in source and ARGUMENT.search(source)):
+    if has_secret(source):
         raise CageError(
             f"the URL of the {what} holds a password or a token",
             "It would be kept in files. Leave it out, and let a git credential helper or an SSH\n"

@@ -25,6 +25,11 @@ def printable(text: object) -> str:
     return UNPRINTABLE.sub("?", ARGUMENT.sub(r"\1***", SECRET.sub("://***@", str(text)[:LONGEST])))
 
 
+def has_secret(url: str) -> bool:
+    """Whether a URL holds a password or a token: what is refused in one to clone, and never printed."""
+    return bool(SECRET.search(url) or ("://" in url and ARGUMENT.search(url)))
+
+
 def quote(text: object) -> str:
     """The subject of a message, in quotes and of bearable length."""
     shown = printable(text)

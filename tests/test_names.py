@@ -8,7 +8,7 @@ from conftest import ROOT
 
 from cage import names
 from cage.errors import CageError
-from cage.text import printable, quote
+from cage.text import has_secret, printable, quote
 
 
 @pytest.mark.parametrize(
@@ -283,3 +283,27 @@ def test_origin_without_a_password_is_taken_over_as_it_is(url):
 def test_origin_that_names_a_program_is_not_taken_over(url):
     done = origin(url)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://u:p@h/x",
+        "https://ghp_abc@h/x",
+        "https://u:p/w@h/x",
+        "https://h/x?token=1",
+        "ssh://git:p@h/x",
+        "git://u:p@h/x",
+        "https://%3a:@h/x",
+        f"https://{'a' * 40}@h/x",
+        "https://h:8080/x",
+        "ssh://git@h:22/x",
+        "git@h:x",
+    ],
+)
+def test_what_is_refused_in_a_url_is_what_a_clone_does_not_take_over(url):
+    environment = {"CAGE_NAME": "x", **os.environ}
+    pipes = {"input": url, "capture_output": True, "text": True}
+    done = subprocess.run(["bash", "lib/create/origin"], cwd=ROOT / "templates", env=environment, **pipes)
+    assert (done.stdout.rstrip("\n") != url) == has_secret(url) == (printable(url) != url)
+    assert not has_secret(done.stdout.rstrip("\n"))
