@@ -277,7 +277,7 @@ names() {
     run tc start "$CAGE"
     if [ "$status" != 0 ]; then
         says "error: the engine could not start a container of this cage"
-        says "tc make $CAGE recreate"
+        says "tc recreate $CAGE"
         run -0 tc make -y "$CAGE" recreate
     fi
     run -0 tc exec "$CAGE" -- cat run.sh
