@@ -175,7 +175,7 @@ as_laid_out() {
     run -0 --separate-stderr tc status "$CAGE" --json
     printf '%s' "$output" | python3 -c 'import json, sys; s = json.load(sys.stdin); assert s["status"] == "running" and s["network"] == "open", s'
     run -0 --separate-stderr tc status "$CAGE" --json --size
-    printf '%s' "$output" | python3 -c 'import json, sys; s = json.load(sys.stdin); assert int(s["home_bytes"]) > 4096 > int(s["project_bytes"]) > 50 and s["pids"] == "4096" and s["agent"] == "claude", s'
+    printf '%s' "$output" | python3 -c 'import json, sys; s = json.load(sys.stdin); assert int(s["home_bytes"]) > 4096 > int(s["project_bytes"]) > 10 and s["pids"] == "4096" and s["agent"] == "claude", s'
 }
 
 @test "status, exec: a reader that has seen enough ends them quietly" {
