@@ -117,6 +117,17 @@ def test_destroyed_cage_says_how_to_make_it_anew(tc, home):
     )
 
 
+def test_cage_of_1_0_0_is_told_in_a_sentence(web, tc):
+    (web / "recipes").rename(web / "recipes.gone")
+    (web / "export.mk").touch()
+    for words in (["start", "web"], ["render", "web"], ["set", "web", "pids=9"]):
+        done = tc(*words)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith(
+            "error: cage 'web' was made by 1.0.0, whose recipes lay in other files\nMake it anew; "
+        )
+
+
 @pytest.mark.parametrize("gone", ["Makefile", "Makefile.cage", "local.mk", "lib"])
 def test_missing_recipes_name_the_command_that_mends_it(gone, web, tc):
     path = web / gone

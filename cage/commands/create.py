@@ -17,7 +17,7 @@ from cage.text import printable, quote
 
 LARGEST = 1 << 20
 # What a draft is made of: a folder with nothing else in it holds nobody's work.
-DRAFTED = {*edits.RECIPES, edits.MACHINERY, edits.ONCE, edits.COPIES, ".state", ".trash"}
+DRAFTED = {*edits.RECIPES, edits.MACHINERY, edits.ABOUT, edits.ONCE, edits.COPIES, ".state", ".trash"}
 DRAFTED |= {"guard", "image", "lib", edits.FOLDER}
 
 

@@ -1,5 +1,6 @@
 """One cage: a name, its folder and its meta.json."""
 
+import shlex
 from pathlib import Path
 
 import cage
@@ -38,6 +39,11 @@ class Cage:
             _finish(folder)
             fields = meta.read(folder)
             meta.check_settings(folder, fields)
+            if (folder / "export.mk").exists() and not (folder / edits.FOLDER).exists():
+                raise CageError(
+                    f"cage '{name}' was made by 1.0.0, whose recipes lay in other files",
+                    f"Make it anew; its own Makefile brings its work home: make -C {shlex.quote(str(folder))} export",
+                )
             return cls(name, folder, fields)
         except (FileNotFoundError, NotADirectoryError):
             pass

@@ -17,6 +17,7 @@ RECIPES = ("Makefile", "Dockerfile", "layout.sh", "seccomp.json", "guard/Dockerf
 ONCE = "local.mk"
 MACHINERY = "Makefile.cage"
 SCRIPTS = "lib/"
+ABOUT = "README"
 FOLDER = "recipes"
 
 COPIES = ".rendered"
@@ -31,7 +32,7 @@ UNSETTLED = 2
 
 def is_yours(path: str) -> bool:
     """Whether a re-render merges path; what is the tool's is replaced."""
-    return path not in (MACHINERY, ONCE) and not path.startswith(SCRIPTS)
+    return path not in (MACHINERY, ABOUT, ONCE) and not path.startswith(SCRIPTS)
 
 
 def is_makefile(path: str) -> bool:

@@ -13,6 +13,15 @@ count: question
 	$(RESUME)
 	$(Q)[ -e $(S)/asked ] || rm -f $(S)/count
 
+#: Ask how much of the engine's disk the home takes, in KiB, for 'status' with CAGE_SIZE=1
+sized: counted helper-image helper-gone
+	$(Q)rm -f $(S)/size
+	$(Q)! grep -qx "$$CAGE_HOME_VOLUME" $(S)/volumes || $(HELPER) \
+		--cap-add DAC_OVERRIDE \
+		--mount "$(VOLUME).home,dst=/sized,readonly" \
+		--user 0:0 \
+		-- "$$(cat $(S)/guard-image)" du -s -k /sized </dev/null >$(S)/size || rm -f $(S)/size
+
 #: Remove containers, volumes and the folder; keep the host clone, bundle the work
 destroyed: to-be-destroyed
 	$(Q)CAGE_STAYS_PAUSED=1 $(MAKE) removed
@@ -56,4 +65,4 @@ kept-begun:
 	$(Q)$(INIT) $(S)/kept.git
 	$(Q)cp $(S)/incoming.git/objects/info/alternates $(S)/kept.git/objects/info/alternates
 
-.PHONY: all-kept count counted destroyed kept kept-begun to-be-destroyed
+.PHONY: all-kept count counted destroyed kept kept-begun sized to-be-destroyed

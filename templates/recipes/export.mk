@@ -15,7 +15,7 @@ ready: seen
 	$(Q)bash lib/export/ready
 
 #: Helpers run the guard's image, unless there is no guard, or it is one of a release that asked and answered otherwise
-helper-image: ready
+helper-image: seen
 	$(Q)$(if $(only_shown),,bash lib/export/guard-serves $(PROTOCOL) ||) \
 		CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 
@@ -59,8 +59,33 @@ stage: question
 	$(Q)[ -e $(S)/asked ] || $(failed)/read
 
 #: Show what would be written; stop where a person must decide
-plan: stage
+plan: stage $(if $(filter 1,$(value CAGE_DIFF)),difference)
 	$(Q)$(if $(only_planned),$(enough)) bash lib/export/plan "$${CAGE_WAY:-export}"
+
+# Git reads .gitattributes in the folders that it compares, and those are the agent's: info/attributes of a git folder
+# of ours has the last word. No settings but these count.
+COMPARING = HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 \
+	GIT_ATTR_NOSYSTEM=1 $(GIT) -c core.attributesFile=/dev/null -c core.quotePath=false
+
+#: The change as a patch, or for a terminal as text
+difference: both-sides
+	$(Q)$(COMPARING) -C $(S)/diff \
+		--git-dir=git/.git diff \
+		$$(cat $(S)/diff/how) \
+		--no-color \
+		--no-ext-diff \
+		--no-index \
+		--no-prefix \
+		--no-renames \
+		--no-textconv \
+		-- a b >$(S)/diff/patch || [ $$? = 1 ]
+
+#: The files of both sides that change, in folders of their own
+both-sides: stage
+	$(Q)rm -rf $(S)/diff
+	$(Q)mkdir -p $(S)/diff/a $(S)/diff/b
+	$(Q)$(COMPARING) init --quiet --template= $(S)/diff/git
+	$(Q)bash lib/export/both-sides
 
 #: Write what was shown into the host clone, if it is anything
 apply: plan
@@ -113,5 +138,5 @@ synced: plan
 	$(Q)[ -e $(S)/asked ] || $(failed)/helper sync
 	$(Q)mv .history/base.new .history/base
 
-.PHONY: agreed apply exportable helper-image hooks-and-includes kept-aside plan put-back question question-begun \
-	ready stage synced undone written
+.PHONY: agreed apply both-sides difference exportable helper-image hooks-and-includes kept-aside plan put-back \
+	question question-begun ready stage synced undone written
