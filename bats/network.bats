@@ -124,7 +124,6 @@ PYTHON
     says 'ct count over 16384'
     says 'limit rate over 1000/second burst 4000 packets'
     reloaded 's/over 16384/over 50/'
-    run -0 tc exec "$CAGE" -- true
     docker exec --interactive "isolated-dev-$CAGE" python3 - "$REGISTRY" <<'PYTHON' >"$BATS_TEST_TMPDIR/answer" 3>&- &
 import os, socket, ssl, sys, time
 context = ssl.create_default_context()
@@ -146,6 +145,22 @@ PYTHON
     grep HTTP "$BATS_TEST_TMPDIR/answer"
     reloaded ''
     connects "$REGISTRY" 443
+}
+
+@test "network: rules that are not the policy's are found and replaced before anything opens" {
+    for change in 's/over 16384/over 16385/' 's/ct count .*//' 's/policy drop/policy accept/' 's/.*@closed4.*//' \
+        's/^table inet trusty_cage_bounds {/& flags dormant;/'; do
+        reloaded "$change"
+        run -0 docker exec "$(guard)" sh -c 'nft -s list ruleset inet'
+        tampered=$output
+        run -0 tc exec "$CAGE" -- true
+        run -0 docker exec "$(guard)" sh -c 'nft -s list ruleset inet'
+        [ "$output" != "$tampered" ]
+        says 'ct count over 16384'
+        says '@closed4 reject'
+        says_not dormant
+        says_not copy
+    done
 }
 
 @test "network: a cage begins 1,000 connections a second at most, after a burst" {

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 GUARD = Path(__file__).parent.parent / "templates/guard"
 sys.path.insert(0, str(GUARD))
+import kernel as kernel_module  # noqa: E402
 import tables  # noqa: E402
 
 FIB = """Main:
@@ -231,37 +232,53 @@ def test_whatever_is_told_becomes_networks_or_is_refused(text):
 
 
 class Kernel:
-    """One that takes every rule but those with a word of `refuses`; what nft was given is in `given`."""
+    """One that takes every rule but those with a word of `refuses`; what nft was given is in `given`, copies apart."""
 
     def __init__(self):
-        self.given, self.refuses, self.tables = [], [], {}
+        self.given, self.copies, self.refuses, self.tables = [], [], [], {}
         self.forgets = lambda listing: listing
+        self.handles = iter(range(1, 1 << 30))
 
     def run(self, words, **options):
         """What nft does, as far as the policy sees it."""
         if words[1] == "-j":
-            return subprocess.CompletedProcess(words, 0, json.dumps({"nftables": self.forgets(self.listing())}), "")
+            listing = self.forgets([it for it in self.listing() if next(iter(it.values())).get("family") == words[-1]])
+            return subprocess.CompletedProcess(words, 0, json.dumps({"nftables": listing}), "")
         text = options["input"]
-        self.given.append(text)
+        (self.copies if kernel_module.COPY in text else self.given).append(text)
         if any(word in text for word in self.refuses):
             raise subprocess.CalledProcessError(1, words, stderr="no such expression")
-        for table in re.split(r"(?m)^(?=table inet \w+$)", text):
-            if name := re.match(r"table inet (\w+)\n", table):
-                self.tables[name[1]] = table
+        for gone in re.findall(r"(?m)^delete table (\w+ \w+)$", text):
+            self.tables.pop(gone, None)
+        for name, body in re.findall(r"(?ms)^table (\w+ \w+) \{(.*?)^\}", text):
+            self.tables[name] = body
         return subprocess.CompletedProcess(words, 0, "", "")
 
     def listing(self):
         """The tables as nft lists them."""
-        found = [{"metainfo": {}}]
-        for rules in self.tables.values():
-            for (table, name), (hook, kept, count) in policy.chains_of(rules).items():
-                found.append({"chain": {"table": table, "name": name, "hook": hook, "policy": kept}})
-                found += [{"rule": {"table": table, "chain": name}}] * count
-            for name, line in re.findall(r"set (\w+) \{(.*)", rules):
+        found = []
+        for full, body in self.tables.items():
+            family, table = full.split()
+
+            def add(kind, of=family, table=table, **facts):
+                found.append({kind: {"family": of, "table": table, "handle": next(self.handles), **facts}})
+
+            add("table", table=None, name=table, **({"flags": "inet"} if "flags dormant" in body else {}))
+            for name, rules in re.findall(r"(?ms)chain (\w+) \{\n(.*?)\n    \}", body):
+                for rule in filter(None, map(str.strip, rules.split("\n"))):
+                    if kind := re.search(r"hook (\w+) .* policy (\w+);", rule):
+                        add("chain", name=name, hook=kind[1], policy=kind[2])
+                        continue
+                    seen = {"packets": next(self.handles), "bytes": 1} if " counter " in rule else None
+                    more = [{"set": {"op": "add", "set": "@seen"}}] if "add @seen" in rule else []
+                    add("rule", chain=name, expr=[{"text": rule}, *([{"counter": seen}] if seen else []), *more])
+            for name, line in re.findall(r"set (\w+) \{(.*)", body):
                 elements = re.search(r"elements = \{ (.*?) \}", line)
                 nets = [ipaddress.ip_network(it) for it in (elements[1].split(", ") if elements else [])]
                 prefixes = [{"prefix": {"addr": str(n[0]), "len": n.prefixlen}} for n in nets]
-                found.append({"set": {"table": table, "name": name, **({"elem": prefixes} if prefixes else {})}})
+                if name == "seen" and not table.endswith(kernel_module.COPY):
+                    prefixes = [{"elem": {"val": f"192.0.2.{next(self.handles) % 250}"}}]
+                add("set", name=name, **({"elem": prefixes} if prefixes else {}))
         return found
 
 
@@ -270,7 +287,7 @@ def kernel(monkeypatch, tmp_path):
     it = Kernel()
     monkeypatch.setattr(policy.subprocess, "run", it.run)
     monkeypatch.setattr(policy, "STORE", tmp_path / "store")
-    monkeypatch.setattr(policy, "routes", lambda: ([SUBNET], [GATEWAY]))
+    monkeypatch.setattr(policy, "routes", lambda: ([SUBNET], [GATEWAY, ipaddress.ip_address("fd00::1")]))
     return it
 
 
@@ -297,9 +314,33 @@ def test_connections_go_on_being_counted_while_addresses_change(kernel, monkeypa
     assert apply(monkeypatch, f"{ANSWER}192.0.2.77\n") == 0
     assert bounds in kept() and "192.0.2.77/32" in kept()
     assert kernel.given.count(bounds) == 1
-    kernel.tables["trusty_cage_bounds"] = bounds.replace(policy.COUNT, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (policy.COUNT, ""),
+        ("over 16384", "over 16385"),
+        ("limit rate over 1000", "limit rate over 9000"),
+        ("policy accept", "policy drop"),
+        ("priority 10", "priority 10"),
+    ],
+)
+def test_bounds_that_were_tampered_with_are_loaded_anew(old, new, kernel, monkeypatch):
     assert apply(monkeypatch) == 0
-    assert kernel.given.count(bounds) == 2
+    bounds, table = kernel.given[1], kernel.tables["inet trusty_cage_bounds"]
+    assert old in table
+    kernel.tables["inet trusty_cage_bounds"] = table.replace(old, new)
+    assert apply(monkeypatch) == 0
+    assert kernel.given.count(bounds) == (1 if old == new else 2)
+    assert kernel.tables["inet trusty_cage_bounds"] == table
+
+
+def test_table_that_was_put_to_sleep_is_loaded_anew(kernel, monkeypatch):
+    assert apply(monkeypatch) == 0
+    kernel.tables["inet trusty_cage_bounds"] = " flags dormant;" + kernel.tables["inet trusty_cage_bounds"]
+    assert apply(monkeypatch) == 0
+    assert "dormant" not in kernel.tables["inet trusty_cage_bounds"]
 
 
 def test_kernel_that_counts_no_connections_gets_all_other_rules_and_that_is_told(kernel, monkeypatch, capsys):
@@ -307,9 +348,12 @@ def test_kernel_that_counts_no_connections_gets_all_other_rules_and_that_is_told
     for _ in range(2):
         assert apply(monkeypatch) == 0
         assert capsys.readouterr().out == "uncounted\n"
-    with_count, without = kernel.given[1:3]
-    assert with_count.replace(policy.COUNT, "") == without != with_count
-    assert kept() == kernel.given[0] + without
+    assert [text for text in kernel.given if "ct count" in text] == []
+    assert kept() == kernel.given[0] + policy.BOUNDS.replace(policy.COUNT, "")
+    kernel.refuses.clear()
+    assert apply(monkeypatch) == 0
+    assert capsys.readouterr().out == ""
+    assert kept() == kernel.given[0] + policy.BOUNDS
 
 
 def test_kernel_that_refuses_the_policy_keeps_the_last_one(kernel, monkeypatch):
@@ -317,7 +361,7 @@ def test_kernel_that_refuses_the_policy_keeps_the_last_one(kernel, monkeypatch):
     before = kept()
     for refused in ("table", "limit rate"):
         kernel.refuses[:] = [refused]
-        kernel.tables.pop("trusty_cage_bounds", None)
+        kernel.tables.pop("inet trusty_cage_bounds", None)
         with pytest.raises(subprocess.CalledProcessError):
             apply(monkeypatch, f"{ANSWER}192.0.2.77\n")
         assert kept() == before
@@ -337,13 +381,28 @@ def test_guard_that_starts_without_rules_or_with_some_that_the_kernel_refuses_le
     assert len(ended) == 3
 
 
-def test_each_chain_rule_and_element_is_verified(kernel, monkeypatch):
+def test_copy_to_compare_with_is_asleep_and_goes_and_is_made_once_for_the_same_rules(kernel, monkeypatch):
     assert apply(monkeypatch) == 0
-    assert policy.chains_of(kept()) == {
-        ("trusty_cage", "input"): ("input", "drop", 3),
-        ("trusty_cage", "output"): ("output", "drop", 17),
-        ("trusty_cage_bounds", "output"): ("output", "accept", 4),
-    }
+    copy, gone = kernel.copies
+    assert [line for line in copy.splitlines() if line.startswith("table") and line.endswith(("{", ";"))] == [
+        "table inet trusty_cage_copy { flags dormant;",
+        "table inet trusty_cage_bounds_copy { flags dormant;",
+    ]
+    assert sorted(gone.splitlines()) == [f"delete table inet trusty_cage{name}_copy" for name in ("", "_bounds")][::-1]
+    assert kernel.tables.keys() == {"inet trusty_cage", "inet trusty_cage_bounds"}
+    assert apply(monkeypatch) == 0
+    assert len(kernel.copies) == 2
+    assert apply(monkeypatch, f"{ANSWER}192.0.2.77\n") == 0
+    assert len(kernel.copies) == 4
+    # At the guard's next start the kernel may be another, which lists the same rules in other words.
+    monkeypatch.setattr(policy.os, "execvp", lambda *words: None)
+    policy.main(["run"])
+    assert apply(monkeypatch, f"{ANSWER}192.0.2.77\n") == 0
+    assert len(kernel.copies) == 6
+
+
+def test_each_table_chain_rule_and_element_is_verified(kernel, monkeypatch):
+    assert apply(monkeypatch) == 0
 
     def differs(change):
         kernel.forgets = lambda listing: change(listing) or listing
@@ -353,14 +412,67 @@ def test_each_chain_rule_and_element_is_verified(kernel, monkeypatch):
             return "differs"
 
     assert differs(lambda listing: None) == 0
-    changes = [
-        lambda listing, number=number: listing.pop(number) and None for number in range(1, len(kernel.listing()))
-    ]
-    for number, change in enumerate(changes, 1):
-        empty = "elem" not in kernel.listing()[number].get("set", {"elem": 1})
-        assert empty or differs(change) == "differs", kernel.listing()[number]
-    more = {"chain": {"table": "trusty_cage", "name": "more"}}, {"rule": {"table": "trusty_cage", "chain": "output"}}
-    for it in more:
+    changes = [lambda listing, number=number: listing.pop(number) and None for number in range(len(kernel.listing()))]
+    for number, change in enumerate(changes):
+        assert differs(change) == "differs", kernel.listing()[number]
+    chain = {"chain": {"family": "inet", "table": "trusty_cage", "name": "more"}}
+    rule = {"rule": {"family": "inet", "table": "trusty_cage", "chain": "output", "expr": [{"accept": None}]}}
+    for it in (chain, rule):
         assert differs(lambda listing, it=it: listing.append(it)) == "differs"
-    assert differs(lambda listing: listing[1]["chain"].update(policy="accept")) == "differs"
-    assert differs(lambda listing: listing.append({"chain": {"table": "other", "name": "more"}})) == 0
+    assert differs(lambda listing: listing.insert(20, listing.pop(21))) == "differs"
+    (at,) = (
+        i
+        for i, it in enumerate(kernel.listing())
+        if it.get("chain", {}).get("table") == "trusty_cage" and it["chain"]["name"] == "input"
+    )
+    assert differs(lambda listing: listing[at]["chain"].update(policy="accept")) == "differs"
+    other = {"chain": {"family": "inet", "table": "other", "name": "more"}}
+    assert differs(lambda listing: listing.append(other)) == 0
+
+
+def test_kernel_that_lists_nothing_or_forgets_alike_in_both_tables_is_found(kernel, monkeypatch):
+    kernel.forgets = lambda listing: []
+    with pytest.raises(SystemExit, match="other rules"):
+        apply(monkeypatch)
+    kernel.forgets = lambda listing: [it for it in listing if it.get("set", {}).get("name") != "closed4"]
+    with pytest.raises(SystemExit, match="closed4"):
+        apply(monkeypatch)
+
+
+MORE = {
+    "a rule": ("        accept\n    }\n}", "        ip daddr 192.0.2.0/24 reject\n        accept\n    }\n}"),
+    "a counter": ("        accept\n    }\n}", "        tcp dport 443 counter accept\n        accept\n    }\n}"),
+    "a set that packets fill": (
+        "    chain input {",
+        "    set seen { type ipv4_addr; flags dynamic; size 9; }\n"
+        "    chain seen {\n        add @seen { ip daddr }\n    }\n"
+        "    chain input {",
+    ),
+    "a table": (
+        "table inet trusty_cage\n",
+        "table ip mine\ndelete table ip mine\ntable ip mine {\n    chain c {\n        drop\n    }\n}\n"
+        "table inet trusty_cage\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("more", MORE)
+@pytest.mark.parametrize("text", ["OPEN", "BOUNDS"])
+def test_rules_of_ones_own_hold_at_the_first_try_and_are_verified(text, more, kernel, monkeypatch):
+    old, new = MORE[more]
+    if text == "BOUNDS":
+        old, new = (
+            it.replace("trusty_cage", "trusty_cage_bounds").replace("chain input", "chain output") for it in (old, new)
+        )
+        old, new = old.replace("        accept\n    }", "    }"), new.replace("        accept\n    }", "    }")
+    assert old in getattr(policy, text)
+    monkeypatch.setattr(policy, text, getattr(policy, text).replace(old, new, 1))
+    for _ in range(3):
+        assert apply(monkeypatch) == 0
+    assert new in kept()
+    (own,) = [name for name in kernel.tables if name == "ip mine"] or ["inet trusty_cage"]
+    kernel.forgets = lambda listing: [
+        it for it in listing if f"{it.get('rule', {}).get('family')} {it.get('rule', {}).get('table')}" != own
+    ]
+    with pytest.raises(SystemExit, match="other rules"):
+        apply(monkeypatch)
