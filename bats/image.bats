@@ -18,6 +18,7 @@ setup_file() {
         sleep 0.1
     done
     sed 's/^/BUILD_ARGS += /' "$BATS_FILE_TMPDIR/mirror/build-args" >>"$TRUSTY_CAGE_HOME/envs/$CAGE/local.mk"
+    cp "$BATS_FILE_TMPDIR/mirror/nvim-plugins" "$TRUSTY_CAGE_HOME/envs/$CAGE/image/nvim-plugins"
 }
 
 setup() {

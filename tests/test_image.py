@@ -174,3 +174,20 @@ def test_proxy_reaches_a_build_in_both_spellings_whichever_is_set(built, monkeyp
     assert environment["https_proxy"] == environment["HTTPS_PROXY"] == "http://low:2"
     given = [word for word in words if word.lower().endswith("_proxy")]
     assert given == ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"]
+
+
+def test_each_row_of_neovims_plugins_is_fetched_at_its_commit(tmp_path):
+    for name in ("plugins", "fetch"):
+        (tmp_path / name).write_text((ROOT / f"templates/image/steps/{name}").read_text())
+    (tmp_path / "fetch").write_text('mkdir -p "$4/.git"; echo "$3 $NVIM_PLUGIN_COMMIT ${4##*/}" >>"${0%/*}/asked"\n')
+    table = ROOT / "templates/image/nvim-plugins"
+    with table.open() as rows:
+        subprocess.run(["sh", tmp_path / "plugins", tmp_path / "starter", tmp_path / "all"], stdin=rows, check=True)
+    asked = {tuple(line.split(" ")) for line in (tmp_path / "asked").read_text().splitlines()}
+    asked.remove(("LazyVim/starter", "", "starter"))
+    rows = [line.split() for line in table.read_text().splitlines() if not line.startswith("#")]
+    assert all(len(row) == 2 and len(row[1]) == 40 for row in rows)
+    folders = {"catppuccin/nvim": "catppuccin"}
+    assert asked == {(name, commit, folders.get(name, name.split("/")[1])) for name, commit in rows}
+    assert len(asked) == len(rows) > 30
+    assert rows[0][0] == "folke/lazy.nvim"
