@@ -45,11 +45,73 @@ def cage(tc, repo, home):
 
 
 def test_nothing_is_stale_while_nothing_changed(cage):
-    assert cage("engine/stale", "new") == ""
+    assert cage("engine/stale", "new", "guard") == ""
 
 
 def test_image_of_another_recipe_is_stale(cage):
-    assert cage("engine/stale", "newer") == "image\n"
+    assert cage("engine/stale", "newer", "guard") == "image\n"
+
+
+def test_guard_of_another_recipe_is_stale(cage):
+    assert cage("engine/stale", "new", "other") == "guard\n"
+    (cage.folder / ".state/inspect").write_text("")
+    assert cage("engine/stale", "new", "other") == ""
+
+
+def asked(folder, line):
+    """What a recipe of this LINE prints in the cage's FOLDER."""
+    (folder / "asking.mk").write_text(f"include Makefile\nasked: ; {line}\n")
+    words = ["make", "--no-print-directory", "-f", "asking.mk", "-C", folder, "asked"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    (folder / "asking.mk").unlink()
+    return done.stdout
+
+
+def tag_of_guard(folder):
+    """The name that the recipes of now give the guard's image."""
+    return asked(folder, "@echo $(call tag,guard-image)").strip()
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("guard/rules.py", "LINES = 200", "LINES = 300"),
+        ("guard/policy", "        accept\n", "        ip daddr 192.0.2.0/24 reject\n        accept\n"),
+        ("guard/judge", "import io\n", "import io\n# more\n"),
+        ("guard/runs_later.tsv", "[git", "[mine]\nmine.yml\thttps://example.com\n\n[git"),
+        ("guard/Dockerfile", "nftables python3", "nftables strace python3"),
+        ("guard/more.py", None, "MORE = 1\n"),
+    ],
+)
+def test_edit_of_the_guard_s_is_said_at_attach_start_and_by_status_until_it_is_made_anew(path, old, new, cage, capfd):
+    def said(guard):
+        row = INSPECT.format(name="0123456789ab.guard", tag=guard)
+        (cage.folder / ".state/inspect").write_text(row + "\n" + INSPECT.format(name="web", tag="x") + "\n")
+        words = ["make", "--no-print-directory", "-C", cage.folder, "-o", "seen", "notice"]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        status = "bash lib/status $(call tag,image) $(call tag,guard-image)"
+        assert f"$(Q){status} " in (cage.folder / "Makefile").read_text()
+        stale = next(line for line in asked(cage.folder, f"@{status}").splitlines() if line.startswith("stale"))
+        told = "The guard's recipe changed since this cage was made. Apply it: make -C" in done.stderr
+        assert told == (" guard" in stale), (done.stderr, stale)
+        assert not told or " recreate\n" in done.stderr
+        return told
+
+    before = tag_of_guard(cage.folder)
+    assert before.startswith("trusty-cage-guard:") and len(before) == 34
+    assert not said(before)
+    if old is None:
+        (cage.folder / path).write_text(new)
+    else:
+        edit(cage.folder / path, old, new)
+    assert said(before)
+    assert not said(tag_of_guard(cage.folder))
+
+
+def test_name_of_its_cage_and_release_makes_no_guard_stale(cage):
+    before = tag_of_guard(cage.folder)
+    edit(cage.folder / "guard/Dockerfile", "# The guard and helper image of", "# The guard and helper image of another")
+    assert tag_of_guard(cage.folder) == before
 
 
 @pytest.mark.parametrize(
@@ -59,34 +121,35 @@ def test_image_of_another_recipe_is_stale(cage):
         ("FOR_APT := ", "FOR_APT := SYS_PTRACE "),
         ("--pids-limit 64", "--pids-limit 65"),
         ("DISK :=", "DISK := 20g"),
+        ("--network-alias ,$(DOCKER_HUB)", "--network-alias ,$(DOCKER_HUB) mine"),
         ("export CAGE_HARDENED := no", "export CAGE_HARDENED := yes"),
         ("include local.mk", "FOR_APT += SYS_PTRACE\ninclude local.mk"),
     ],
 )
 def test_container_of_other_flags_is_stale_until_it_is_made_anew(old, new, cage):
     edit_recipe(cage.folder, old, new)
-    assert cage("engine/stale", "new") == "container\n"
+    assert cage("engine/stale", "new", "guard") == "container\n"
     (cage.folder / ".state/inspect").write_text("")
-    assert cage("engine/stale", "new") == ""
+    assert cage("engine/stale", "new", "guard") == ""
     cage.made("running")
     cage.inspected()
-    assert cage("engine/stale", "new") == "container\n"
+    assert cage("engine/stale", "new", "guard") == "container\n"
     cage.made()
-    assert cage("engine/stale", "new") == ""
+    assert cage("engine/stale", "new", "guard") == ""
 
 
 def test_container_of_another_profile_is_stale_until_it_is_made_anew(cage):
     edit(cage.folder / "seccomp.json", '"vmsplice", ', "")
-    assert cage("engine/stale", "new") == "container\n"
+    assert cage("engine/stale", "new", "guard") == "container\n"
     cage.made()
-    assert cage("engine/stale", "new") == ""
+    assert cage("engine/stale", "new", "guard") == ""
 
 
 @pytest.mark.parametrize("line", ["export CAGE_TMUX_PREFIX := C-b", "stop: ; @true", "# words"])
 def test_edits_that_no_container_is_made_with_leave_it_fresh(line, cage):
     with (cage.folder / "local.mk").open("a") as file:
         file.write(line + "\n")
-    assert cage("engine/stale", "new") == ""
+    assert cage("engine/stale", "new", "guard") == ""
 
 
 @pytest.mark.parametrize(
@@ -103,7 +166,7 @@ def test_edits_that_no_container_is_made_with_leave_it_fresh(line, cage):
 )
 def test_container_with_other_limits_than_the_settings_is_stale(limits, values, stale, cage):
     cage.inspected(limits=limits)
-    assert cage("engine/stale", "new", **values) == stale
+    assert cage("engine/stale", "new", "guard", **values) == stale
 
 
 @pytest.mark.parametrize(
@@ -118,7 +181,7 @@ def test_container_with_other_limits_than_the_settings_is_stale(limits, values, 
 def test_limit_that_the_engine_lacks_is_never_stale(lacks, stale, cage):
     cage.inspected(limits="|0|0|0")
     (cage.folder / ".history/lacks").write_text(lacks.replace(" ", "\n") + "\n")
-    assert cage("engine/stale", "new", CAGE_MEMORY="1g", CAGE_CPUS="1") == stale
+    assert cage("engine/stale", "new", "guard", CAGE_MEMORY="1g", CAGE_CPUS="1") == stale
 
 
 def test_diff_by_hand_is_the_diff_of_tc(cage, tc):
