@@ -476,3 +476,30 @@ def test_rules_of_ones_own_hold_at_the_first_try_and_are_verified(text, more, ke
     ]
     with pytest.raises(SystemExit, match="other rules"):
         apply(monkeypatch)
+
+
+def test_published_port_is_reached_from_the_gateway_alone_and_answered(kernel, monkeypatch):
+    assert apply(monkeypatch) == 0
+    assert "dport {" not in kept()
+    monkeypatch.setenv("CAGE_PORTS", "8000 8080")
+    assert apply(monkeypatch) == 0
+    rules = kept()
+    come = "ip saddr { 172.18.0.1 } tcp dport { 8000, 8080 } accept"
+    go = "ip daddr { 172.18.0.1 } tcp sport { 8000, 8080 } ct direction reply ct state established accept"
+    assert rules.index("chain input") < rules.index(come) < rules.index("chain output") < rules.index(go)
+    assert rules.index(go) < rules.index("tcp dport 22") < rules.index("@neighbours4 reject")
+
+
+def test_published_port_without_a_gateway_opens_nothing(kernel, monkeypatch):
+    monkeypatch.setattr(policy, "routes", lambda: ([SUBNET], [ipaddress.ip_address("fd00::1")]))
+    monkeypatch.setenv("CAGE_PORTS", "8000")
+    assert apply(monkeypatch) == 0
+    assert "dport {" not in kept()
+
+
+@pytest.mark.parametrize("ports", ["0", "70000", "http", "80,81", "80; accept", "08", "-1", "٨٠"])
+def test_port_that_is_none_changes_no_rule(ports, kernel, monkeypatch):
+    monkeypatch.setenv("CAGE_PORTS", ports)
+    with pytest.raises(ValueError, match="names no port"):
+        apply(monkeypatch)
+    assert kernel.given == []
