@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from test_verdict import GUARD, entry, host_of, lay, program, side, tree, verdict
+from test_verdict import GUARD, Arrival, entry, host_of, lay, program, question, side, tree, verdict
 
 BIG = 1 << 20
 
@@ -54,7 +54,7 @@ def judge(base=(), host=None, *, of=verdict, folders=(), **choices):
     base = dict(base)
     there = host_of(base if host is None else host)
     there = there._replace(folders=there.folders | {path.encode() for path in folders})
-    return of.Verdict(side(base), there, of.Choices(**choices))
+    return of.Verdict(side(base), there, question.Choices(**choices))
 
 
 def outcome(judged):
@@ -245,12 +245,12 @@ IS_FOLDER = "is a folder on the host"
 @pytest.mark.parametrize("path", ["d/x", "d/e/x"])
 def test_nothing_is_written_through_a_link_of_the_host(host, path, project):
     lay(project, {path: "x", "free": "x"})
-    judged = verdict.Verdict({}, host, verdict.Choices())
+    judged = verdict.Verdict({}, host, question.Choices())
     assert outcome(judged) == decided(["free"], conflicts={path: BELOW})
-    taken = verdict.Verdict({}, host, verdict.Choices(take="host"))
+    taken = verdict.Verdict({}, host, question.Choices(take="host"))
     assert outcome(taken) == decided(["free"])
     assert set(taken.settled) == {path.encode()}
-    assert outcome(verdict.Verdict({}, host, verdict.Choices(take="cage"))) == decided(
+    assert outcome(verdict.Verdict({}, host, question.Choices(take="cage"))) == decided(
         ["free"], conflicts={path: BELOW}
     )
 
@@ -258,9 +258,9 @@ def test_nothing_is_written_through_a_link_of_the_host(host, path, project):
 def test_nothing_is_deleted_through_a_link_of_the_host(project):
     lay(project, {"free": "x"})
     host = linked({"d/x": "x"}, d="elsewhere")
-    judged = verdict.Verdict(side({"d/x": "x"}), host, verdict.Choices())
+    judged = verdict.Verdict(side({"d/x": "x"}), host, question.Choices())
     assert outcome(judged) == decided(["free"], conflicts={"d/x": BELOW})
-    taken = verdict.Verdict(side({"d/x": "x"}), host, verdict.Choices(take="host"))
+    taken = verdict.Verdict(side({"d/x": "x"}), host, question.Choices(take="host"))
     assert outcome(taken) == decided(["free"])
 
 
@@ -325,7 +325,7 @@ def test_what_is_as_the_base_says_is_never_refused(project):
     (project / "bad\x07").write_text("x")
     base = {b"out": tree.link_entry(b"/etc"), b"bad\x07": entry("x")}
     host = host_of({})._replace(entries=dict(base))
-    judged = verdict.Verdict(base, host, verdict.Choices())
+    judged = verdict.Verdict(base, host, question.Choices())
     assert outcome(judged) == decided()
     assert judged.next_base() == base
 
@@ -334,7 +334,7 @@ def test_link_through_another_that_leaves_is_refused(project):
     (project / "hop").symlink_to("/etc")
     (project / "l").symlink_to("hop/passwd")
     base = {b"hop": tree.link_entry(b"/etc")}
-    judged = verdict.Verdict(base, host_of({})._replace(entries=dict(base)), verdict.Choices())
+    judged = verdict.Verdict(base, host_of({})._replace(entries=dict(base)), question.Choices())
     assert outcome(judged) == decided(refused={"l": "is a link that leaves the project through another one"})
 
 
@@ -384,10 +384,10 @@ def test_ignored_files_that_are_new_are_held_back(project):
     lay(project, {".gitignore": "*.log\n", "a.log": "x", "b.log": "x", "old.log": "1", "host.tmp": "x", "c": "x"})
     host = host_of({".gitignore": "*.log\n", "old.log": "0"})._replace(ignore_files={b".gitignore": b"*.tmp\n"})
     base = side({".gitignore": "*.log\n", "old.log": "0"})
-    judged = verdict.Verdict(base, host, verdict.Choices())
+    judged = verdict.Verdict(base, host, question.Choices())
     assert outcome(judged) == decided(["c", "old.log"])
     assert judged.held == 3
-    judged = verdict.Verdict(base, host, verdict.Choices(include_ignored=True))
+    judged = verdict.Verdict(base, host, question.Choices(include_ignored=True))
     assert outcome(judged) == decided(["a.log", "b.log", "c", "host.tmp", "old.log"])
     assert judged.held == 0
 
@@ -485,7 +485,7 @@ def test_programs_are_pointed_out_where_they_are_new(project):
         path.chmod(0o755)
     base = {**side({"became": "0"}), b"was": entry("0")._replace(mode="100755")}
     host = host_of({})._replace(entries=dict(base))
-    judged = verdict.Verdict(base, host, verdict.Choices())
+    judged = verdict.Verdict(base, host, question.Choices())
     assert set(judged.changed) == {b"new", b"was", b"became"}
     later = judged.runs_later()
     assert {path: [why.row.group for why in reasons] for path, reasons in later.items()} == {
@@ -498,7 +498,7 @@ def test_file_that_a_link_of_the_host_leads_to_is_pointed_out(project):
     lay(project, {"conf/sample": "1", "conf/other": "1"})
     links = {b".envrc": b"conf/sample", b"Makefile": b"conf/gone"}
     host = host_of({})._replace(links=links, entries={path: tree.link_entry(to) for path, to in links.items()})
-    judged = verdict.Verdict({}, host, verdict.Choices())
+    judged = verdict.Verdict({}, host, question.Choices())
     assert {path: [reason.row.name for reason in by] for path, by in judged.runs_later().items()} == {
         b"conf/sample": [".envrc"]
     }
@@ -507,7 +507,7 @@ def test_file_that_a_link_of_the_host_leads_to_is_pointed_out(project):
 def test_file_of_the_host_s_own_that_the_agent_guessed_stays_unknown(project):
     lay(project, {"secrets": "", "known": ""})
     host = host_of({"secrets": "", "known": ""})._replace(tracked={b"known"})
-    judged = verdict.Verdict({}, host, verdict.Choices())
+    judged = verdict.Verdict({}, host, question.Choices())
     assert (outcome(judged), judged.next_base().keys()) == (decided(), {b"known"})
 
 
@@ -561,18 +561,18 @@ def test_spelling_of_what_goes_is_free(project):
 def test_link_through_a_link_of_the_host_that_leaves_is_refused(project):
     (project / "l").symlink_to("vendor/x")
     host = linked({}, vendor="/opt")
-    assert outcome(verdict.Verdict({}, host, verdict.Choices())) == decided(
+    assert outcome(verdict.Verdict({}, host, question.Choices())) == decided(
         refused={"l": "is a link that leaves the project through another one"}
     )
     host = linked({}, vendor="dir")
-    assert outcome(verdict.Verdict({}, host, verdict.Choices())) == decided({"l": "120000"})
+    assert outcome(verdict.Verdict({}, host, question.Choices())) == decided({"l": "120000"})
 
 
 def test_link_that_misleads_one_of_the_host_is_refused(project):
     (project / "p").mkdir()
     (project / "p/a").symlink_to("../lib")
     host = linked({}, **{"p/own": "a/../../y"})
-    assert outcome(verdict.Verdict({}, host, verdict.Choices())) == decided(
+    assert outcome(verdict.Verdict({}, host, question.Choices())) == decided(
         refused={"p/a": "leads p/own out of the project"}
     )
 
@@ -583,14 +583,14 @@ def test_what_would_stand_in_the_place_of_something_refused_is_not_deleted(proje
     (project / "d").symlink_to("out/x")
     base = side({"d/x": "x", "d/y": "x", "keep": "x"})
     there = linked({"d/x": "x", "d/y": "x", "keep": "x"}, out="/opt")
-    judged = verdict.Verdict(base, there, verdict.Choices())
+    judged = verdict.Verdict(base, there, question.Choices())
     assert outcome(judged) == decided(refused={"d": "is a link that leaves the project through another one"})
 
 
 def test_what_would_replace_a_file_that_stays_is_refused_with_it(project):
     lay(project, {"d/a": "x"})
     (project / "d/l").symlink_to("../out/x")
-    judged = verdict.Verdict(side({"d": "x"}), linked({"d": "x"}, out="/opt"), verdict.Choices())
+    judged = verdict.Verdict(side({"d": "x"}), linked({"d": "x"}, out="/opt"), question.Choices())
     through = "is a link that leaves the project through another one"
     assert outcome(judged) == decided(refused={"d/l": through, "d/a": through})
 
@@ -610,7 +610,7 @@ def test_folder_that_holds_a_repository_of_the_host_s_own_stays(project):
     lay(project, {"d": "x"})
     base = {"d/x": "x", "e/x": "x"}
     host = host_of(base)._replace(nested=frozenset({b"d", b"e/sub"}))
-    judged = verdict.Verdict(side(base), host, verdict.Choices())
+    judged = verdict.Verdict(side(base), host, question.Choices())
     assert outcome(judged) == decided(deleted=["d/x", "e/x"], conflicts={"d": IS_FOLDER})
     assert judged.lists()["rmdir"] == b""
 
@@ -621,7 +621,7 @@ def test_folder_that_holds_a_repository_of_the_host_s_own_stays(project):
 def branch(base, host, **more):
     """The verdict on the project as one commit on top of BASE; HOST and MORE lie beside it on the host."""
     base = side(base) if not any(isinstance(path, bytes) for path in base) else base
-    return verdict.Verdict(base, host_of(host)._replace(**more), verdict.Choices(compare_host=False))
+    return verdict.Verdict(base, host_of(host)._replace(**more), question.Choices(compare_host=False))
 
 
 def test_branch_holds_what_the_cage_changed_whatever_the_host_has(project):
@@ -687,7 +687,8 @@ def test_link_of_the_base_is_known_from_either_side(project):
 
 def sync(base, host, of=verdict, **choices):
     """What the HOST's state means for the project, whose files were BASE."""
-    return of.Arrival(side(base), host_of(host), of.Choices(**choices))
+    fresh = import_module("arrival")
+    return fresh.Arrival(side(base), host_of(host), question.Choices(**choices))
 
 
 def arrived(arrival):
@@ -796,7 +797,7 @@ def test_what_the_host_ignores_is_counted_where_it_was_changed(project):
     base = {"a": "0", "b": "0", "c": "0"}
     lay(project, base)
     host = host_of({"a": "1", "b": "0", "c": "1"})._replace(private=frozenset({b"a", b"b"}))
-    arrival = verdict.Arrival(side(base), host, verdict.Choices())
+    arrival = Arrival(side(base), host, question.Choices())
     assert arrived(arrival) == arrives({"c": ("1", "0")})
     assert arrival.summary() == "1 to the cage, 0 deleted there, 0 conflicts, 1 ignored on the host and kept there"
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT, seeded
 from test_rules import beside, entries, faults, fits, lay, random_tree
-from test_verdict import merged, program, question, tree, verdict
+from test_verdict import Arrival, merged, program, question, tree, verdict
 
 from cage import meta
 from cage.recipes import templates
@@ -111,7 +111,7 @@ class Cage:
         with tarfile.open(fileobj=told, mode="w") as tar:
             tar.add(state / "question", ".")
         asked, _ = self.ask(question.read_question, told=told.getvalue())
-        _, answer = self.ask(JUDGE.write_answer, kind(*asked, verdict.Choices(take=take, force=True)))
+        _, answer = self.ask(JUDGE.write_answer, kind(*asked, question.Choices(take=take, force=True)))
         with tarfile.open(fileobj=io.BytesIO(answer)) as tar:
             tar.extractall(state / "stage")
         planned = self.run("bash lib/export/plan export")
@@ -232,7 +232,7 @@ def test_random_syncs_end_as_the_rules_say(place, monkeypatch, part):
         before, there = held(cage.repo), held(cage.project)
         outside = cage.place / "outside"
         outside.mkdir()
-        if not cage.planned(verdict.Arrival, take, tracked=host):
+        if not cage.planned(Arrival, take, tracked=host):
             assert held(cage.project) == there
             continue
         if rng.random() < 0.2 and plant(cage, rng):
@@ -254,7 +254,7 @@ def test_random_syncs_end_as_the_rules_say(place, monkeypatch, part):
 def test_file_of_the_host_that_became_a_folder_meanwhile_is_not_sent(place, monkeypatch):
     """Nor what is in that folder, of which nobody saw the names."""
     cage = Cage(place, monkeypatch, {"a": "1"}, {"a": "1"}, {"a": "2"})
-    assert cage.planned(verdict.Arrival, "", tracked=["a"])
+    assert cage.planned(Arrival, "", tracked=["a"])
     (cage.repo / "a").unlink()
     (cage.repo / "a").mkdir()
     (cage.repo / "a/secret").write_text("private")

@@ -379,7 +379,7 @@ def test_random_exports_leave_a_host_that_passes(judged_in, part):
         cage = beside(rng, base, cage)
         lay(judged_in / "cage", cage)
         take = rng.choice(["", "cage", "host"])
-        judged = verdict.Verdict(entries(base), host_of(host), verdict.Choices(take=take, force=True))
+        judged = verdict.Verdict(entries(base), host_of(host), question.Choices(take=take, force=True))
         after = apply(host, cage, judged)
         assert judged.conflicts or faults(judged_in / "host", host, after) == [], (base, cage, host, take)
         landed += bool(judged.changed)
@@ -426,7 +426,7 @@ def test_random_branches_can_join_what_the_host_has(judged_in, part):
         lay(judged_in / "cage", cage)
         modes = {path: found.mode.encode() for path, found in entries(head).items()}
         there = host_of(host)._replace(head=modes)
-        judged = verdict.Verdict(entries(base), there, verdict.Choices(compare_host=False, force=True))
+        judged = verdict.Verdict(entries(base), there, question.Choices(compare_host=False, force=True))
         for after, before in joined(base, judged, cage, host, head):
             assert all(fits(path, after.keys() - {path}) for path in after), (base, cage, host, head)
             assert faults(judged_in / "host", before, after) == [], (base, cage, host, head)

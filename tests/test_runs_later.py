@@ -380,7 +380,7 @@ def test_verdict_lists_all_and_shows_names(tmp_path, monkeypatch):
         (tmp_path / f"d{i}/.envrc").touch()
     (tmp_path / ".husky").symlink_to("d0")
     (tmp_path / "d0/run").touch()
-    judged = verdict.Verdict({}, question.Host({}, set(), {}, set()), verdict.Choices())
+    judged = verdict.Verdict({}, question.Host({}, set(), {}, set()), question.Choices())
     lists = judged.lists()
     assert b"    .envrc \xc3\x975: d0/.envrc, d1/.envrc, d2/.envrc, \xe2\x80\xa6\n" in lists["report"]
     assert b"    .husky/ \xc3\x973: ./.husky, d0/.envrc, d0/run\n" in lists["report"]

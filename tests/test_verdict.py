@@ -24,6 +24,7 @@ import question  # noqa: E402
 import rules  # noqa: E402
 import tree  # noqa: E402
 import verdict  # noqa: E402
+from arrival import Arrival  # noqa: E402
 
 PATHS = ["a", "b", "d/x", "d/y", "e/f/z", "link"]
 CONTENTS = st.sampled_from(["", "one\n", "two\n", "three\n"])
@@ -85,7 +86,7 @@ def test_export_ends_as_the_rules_say(base, inside, host, take):
     tree.ROOT = verdict.ROOT = os.fsencode(root)
     try:
         lay(root, inside)
-        judged = verdict.Verdict(side(base), host_of(host), verdict.Choices(take=take))
+        judged = verdict.Verdict(side(base), host_of(host), question.Choices(take=take))
         expected, conflicts = merged(base, inside, host, take)
         assert {p.decode() for p in judged.conflicts} == conflicts
         result = {p.encode(): entry(t) for p, t in host.items()} | judged.changed
@@ -98,7 +99,7 @@ def test_export_ends_as_the_rules_say(base, inside, host, take):
         after = {
             p.decode(): text for p in result for text in [*host.values(), *inside.values()] if entry(text) == result[p]
         }
-        again = verdict.Verdict(judged.next_base(), host_of(after), verdict.Choices(take=take))
+        again = verdict.Verdict(judged.next_base(), host_of(after), question.Choices(take=take))
         assert (again.changed, again.deleted) == ({}, [])
         assert {p.decode() for p in again.conflicts} == conflicts
     finally:
@@ -115,7 +116,7 @@ def test_what_the_clone_runs_as_hooks_is_pointed_out(configured, tmp_path, monke
     (tmp_path / "tools/hooks/pre-commit").touch()
     (tmp_path / "tools/hooks.txt").touch()
     host = host_of({})._replace(hooks=os.path.normpath(configured))
-    found = verdict.Verdict({}, host, verdict.Choices()).runs_later()
+    found = verdict.Verdict({}, host, question.Choices()).runs_later()
     assert {path: reasons[0].row for path, reasons in found.items()} == {
         b"tools/hooks/pre-commit": ("git, as hooks", "tools/hooks/")
     }
@@ -129,7 +130,7 @@ def test_what_the_clone_includes_as_settings_is_pointed_out(tmp_path, monkeypatc
     (tmp_path / "tools/team").symlink_to("team.inc")
     (tmp_path / "team.inc").touch()
     for included in (b"tools/team.inc", b"tools/team", b"Tools/TEAM.inc"):
-        found = verdict.Verdict({}, host_of({})._replace(included=(included,)), verdict.Choices()).runs_later()
+        found = verdict.Verdict({}, host_of({})._replace(included=(included,)), question.Choices()).runs_later()
         assert b"tools/team.inc" in found and b"team.inc" not in found
         assert found[b"tools/team.inc"][0].row == ("git, as settings", included.decode())
 
@@ -141,7 +142,7 @@ def test_sync_ends_as_the_rules_say(base, inside, host, take):
     tree.ROOT = verdict.ROOT = os.fsencode(root)
     try:
         lay(root, inside)
-        arrival = verdict.Arrival(side(base), host_of(host), verdict.Choices(take=take))
+        arrival = Arrival(side(base), host_of(host), question.Choices(take=take))
         # The same rules the other way round: host and cage change places.
         expected, conflicts = merged(base, host, inside, {"cage": "host", "host": "cage", "": ""}[take])
         assert {p.decode() for p in arrival.conflicts} == conflicts
@@ -160,7 +161,7 @@ def test_sync_takes_nothing_that_git_on_the_host_ignores(cage, base, take):
     lay(cage / "project", base)
     host = host_of({"a": "one\n", "b": "private\n"})
     host = host._replace(tracked={b"a"}, private=frozenset({b"b"}))
-    arrival = verdict.Arrival(side(base), host, verdict.Choices(take=take))
+    arrival = Arrival(side(base), host, question.Choices(take=take))
     assert (arrival.sent, arrival.settled, arrival.conflicts) == ({}, {}, {})
     held = ", 1 ignored on the host and kept there" if "b" in base else ""
     assert arrival.summary() == f"0 to the cage, 0 deleted there, 0 conflicts{held}"
@@ -169,7 +170,7 @@ def test_sync_takes_nothing_that_git_on_the_host_ignores(cage, base, take):
 def test_file_of_the_hosts_own_is_not_taken_into_the_base(cage):
     lay(cage / "project", {"a": "one\n", "b": "two\n"})
     base, host = side({"a": "one\n"}), host_of({"a": "one\n", "b": "private\n"})
-    judged = verdict.Verdict(base, host, verdict.Choices(take="host"))
+    judged = verdict.Verdict(base, host, question.Choices(take="host"))
     assert (judged.changed, judged.conflicts) == ({}, {})
     assert judged.next_base() == base
 

@@ -21,6 +21,16 @@ def read_parts():
         raise SystemExit("error: the host clone could not be listed, or the cage not be paused") from None
 
 
+class Choices(NamedTuple):
+    """What the person asked for."""
+
+    take: str = ""  # 'cage' or 'host', where both sides changed
+    force: bool = False
+    include_ignored: bool = False
+    compare_host: bool = True  # no for a branch, whose parent is the seeded commit
+    paths: tuple = ()  # what a sync is restricted to; empty for everything
+
+
 class Host(NamedTuple):
     """The host clone, as its inventory tells."""
 
