@@ -165,15 +165,15 @@ DEEP = "/".join("d" * 101)
         ({"sub": ("m", "1" * 40)}, {"sub": "is a git repository within"}),
         ({"git~1": ("m", "1" * 40)}, {"git~1": rules.DOTGIT}),
         ({"a\x1bb": "x"}, {"a\x1bb": "has invisible or control characters in its name"}),
-        ({"a\x1bb/c": "x"}, {"a\x1bb": "has invisible or control characters in its name"}),
+        ({"a\x1bb/c": "x"}, {"a\x1bb/c": "has invisible or control characters in its name"}),
         ({"l": ("l", "/etc")}, {"l": "is a link that leaves the project"}),
         ({"d/l": ("l", "../../x")}, {"d/l": "is a link that leaves the project"}),
         ({"d/l": ("l", "../x")}, {}),
         ({"l": ("l", "x" * 4095)}, {}),
         ({"l": ("l", "x" * 4096)}, {"l": "is a link to nowhere"}),
         ({f"{DEEP}": "x"}, {}),
-        ({f"{DEEP}/f": "x"}, {f"{DEEP}/f": "is deeper than 100 folders"}),
-        ({f"{DEEP}/f/g": "x"}, {f"{DEEP}/f": "is deeper than 100 folders"}),
+        ({f"{DEEP}/f": "x"}, {DEEP: rules.TOO_DEEP}),
+        ({f"{DEEP}/f/g": "x"}, {DEEP: rules.TOO_DEEP}),
     ],
 )
 def test_entry_that_may_not_leave_is_refused(change, refused, case):
@@ -226,7 +226,8 @@ def test_new_entries_have_a_bound(monkeypatch):
 
 
 def test_tree_has_a_bound_with_what_lies_beside_it(case, monkeypatch):
-    monkeypatch.setattr(commit_rules, "ENTRIES", 8)
+    for module in (rules, commit_rules):
+        monkeypatch.setattr(module, "ENTRIES", 8)
     tip = case.commit({"a": "x", "d/b": "x"})  # a, d, d/b, and the four files of the base
     assert case.refused(tip, beside=["own"]) == {}
     assert error(case.judge, tip, beside=["own", "other"]) == (
@@ -439,8 +440,12 @@ def test_report_names_each_path_once(case):
     ]
 
 
-def test_path_and_reading_of_a_name():
+def test_path_of_a_name():
     assert commit_rules.below(b"", b"a") == b"a"
     assert commit_rules.below(b"d/e", b"a") == b"d/e/a"
-    assert commit_rules.reading(b"README.") == "readme"
-    assert commit_rules.reading(b"Dir\\x\\y") == "dir"
+
+
+def test_spelling_in_a_folder_that_has_a_twin_is_refused_as_in_an_export():
+    case = Case({"Lib/a": "1", "lib/b": "2"})
+    assert case.refused(case.commit({"Lib/c": "x", "lib/a": "x"})) == {"lib/a": spelled("Lib/a")}
+    assert case.refused(case.commit({"Lib/c": "x"}), beside=["LIB/C"]) == {"Lib/c": spelled("LIB/C")}

@@ -485,7 +485,7 @@ def test_tree_of_billions_and_one_of_great_depth_end_soon(case):
     root = case.agent.tree({b"f": b"x"})
     for _ in range(3000):
         root = case.agent.raw_tree([(b"40000", b"d", root)])
-    assert set(case.refused(case.agent.commit(root, case.first)).values()) == {"is deeper than 100 folders"}
+    assert set(case.refused(case.agent.commit(root, case.first)).values()) == {rules.TOO_DEEP}
 
 
 def test_parent_that_is_missing_is_an_error(case):

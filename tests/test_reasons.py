@@ -412,3 +412,54 @@ def test_lists_are_cut_where_nobody_would_read_on():
     lines = [str(number) for number in range(202)]
     assert rules.bounded(lines[:200]) == lines[:200]
     assert rules.bounded(lines) == [*lines[:200], "  and 2 more"]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_folder", "why"),
+    [
+        ("a/.GIT", False, rules.DOTGIT),
+        ("a/git~1", True, rules.DOTGIT),
+        (".git/a", False, ""),
+        ("/".join("d" * 100), True, ""),
+        ("/".join("d" * 101), True, rules.TOO_DEEP),
+        ("/".join("d" * 101), False, ""),
+        ("/".join("d" * 102), False, rules.TOO_DEEP),
+        ("x" * 1000, True, ""),
+        ("x" * 1001, True, rules.TOO_DEEP),
+        ("x" * 1001, False, ""),
+    ],
+)
+def test_place_is_judged_by_its_own_name_and_depth(path, is_folder, why):
+    assert rules.place_reason(path.encode(), is_folder) == why
+
+
+def test_link_that_is_longer_than_any_is_one_to_nowhere():
+    assert rules.link_reason(b"l", b"x" * 4095, {}.get) == ""
+    assert rules.link_reason(b"l", b"x" * 4096, {}.get) == "is a link to nowhere"
+
+
+@pytest.mark.parametrize(
+    ("path", "spellings"),
+    [
+        ("A", [("a", "A")]),
+        ("Lib/X.", [("lib", "Lib"), ("lib/x", "Lib/X.")]),
+        ("d/A\\B", [("d", "d"), ("d/a", "d/A\\B"), ("d/a/b", "d/A\\B")]),
+    ],
+)
+def test_spellings_of_a_path(path, spellings):
+    assert rules.spellings(path.encode()) == [(seen_as, part.encode()) for seen_as, part in spellings]
+
+
+@pytest.mark.parametrize(
+    ("there", "new", "other"),
+    [
+        (["a/b"], "a\\b", "a"),
+        (["a/c"], "A\\b", "a"),
+        (["a\\b"], "a\\c", "a\\b"),
+        (["Lib/x", "lib/y"], "lib/X", "Lib/x"),
+        (["Lib/x", "lib/y"], "lib/z", ""),
+    ],
+)
+def test_spelling_that_another_name_has(there, new, other):
+    why = f"is {other} on file systems that fold case or Unicode" if other else ""
+    assert rules.Spellings([path.encode() for path in there]).collision(new.encode()) == why

@@ -7,23 +7,22 @@ from typing import NamedTuple
 from objects import FOLDER, LINK, SUBMODULE, bad
 from rules import (
     DEPTH,
-    DOTGIT,
     ENTRIES,
+    LINK_BYTES,
     Bare,
+    Leaf,
+    Spellings,
     folded,
-    is_dotgit,
+    leaf_reason,
     link_reason,
     misled,
-    name_reason,
     parents,
+    place_reason,
     show,
-    size_reason,
-    spelled,
+    too_many,
 )
-from runs_later import Detours, runner
+from runs_later import running_later
 from tree import link_entry
-
-LINK_BYTES = 4095  # no longer target works anywhere
 
 
 class Held(NamedTuple):
@@ -50,10 +49,8 @@ class Commits:
         self.counts = Counter(folder for path in base for folder in [b"", *parents(path)])
         self.known = base.keys() | self.counts.keys()
         self.beside = (host.entries.keys() | host.head.keys()) - base.keys()  # a merge would leave it where it is
-        self.names = {}  # folder -> names in it of BESIDE
-        for path in {part for p in self.beside for part in [*parents(p), p]}:
-            folder, _, name = path.rpartition(b"/")
-            self.names.setdefault(folder, set()).add(name)
+        self.names = by_folder(self.beside)
+        self.twins = twins_of(by_folder([*base, *self.beside]))
         self.bare = Bare()
         for paths in (base, host.entries, host.head, host.folders):
             for path in paths:
@@ -102,7 +99,7 @@ class Commits:
         for commit in commits.values():
             held = self.hold(b"", commit.tree, self.root)
             if held.count + len(self.beside) > ENTRIES:
-                raise bad(f"a commit of the cage brings the host clone over {ENTRIES} entries")
+                raise bad(f"a commit of the cage {too_many()}")
             if held.links not in links[-1:]:
                 links.append(held.links)
         for entry in self.new:
@@ -139,7 +136,7 @@ class Commits:
                 self.new_links[path, target] = entry
             if item.mode == FOLDER and entry not in self.refused:
                 if self.size(item.oid, path.count(b"/")) > ENTRIES:
-                    raise bad(f"a commit of the cage brings the host clone over {ENTRIES} entries")
+                    raise bad(f"a commit of the cage {too_many()}")
                 inside = self.hold(path, item.oid, before.oid if before and before.mode == FOLDER else None)
                 count += inside.count
                 links.update(inside.links)
@@ -158,37 +155,34 @@ class Commits:
 
     def judge_entry(self, entry):
         """Judge one ENTRY by itself."""
-        path, mode, oid = entry
+        path, mode, _ = entry
         if len(self.new) >= 4 * ENTRIES:
             raise bad(f"the cage's commits bring more than {4 * ENTRIES} entries")
         self.new.add(entry)
         self.bare.note(path)
-        before = self.base.get(path)
-        reason = DOTGIT if is_dotgit(path.rpartition(b"/")[2]) else ""
-        if path.count(b"/") > DEPTH:
-            reason = reason or f"is deeper than {DEPTH} folders"
-        if mode == SUBMODULE:
-            reason = reason or "is a git repository within"
-        elif mode != FOLDER:
-            kind, size = self.objects.look(oid)
-            if kind != "blob":
-                raise bad(f"object {oid[:12]} of the cage's commits is a {kind}, where a file is named")
-            if mode == LINK:
-                reason = reason or self.judge_link(path, oid, before)
-            reason = reason or size_reason(size, before and before.size)
-        if not before:
-            reason = reason or name_reason(path)
+        reason = place_reason(path, mode == FOLDER)
+        if mode != FOLDER and not reason:
+            before = self.base.get(path)
+            leaf = self.leaf(entry)
+            if mode == LINK and leaf.target is not None and before and before.same(link_entry(leaf.target)):
+                return
+            reason = leaf_reason(leaf, before, {}.get)
         if reason:
             self.refused[entry] = reason
 
-    def judge_link(self, path, oid, before):
-        """Why the link PATH to what object OID holds may not leave, as text; empty if it may, as one may that is what
-        it was BEFORE."""
+    def leaf(self, entry):
+        """ENTRY as the rules see it."""
+        path, mode, oid = entry
+        if mode == SUBMODULE:
+            return Leaf(path, odd="is a git repository within")
+        kind, size = self.objects.look(oid)
+        if kind != "blob":
+            raise bad(f"object {oid[:12]} of the cage's commits is a {kind}, where a file is named")
+        if mode != LINK:
+            return Leaf(path, size)
+        # A longer target is not read: what is longer than any may be is enough to be judged.
         target = self.link(oid)
-        if target is None:
-            return "is a link to nowhere"
-        same = before and before.same(link_entry(target))
-        return "" if same else link_reason(path, target, {}.get)
+        return Leaf(path, size, b"x" * (LINK_BYTES + 1) if target is None else target)
 
     def _link(self, oid):
         """The target in object OID; None for one that is too long."""
@@ -213,11 +207,12 @@ class Commits:
         if not new:
             return
         there = self.names.get(folder, set()) | (items.keys() - new.keys())
-        seen = {reading(name): name for name in there}
+        twins = [below(twin, name) for twin, names in self.twins.get(folder, ()) for name in names]
+        known = Spellings([*(below(folder, name) for name in there), *twins])
         for name, item in sorted(new.items()):
-            other = seen.setdefault(reading(name), name)
-            if other != name:
-                self.refused.setdefault((below(folder, name), item.mode, item.oid), spelled(below(folder, other)))
+            path = below(folder, name)
+            if name not in there and (reason := known.collision(path)):
+                self.refused.setdefault((path, item.mode, item.oid), reason)
 
     def changes(self, before, after, folder=b""):
         """The changes from tree BEFORE (None for none) to tree AFTER, but for refused ones: (path, mode, object),
@@ -254,13 +249,9 @@ class Commits:
 
     def runs_later(self, tip):
         """The paths that come and that the host runs later, with what runs them, in the links of Commit TIP."""
-        hooks, links = self.host.hooks, self.held[b"", tip.tree].links
-        included = self.host.included
-        detours = Detours(links, links.get, hooks, included)
-        detours.add(self.host.links, (self.host.links | links).get)
+        links = self.held[b"", tip.tree].links
         brought = sorted((path, mode.decode()) for path, mode, _ in self.new - self.refused.keys() if mode != FOLDER)
-        found = {path: runner(path, mode, self.base.get(path), hooks, detours, included) for path, mode in brought}
-        return {path: by for path, by in found.items() if by}
+        return running_later(brought, self.base, self.host, links, links.get, self.host.links, links)
 
     def report(self):
         """The lines that tell each refused path once; safe to print."""
@@ -275,7 +266,19 @@ def below(folder, name):
     return folder + b"/" + name if folder else name
 
 
-@lru_cache(1 << 16)
-def reading(name):
-    """NAME as a forgetful file system knows it: a backslash ends a folder there."""
-    return folded(name).partition("/")[0]
+def by_folder(paths):
+    """The names in each folder that PATHS lie in, files and folders: folder -> names."""
+    found = {}
+    for path in {part for p in paths for part in [*parents(p), p]}:
+        folder, _, name = path.rpartition(b"/")
+        found.setdefault(folder, set()).add(name)
+    return found
+
+
+def twins_of(names):
+    """The folders of NAMES that have another spelling among them: folder -> the others, each with the names in it."""
+    alike = {}
+    for folder in names:
+        alike.setdefault("/".join(map(folded, folder.split(b"/"))), []).append(folder)
+    groups = [group for group in alike.values() if len(group) > 1]
+    return {folder: [(twin, names[twin]) for twin in group if twin != folder] for group in groups for folder in group}

@@ -1,13 +1,15 @@
 """The rules of what may leave a cage, for files, branches, commits and bundles alike. Nothing here reads a file.
 
-A rule over one entry is a function that gives the reason against it, empty for none. A rule over many holds for the
-tree that results on the host: what is there, minus what goes, plus what comes.
+A rule over one entry is a function that gives the reason against it, empty for none: place_reason() for any, and
+leaf_reason() for all but folders. A rule over many holds for the tree that results on the host: what is there, minus
+what goes, plus what comes.
 """
 
 import os
 import re
 import unicodedata
 from functools import lru_cache
+from typing import NamedTuple
 
 # What Unicode calls ignorable without putting it among the format characters: no glyph, and no part of a name for a
 # file system that folds case. Variation selectors stand after many an emoji and are left alone in a name.
@@ -18,6 +20,7 @@ LINES = 200  # of each list in a report: a person reads no more
 HOPS = 40  # from link to link: Linux follows no more (path_resolution(7))
 STEPS = 1000  # of names on the way: each hop can bring two thousand, and each is looked up
 WAY_BYTES = 4096  # as far as a link leads: Linux takes no longer path (PATH_MAX)
+LINK_BYTES = WAY_BYTES - 1  # of a link's target, which the kernel ends with a NUL
 
 
 def limit(name, default):
@@ -34,9 +37,52 @@ ENTRIES = limit("ENTRIES", 1_000_000)
 DEPTH = limit("DEPTH", 100)
 PATH_BYTES = limit("PATH", 1000)
 
+TOO_DEEP = f"is deeper than {DEPTH} folders or longer than {PATH_BYTES} bytes"
 DOTGIT = "is a git folder in another place or spelling"
 BARE = "is a bare git repository"
 THROUGH = "is a link that leaves the project through another one"
+
+# -- one entry -----------------------------------------------------------------
+
+
+class Leaf(NamedTuple):
+    """A file, a link, or something odd, at a path of the cage's, as a rule sees it."""
+
+    path: bytes
+    size: int = 0
+    target: bytes | None = None  # where a link leads
+    odd: str = ""  # the reason against it, where it is neither a file nor a link
+
+
+def place_reason(path, is_folder):
+    """Why nothing may lie at PATH, by its own name and depth; empty if it may. Folders above are judged before."""
+    if is_dotgit(path.rpartition(b"/")[2]):
+        return DOTGIT
+    # A folder holds something, which lies one deeper.
+    too_deep = path.count(b"/") + is_folder > DEPTH or (is_folder and len(path) > PATH_BYTES)
+    return TOO_DEEP if too_deep else ""
+
+
+def leaf_reason(leaf, before, onward):
+    """Why this new or changed LEAF may not leave; empty if it may. BEFORE is the base's Entry there, None for none;
+    ONWARD tells where the link at a path leads, None for no link."""
+    reason = size_reason(leaf.size, before and before.size)
+    if leaf.odd:
+        reason = reason or leaf.odd
+    elif leaf.target is not None:
+        reason = reason or link_reason(leaf.path, leaf.target, onward)
+    return reason or ("" if before else name_reason(leaf.path))
+
+
+def too_many():
+    """The reason against one entry more than the host clone may hold."""
+    return f"brings the host clone over {ENTRIES} entries"
+
+
+def total_reason(size, room):
+    """Why SIZE bytes more may not leave where there is ROOM for so many; empty if they may."""
+    return f"brings the export over {TOTAL_BYTES >> 20} MiB in all" if size > room else ""
+
 
 # -- names ---------------------------------------------------------------------
 
@@ -121,6 +167,8 @@ def size_reason(size, before=None):
 def link_reason(path, target, onward):
     """Why the link PATH to TARGET may not leave; empty if it may. It has to stay inside, read either way: as text,
     and walked: ONWARD tells where the link at a path leads, None for no link."""
+    if len(target) > LINK_BYTES:
+        return "is a link to nowhere"
     if b"\0" in target:  # an object can hold what no file system can: there the link ends before it
         return "is a link with a NUL in its target"
     parts = target.split(b"/")
@@ -211,26 +259,33 @@ class Spellings:
 
     def add(self, path):
         """Note PATH and its parents, also where another spelling is there."""
-        for part in [*parents(path), path]:
-            if self.seen.setdefault(folded(part), part) != part:
+        for seen_as, part in spellings(path):
+            if self.seen.setdefault(seen_as, part) != part:
                 self.twins.add(part)
 
     def collision(self, path):
         """Why PATH may not join the others; empty if it may, and then it has joined."""
         while self.paths:  # sorted out at the first question: most exports bring no new path
             self.add(self.paths.pop())
-        for part in [*parents(path), path]:
-            if (other := self.seen.get(folded(part), part)) != part and part not in self.twins:
-                return spelled(other)
+        for seen_as, part in spellings(path):
+            if (other := self.seen.get(seen_as, part)) != part and part not in self.twins:
+                return f"is {show(other)} on file systems that fold case or Unicode"
         self.add(path)
         return ""
 
 
-def spelled(other):
-    """The reason against a path that is OTHER elsewhere."""
-    return f"is {show(other)} on file systems that fold case or Unicode"
+def spellings(path):
+    """PATH and the folders above it, outermost first, each after how the most forgetful file system knows it. There a
+    backslash ends a folder, too: that one is PATH's own."""
+    found, seen_as = [], ""
+    for part in [*parents(path), path]:
+        for name in folded(part.rpartition(b"/")[2]).split("/"):
+            seen_as = f"{seen_as}/{name}" if found else name
+            found.append((seen_as, part))
+    return found
 
 
+@lru_cache(1 << 16)
 def folded(path):
     """PATH as the most forgetful file system knows it. Combining marks stay, unlike in readings(): in many a language
     they are the letters that two names differ in, and no file system drops them."""
@@ -264,7 +319,7 @@ def result_reasons(arrivals, stay, folders, links, before, ever=()):
             reason = reason or known.collision(path)
             room -= 1
             if room < 0:
-                reason = reason or f"brings the host clone over {ENTRIES} entries"
+                reason = reason or too_many()
         if arrivals[path] is not None:
             reason = reason or link_reason(path, arrivals[path], all_links.get)
         if reason:

@@ -7,7 +7,7 @@ import sys
 from functools import lru_cache
 from typing import NamedTuple
 
-from rules import is_called, is_short_name, readings, show
+from rules import HOPS, is_called, is_short_name, readings, show
 
 HOOKS, SETTINGS, EXECUTABLES = "git, as hooks", "git, as settings", "new executables"
 PLACES = 3  # of each name; the name itself is always shown
@@ -176,7 +176,7 @@ def end_of(link, onward):
             at.append(part)
             if (target := onward(b"/".join(at))) is not None:
                 hops += 1
-                if hops > 40 or target.startswith(b"/"):
+                if hops > HOPS or target.startswith(b"/"):
                     return b""
                 at.pop()
                 ahead += reversed(target.split(b"/"))
@@ -220,6 +220,18 @@ def runner(path, mode, before, hooks, detours=None, included=()):
     if not rows and mode == "100755" and (not before or before.mode != mode):
         rows = [Row(EXECUTABLES, show(path.rpartition(b"/")[2]))]
     return tuple(Reason(row, before is not None) for row in rows)
+
+
+def running_later(changes, base, host, links, onward, kept, arriving):
+    """Those of CHANGES, as (path, mode), that the HOST runs later, with the Reasons.
+
+    LINKS are the cage's, which lead ONWARD. A link that only the host has leads to the agent's files as well: KEPT are
+    those that stay, ARRIVING the ones that come to them (path -> target).
+    """
+    detours = Detours(links, onward, host.hooks, host.included)
+    detours.add(kept, (kept | arriving).get)
+    found = {p: runner(p, mode, base.get(p), host.hooks, detours, host.included) for p, mode in changes}
+    return {p: by for p, by in found.items() if by}
 
 
 def sorted_out(runs):

@@ -11,7 +11,7 @@ import sys
 from itertools import islice
 from typing import NamedTuple
 
-from rules import BARE, DEPTH, DOTGIT, ENTRIES, PATH_BYTES, git_parts, is_dotgit, looks_bare
+from rules import BARE, ENTRIES, git_parts, looks_bare, place_reason
 
 ROOT = b"/project"
 
@@ -40,9 +40,9 @@ class Found(NamedTuple):
 
 def scan():
     """Every entry below ROOT but the cage's own .git: path -> Found. Raises SystemExit past ENTRIES."""
-    found, folders = {}, [(b"", 0, "")]
+    found, folders = {}, [(b"", "")]
     while folders:
-        folder, depth, reason = folders.pop()
+        folder, reason = folders.pop()
         with os.scandir(os.path.join(ROOT, folder)) as listing:
             entries = list(islice(listing, ENTRIES + 1 - len(found)))
         if folder and looks_bare(frozenset().union(*(git_parts(e.name) for e in entries))):
@@ -54,13 +54,10 @@ def scan():
             is_folder = stat.S_ISDIR(info.st_mode)
             if path == b".git" and is_folder:
                 continue
-            dotgit = is_dotgit(entry.name)
-            why = reason or (DOTGIT if dotgit else "")
-            if is_folder and (depth >= DEPTH or len(path) > PATH_BYTES):
-                why = why or f"is deeper than {DEPTH} folders or longer than {PATH_BYTES} bytes"
-            elif is_folder and not dotgit:
-                folders.append((path, depth + 1, why))
-            found[path] = Found(info.st_mode, info.st_size, why)
+            own = place_reason(path, is_folder)
+            if is_folder and not own:
+                folders.append((path, reason))
+            found[path] = Found(info.st_mode, info.st_size, reason or own)
         if len(found) > ENTRIES:
             raise SystemExit(f"error: the cage holds more than {ENTRIES} entries")
     return found

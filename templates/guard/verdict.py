@@ -3,18 +3,8 @@
 import os
 import stat
 
-from rules import (
-    TOTAL_BYTES,
-    bounded,
-    counted,
-    link_reason,
-    name_reason,
-    parents,
-    result_reasons,
-    show,
-    size_reason,
-)
-from runs_later import Detours, as_data, as_list, runner, warning
+from rules import TOTAL_BYTES, Leaf, bounded, counted, leaf_reason, parents, result_reasons, show, total_reason
+from runs_later import as_data, as_list, running_later, warning
 from tree import ROOT, describe, ended, ignore_files, ignored, kind, link_entry, manifest, scan
 
 
@@ -68,18 +58,12 @@ class Verdict:
 
     def reason(self, path, found, room):
         """Why this new or changed entry may not leave; empty if it may."""
-        before = self.base.get(path)
         if found.reason:
             return found.reason
-        if reason := size_reason(found.size, before and before.size):
-            return reason
-        if stat.S_ISLNK(found.mode):
-            reason = link_reason(path, os.readlink(os.path.join(ROOT, path)), self.onward)
-        else:
-            reason = "" if stat.S_ISREG(found.mode) else f"is {kind(found.mode)}, neither a file nor a link"
-        if not before:
-            reason = reason or name_reason(path)
-        return reason or (f"brings the export over {TOTAL_BYTES >> 20} MiB in all" if found.size > room else "")
+        is_link = stat.S_ISLNK(found.mode)
+        odd = "" if is_link or stat.S_ISREG(found.mode) else f"is {kind(found.mode)}, neither a file nor a link"
+        leaf = Leaf(path, found.size, self.onward(path) if is_link else None, odd)
+        return leaf_reason(leaf, self.base.get(path), self.onward) or total_reason(found.size, room)
 
     def onward(self, path):
         """Where the cage's link PATH leads; None if it is none."""
@@ -240,15 +224,11 @@ class Verdict:
         """Changed paths that the host runs later, with the Reasons."""
         if self.later is None:
             links = [p for p, f in self.found.items() if stat.S_ISLNK(f.mode) and p not in self.refused]
-            hooks, included = self.host.hooks, self.host.included
-            detours = Detours(links, self.onward, hooks, included)
-            # A link that only the host has leads to the agent's files as well.
             gone = set(self.deleted)
             kept = {p: to for p, to in self.host.links.items() if p not in self.changed and p not in gone}
             arriving = {p: self.onward(p) for p, e in self.changed.items() if e.mode == "120000"}
-            detours.add(kept, (kept | arriving).get)
-            found = {p: runner(p, e.mode, self.base.get(p), hooks, detours, included) for p, e in self.changed.items()}
-            self.later = {p: by for p, by in found.items() if by}
+            changes = [(p, e.mode) for p, e in self.changed.items()]
+            self.later = running_later(changes, self.base, self.host, links, self.onward, kept, arriving)
         return self.later
 
     def size(self):
