@@ -55,6 +55,9 @@ class Memory:
         kind, _, size = self.known[oid]
         return kind, size
 
+    def chunks(self, oid, kind, most):
+        yield self.read(oid, kind, most)
+
     def read(self, oid, kind, most):
         found, value, size = self.known[oid]
         assert (found, size <= most) == (kind, True)
@@ -449,3 +452,27 @@ def test_spelling_in_a_folder_that_has_a_twin_is_refused_as_in_an_export():
     case = Case({"Lib/a": "1", "lib/b": "2"})
     assert case.refused(case.commit({"Lib/c": "x", "lib/a": "x"})) == {"lib/a": spelled("Lib/a")}
     assert case.refused(case.commit({"Lib/c": "x"}), beside=["LIB/C"]) == {"Lib/c": spelled("LIB/C")}
+
+
+def test_row_of_refused_names_holds_for_commits(monkeypatch):
+    case = Case({"old.pem": "1", "same.pem": "1", "keys/old": "1"})
+    change = {"new.PEM": "x", "lib/k.pem": ("l", "x"), "old.pem": "2", "keys/old": None, "keys/new": "x", "pem": "x"}
+    tip = case.commit(change)
+    assert case.refused(tip) == {}
+    monkeypatch.setattr(rules, "REFUSED", [("*.pem", "may be a key"), ("/keys", "is private")])
+    why = dict.fromkeys(["new.PEM", "lib/k.pem", "old.pem"], "may be a key")
+    assert case.refused(tip) == {**why, "keys/new": "is private"}
+
+
+def test_row_of_refused_names_spares_what_is_as_it_was_where_the_imported_commit_is_gone(monkeypatch):
+    case = Case({"old.pem": "1", "same.pem": "1", "l.pem": ("l", "x"), "run.pem": ("x", "1")})
+    tip = case.commit({"old.pem": "2"})
+    del case.objects.known[case.first]
+    monkeypatch.setattr(rules, "REFUSED", [("*.pem", "may be a key")])
+    assert case.refused(tip) == {"old.pem": "may be a key"}
+
+
+def test_row_of_refused_names_refuses_folder_by_folder_what_is_new(monkeypatch):
+    case = Case({"keys/a": "1", "keys/b": "1"})
+    monkeypatch.setattr(rules, "REFUSED", [("keys", "is private")])
+    assert case.refused(case.commit({"keys/a": "2"})) == {"keys/a": "is private"}

@@ -415,6 +415,50 @@ def test_lists_are_cut_where_nobody_would_read_on():
 
 
 @pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        (
+            "*.pem",
+            ["a.pem", "d/a.pem", "A.PEM", "a.pem.", "a.pem::$DATA", "x.pem/y", "d\\a.pem"],
+            ["a.pem2", "apem", "pem"],
+        ),
+        ("Secret.txt", ["secret.TXT", "d/Secret.txt", "\u017fecret.txt"], ["secret.txt2", "asecret.txt"]),
+        ("credentials.json", ["d/credentials.json", "CREDEN~1.JSO"], ["credentials.jso"]),
+        ("keys", ["keys", "keys/a", "d/KEYS/a/b"], ["keys2", "d/mykeys"]),
+        ("keys/", ["keys", "keys/a", "d/keys/a"], ["keys2"]),
+        ("/keys", ["keys", "keys/a"], ["d/keys", "d/keys/a"]),
+        (
+            ".github/workflows",
+            [".github/workflows", ".GitHub/Workflows/ci.yml"],
+            ["d/.github/workflows/a", ".github/x"],
+        ),
+        ("a/*/c", ["a/b/c", "a/x/C/d"], ["a/c", "a/b/d/c", "d/a/b/c"]),
+    ],
+)
+def test_row_of_refused_names(pattern, yes, no, monkeypatch):
+    assert [path for path in yes + no if rules.refused_reason(path.encode())] == []
+    monkeypatch.setattr(rules, "REFUSED", [("other", "no"), (pattern, "why")])
+    assert {path: rules.refused_reason(path.encode()) for path in yes + no} == {
+        **dict.fromkeys(yes, "why"),
+        **dict.fromkeys(no, ""),
+    }
+
+
+def test_name_that_is_not_utf_8_fits_a_row_too(monkeypatch):
+    monkeypatch.setattr(rules, "REFUSED", [("*.pem", "why")])
+    assert rules.refused_reason(b"\xff.pem") == "why"
+
+
+def test_rows_are_shown_at_the_head_of_the_rules_and_work_when_uncommented():
+    text = (GUARD / "rules.py").read_text()
+    head = text[: text.index("# What Unicode calls")]
+    assert "REFUSED = [\n    # (" in head and "'recreate' puts it in force" in head
+    names = {"__name__": "edited"}
+    exec(compile(text.replace('    # ("*.pem"', '    ("*.pem"'), "rules.py", "exec"), names)
+    assert names["refused_reason"](b"a/key.pem") == "may hold a private key"
+
+
+@pytest.mark.parametrize(
     ("path", "is_folder", "why"),
     [
         ("a/.GIT", False, rules.DOTGIT),

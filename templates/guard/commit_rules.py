@@ -1,5 +1,6 @@
 """The agent's own commits, judged as an export is: each tree by the one set of rules, joined with what the host has."""
 
+import hashlib
 from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
@@ -167,6 +168,9 @@ class Commits:
             if mode == LINK and leaf.target is not None and before and before.same(link_entry(leaf.target)):
                 return
             reason = leaf_reason(leaf, before, {}.get)
+            # Where the agent no longer has the imported commit, all looks new: also what is as it was.
+            if reason and self.root is None and self.as_it_was(entry, leaf, before):
+                return
         if reason:
             self.refused[entry] = reason
 
@@ -183,6 +187,16 @@ class Commits:
         # A longer target is not read: what is longer than any may be is enough to be judged.
         target = self.link(oid)
         return Leaf(path, size, b"x" * (LINK_BYTES + 1) if target is None else target)
+
+    def as_it_was(self, entry, leaf, before):
+        """Whether the file ENTRY, a LEAF, is what it was BEFORE; it is read whole."""
+        _, mode, oid = entry
+        if leaf.odd or not before or (before.mode, before.size) != (mode.decode(), leaf.size):
+            return False
+        digest = hashlib.sha256()
+        for block in self.objects.chunks(oid, "blob", leaf.size):
+            digest.update(block)
+        return digest.hexdigest() == before.digest
 
     def _link(self, oid):
         """The target in object OID; None for one that is too long."""

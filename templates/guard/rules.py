@@ -1,5 +1,7 @@
 """The rules of what may leave a cage, for files, branches, commits and bundles alike. Nothing here reads a file.
 
+To keep files in the cage, add a row to REFUSED below; 'recreate' puts it in force, for every way out.
+
 A rule over one entry is a function that gives the reason against it, empty for none: place_reason() for any, and
 leaf_reason() for all but folders. A rule over many holds for the tree that results on the host: what is there, minus
 what goes, plus what comes.
@@ -8,8 +10,17 @@ what goes, plus what comes.
 import os
 import re
 import unicodedata
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
+
+# Files that stay in the cage: what they are called, and the reason that is told. '*' stands for any letters but a
+# slash. A name fits at any depth, a path from the top of the project on, and either whatever the case and for all that
+# lies below a folder. A file that is as the host has it is no news, and no row refuses it. Two examples:
+REFUSED = [
+    # ("*.pem", "may hold a private key"),
+    # (".github/workflows", "is changed by people alone"),
+]
 
 # What Unicode calls ignorable without putting it among the format characters: no glyph, and no part of a name for a
 # file system that folds case. Variation selectors stand after many an emoji and are left alone in a name.
@@ -71,6 +82,7 @@ def leaf_reason(leaf, before, onward):
         reason = reason or leaf.odd
     elif leaf.target is not None:
         reason = reason or link_reason(leaf.path, leaf.target, onward)
+    reason = reason or refused_reason(leaf.path)
     return reason or ("" if before else name_reason(leaf.path))
 
 
@@ -85,6 +97,25 @@ def total_reason(size, room):
 
 
 # -- names ---------------------------------------------------------------------
+
+
+def refused_reason(path):
+    """The reason of the first row of REFUSED that PATH fits, or a folder above it; empty for none."""
+    parts = path.split(b"/") if REFUSED else ()
+    for pattern, reason in REFUSED:
+        wanted = pattern.casefold().strip("/").split("/")
+        starts = range(1) if "/" in pattern.rstrip("/") else range(len(parts))
+        for start in starts:
+            names = parts[start : start + len(wanted)]
+            if len(names) == len(wanted) and all(map(fits, names, wanted)):
+                return reason
+    return ""
+
+
+@lru_cache(1 << 16)
+def fits(name, pattern):
+    """Whether some file system reads NAME (bytes) as one that PATTERN, in small letters, stands for."""
+    return any(fnmatchcase(reading, pattern) for reading in readings(name)) or is_called(name, pattern)
 
 
 def readings(name):
