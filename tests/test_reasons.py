@@ -507,3 +507,9 @@ def test_spellings_of_a_path(path, spellings):
 def test_spelling_that_another_name_has(there, new, other):
     why = f"is {other} on file systems that fold case or Unicode" if other else ""
     assert rules.Spellings([path.encode() for path in there]).collision(new.encode()) == why
+
+
+def test_limits_stand_in_the_rules_alone():
+    makefile = (GUARD.parent / "Makefile.j2").read_text()
+    for name in ("FILE", "TOTAL", "ENTRIES", "DEPTH", "PATH"):
+        assert f"\nexport CAGE_LIMIT_{name} ?=\n" in makefile
