@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from test_verdict import GUARD, Arrival, entry, host_of, lay, program, question, rules, side, tree, verdict
+from test_verdict import GUARD, Arrival, entry, host_of, lay, program, question, side, tree, verdict
 
 BIG = 1 << 20
 

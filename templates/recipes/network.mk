@@ -5,14 +5,28 @@
 DOCKER_HUB := docker.io index.docker.io registry-1.docker.io auth.docker.io registry.docker.io hub.docker.com \
 	login.docker.com production.cloudflare.docker.com production.cloudfront.docker.com
 
+# Ports of the cage, on this machine's 127.0.0.1 and nowhere else: PORTS := 8000 3000:8080 has 127.0.0.1:8000 lead to
+# port 8000 in the cage, and 127.0.0.1:3000 to its 8080. Applied by 'make recreate'.
+PORTS :=
+export CAGE_PUBLISHED = $(PORTS)
+PUBLISHED = $(foreach port,$(PORTS),$(if $(findstring :,$(port)),$(port),$(port):$(port)))
+PORTS_INSIDE = $(foreach port,$(PORTS),$(lastword $(subst :, ,$(port))))
+
+#: Stop where PORTS names what is no port, or one of this machine's twice, before anything is made
+ports:
+	$(Q)bash lib/engine/ports
+create recreate rebuild-image: ports
+
 #: Make the guard, unless it is there. A cage never has NET_ADMIN, so root inside can't touch the rules
 guard: seen network guard-image engine-seen
-	$(Q)$(when) 'guard missing' $(fitted) "$$CAGE_ENGINE" run \
+	$(Q)$(when) 'guard missing' bash lib/run/or-make half-made $(fitted) "$$CAGE_ENGINE" run \
 		--cap-add NET_ADMIN \
 		--cap-drop ALL \
 		--detach \
+		--env "CAGE_PORTS=$(PORTS_INSIDE)" \
 		--hostname cage \
 		$(LABELS) \
+		--label "trusty-cage.image=$$(cat $(S)/guard-image)" \
 		$(KEPT_SHORT) \
 		--memory 128m \
 		--memory-swap 128m \
@@ -20,6 +34,7 @@ guard: seen network guard-image engine-seen
 		--network trusty-cage \
 		$(addprefix --network-alias ,$(DOCKER_HUB)) \
 		--pids-limit 64 \
+		$(addprefix --publish 127.0.0.1:,$(PUBLISHED)) \
 		--restart no \
 		--security-opt no-new-privileges \
 		$(SECCOMP) \
@@ -27,9 +42,18 @@ guard: seen network guard-image engine-seen
 		-- "$$(sed -n 2p $(S)/ids)" policy run >/dev/null
 	$(Q)$(when) 'guard missing' bash lib/engine/guard-made $(PROTOCOL)
 
+#: Remove a guard that was made and can't be started, for a port that is taken: it would be in the way
+half-made:
+	$(Q)"$$CAGE_ENGINE" ps $(OURS) \
+		--filter "name=$$(cat .history/guard)" \
+		--filter status=created \
+		--quiet >$(S)/ours
+	$(Q)[ ! -s $(S)/ours ] || xargs "$$CAGE_ENGINE" rm --force -- <$(S)/ours >/dev/null
+	$(Q)$(failed)/guard
+
 #: The guard runs
 guarded: seen
-	$(Q)$(unless) 'guard running' "$$CAGE_ENGINE" start -- $(GUARD) >/dev/null || $(failed)/start
+	$(Q)$(unless) 'guard running' "$$CAGE_ENGINE" start -- $(GUARD) >/dev/null 2>$(S)/half-made.err || $(failed)/guard
 
 #: Apply the rules afresh, with this side's addresses of now, and verify that the kernel holds them
 policy: seen machine guarded
@@ -92,4 +116,4 @@ network-there:
 		$(ISOLATED) \
 		-- trusty-cage >/dev/null
 
-.PHONY: guard guarded machine machine-gone network network-seen network-there policy
+.PHONY: guard guarded half-made machine machine-gone network network-seen network-there policy ports
