@@ -1,12 +1,13 @@
 #!/usr/bin/env bats
-# The guard's recipe is its user's: an edit of what may leave, or of the packet rules, is in force after 'recreate'.
+# The guard's recipe is its user's: an edit of the rules of what may leave is in force at the next export, one of the
+# packet rules after 'recreate'.
 
 load cages
 
 setup_file() { make_cage guard; }
 teardown_file() { remove_cage; rm -rf "$TRUSTY_CAGE_HOME/trash/$CAGE"-*; }
 
-@test "guard: an edit of its rules is said by start and status, and is in force after recreate" {
+@test "guard: an edit of its rules is said by start and status, and in force at the next export, or after recreate" {
     sed -i 's/^REFUSED = \[$/&\n    ("*.pem", "may hold a private key"),/' "$ENV/guard/rules.py"
     sed -i 's/^        tcp dport 22 reject with tcp reset$/&\n        tcp dport { 4242, 4243 } counter reject\n        udp dport 4242 limit rate 5\/second counter/' \
         "$ENV/guard/policy"
@@ -16,8 +17,10 @@ teardown_file() { remove_cage; rm -rf "$TRUSTY_CAGE_HOME/trash/$CAGE"-*; }
     run -0 tc status "$CAGE"
     [[ $output =~ stale\ +guard$'\n' ]]
     [[ $output =~ edited\ +guard/policy\ guard/rules.py ]]
-    run -0 tc export "$CAGE" --dry-run
-    says 'A  key.pem'
+    run -3 tc export "$CAGE" --dry-run
+    says 'key.pem: may hold a private key'
+    run -0 docker exec "$(guard)" nft list table inet trusty_cage
+    says_not 4242
     run -0 tc make -y "$CAGE" recreate
     for _ in 1 2; do
         run -0 tc start "$CAGE"

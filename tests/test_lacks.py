@@ -25,7 +25,7 @@ def made(cage, engine):
     (cage / ".state").mkdir()
     (cage / ".history").mkdir()
     (cage / ".history/guard").write_text("isolated-dev-0123456789ab.guard\n")
-    for name in ("image", "ids", "base"):
+    for name in ("image", "guard-image", "ids"):
         (cage / ".state" / name).write_text("1\n2\n")
 
     def run(*lacks):

@@ -20,7 +20,8 @@ with (here / "asked").open("a") as file:
 if sys.argv[1:3] == ["container", "inspect"]:
     label = (here / "id").read_text().strip()
     for name, state in (("0123456789ab.guard", "running"), ("web", status.read_text())):
-        print(f"/isolated-dev-{{name}}|{{state}}|2030-01-01T00:00:00Z|image|sha256:1|web|{{label}}")
+        made_from = (here / "guard-image").read_text().strip() if name.endswith(".guard") else "image"
+        print(f"/isolated-dev-{{name}}|{{state}}|2030-01-01T00:00:00Z|{{made_from}}|sha256:1|web|{{label}}")
 if verb in ("stop", "start"):
     status.write_text({{"stop": "exited", "start": "running"}}[verb])
 if verb == "run" and (here / "kill").exists():
@@ -46,6 +47,8 @@ def cage(tc, repo, home, tmp_path, monkeypatch):
     (engine / "docker").chmod(0o755)
     (engine / "id").write_text((home / "id").read_text())
     (engine / "status").write_text("running")
+    subprocess.run(["make", "-s", "-C", folder, "tag-guard-image"], check=True)
+    shutil.copy(folder / ".state/tags/guard-image", engine)
     (folder / ".history").mkdir()
     (folder / ".history" / "created").touch()
     (folder / ".history" / "guard").write_text("isolated-dev-0123456789ab.guard\n")
@@ -72,8 +75,7 @@ def unfrozen(cage, repo):
     shutil.copytree(repo, folder / "repo")
     git = ["git", "-C", folder / "repo", "-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "first"], check=True)
-    (folder / ".state").mkdir()
-    for name, text in {"lacks": "pause", "protocol": "5", "seeded": "HEAD", "imported": "HEAD"}.items():
+    for name, text in {"lacks": "pause", "seeded": "HEAD", "imported": "HEAD"}.items():
         (folder / ".history" / name).write_text(f"{text}\n")
     for name in ("base", "base.seeded"):
         (folder / ".history" / name).touch()

@@ -90,10 +90,10 @@ def test_bad_port_is_one_error_before_anything_is_made(verb, ports, problem, cag
 def failed(cage, said, created):
     (cage / ".state").mkdir()
     (cage / ".history").mkdir(exist_ok=True)
-    (cage / ".state/guard.err").write_text(said)
+    (cage / ".state/half-made.err").write_text(said)
     if created:
         (cage / ".history/created").touch()
-    values = {"CAGE_VIA": "tc", "CAGE_NAME": "web", "CAGE_REPO_URL": "r"}
+    values = {"CAGE_VIA": "tc", "CAGE_VERBS": "create recreate", "CAGE_NAME": "web", "CAGE_REPO_URL": "r"}
     words = ["bash", "lib/failed/guard"]
     done = subprocess.run(words, cwd=cage, env={**os.environ, **values}, capture_output=True, text=True)
     assert done.returncode == 1
@@ -115,7 +115,7 @@ TAKEN = [
 @pytest.mark.parametrize("created", [True, False])
 @pytest.mark.parametrize("said", TAKEN)
 def test_port_that_is_taken_is_one_error_with_the_remedy(said, created, cage):
-    next_step = "tc make web recreate" if created else "tc create r --name web"
+    next_step = "tc recreate web" if created else "tc create r --name web"
     assert failed(cage, f"{said}\n", created) == (
         "error: port 8000 of this machine is taken, so the cage was not started\n"
         f"Free it, or give another in PORTS (recipes/network.mk, local.mk). Then: {next_step}\n"
@@ -130,7 +130,7 @@ def test_another_failure_is_shown(cage):
     said = "docker: Error response from daemon: Conflict. The container name is already in use.\n"
     assert failed(cage, said, True) == (
         f"  {said}error: the engine could not start a container of this cage\n"
-        "Try again. If it stays so: tc make web recreate\n"
+        "Try again. If it stays so: tc recreate web\n"
     )
 
 

@@ -69,7 +69,8 @@ def asked(folder, line):
 
 def tag_of_guard(folder):
     """The name that the recipes of now give the guard's image."""
-    return asked(folder, "@echo $(call tag,guard-image)").strip()
+    subprocess.run(["make", "-s", "-C", folder, "tag-guard-image"], check=True)
+    return (folder / ".state/tags/guard-image").read_text().strip()
 
 
 @pytest.mark.parametrize(
@@ -89,9 +90,8 @@ def test_edit_of_the_guard_s_is_said_at_attach_start_and_by_status_until_it_is_m
         (cage.folder / ".state/inspect").write_text(row + "\n" + INSPECT.format(name="web", tag="x") + "\n")
         words = ["make", "--no-print-directory", "-C", cage.folder, "-o", "seen", "notice"]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
-        status = "bash lib/status $(call tag,image) $(call tag,guard-image)"
-        assert f"$(Q){status} " in (cage.folder / "Makefile").read_text()
-        stale = next(line for line in asked(cage.folder, f"@{status}").splitlines() if line.startswith("stale"))
+        status = asked(cage.folder, "@bash lib/status")
+        stale = next(line for line in status.splitlines() if line.startswith("stale"))
         told = "The guard's recipe changed since this cage was made. Apply it: make -C" in done.stderr
         assert told == (" guard" in stale), (done.stderr, stale)
         assert not told or " recreate\n" in done.stderr

@@ -1,6 +1,8 @@
-"""The rules of what may leave a cage, for files, branches, commits and bundles alike. Nothing here reads a file.
+"""The rules of what may leave a cage, for files, branches, commits and bundles alike.
 
-To keep files in the cage, add a row to REFUSED below; 'recreate' puts it in force, for every way out.
+They judge names, types and sizes: nothing here opens a file.
+
+To keep files in the cage, add a row to REFUSED below. It is in force at the next export, on every way out.
 
 A rule over one entry is a function that gives the reason against it, empty for none: place_reason() for any, and
 leaf_reason() for all but folders. A rule over many holds for the tree that results on the host: what is there, minus
@@ -14,9 +16,9 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
-# Files that stay in the cage: what they are called, and the reason that is told. '*' stands for any letters but a
-# slash. A name fits at any depth, a path from the top of the project on, and either whatever the case and for all that
-# lies below a folder. A file that is as the host has it is no news, and no row refuses it. Two examples:
+# Files that stay in the cage: a name or a path, and the reason that is told. '*' stands for any letters but a slash. A
+# name without a slash fits at any depth, one with a slash from the top of the project on. Case is ignored. A folder
+# that fits keeps all below it. A file that is unchanged since the last export is not judged. Two examples:
 REFUSED = [
     # ("*.pem", "may hold a private key"),
     # (".github/workflows", "is changed by people alone"),

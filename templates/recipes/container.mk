@@ -9,7 +9,9 @@
 #   READING         a helper that is asked a question and reads the volume
 #   PAUSE, RESUME   the cage stands still while it is read; it goes on
 
-# A variable of every session is taken from this terminal: SESSION_ENV += EDITOR. The key of each agent is, too.
+# Variables that every session gets from the shell that calls make; one that is not set there is left out. Add yours
+# here: SESSION_ENV := … THEME. 'make stop attach' applies it: panes of a session that runs don't get it. The key of
+# each agent comes the same way.
 SESSION_ENV := TERM COLORTERM CAGE_AGENT CAGE_API_KEY_ENV
 SESSION = --interactive $(addprefix --env ,$(SESSION_ENV)) $$(bash lib/agent keys)
 
@@ -21,6 +23,8 @@ SECCOMP := --security-opt seccomp=seccomp.json
 
 ASK_RECREATE := Make the containers anew? What was installed outside the volumes is lost.
 
+# A volume of your own: --mount "$(VOLUME).NAME,dst=/home/trustycage/FOLDER" \, beside those below. 'make destroy'
+# removes it with the others. It is root's unless the Dockerfile makes the folder: add that to the line with 'mkdir -p'.
 #: Make the cage's container, unless it is there
 container: guard image unclaimed engine-seen flags
 	$(Q)$(when) 'cage missing' $(fitted) "$$CAGE_ENGINE" create \
@@ -61,6 +65,7 @@ seen: | $(S) .history .history/guard
 		-- $(GUARD) "$$CAGE_CONTAINER" "$$CAGE_HELPER" "$$CAGE_MACHINE"
 	$(Q)bash lib/engine/facts <$(S)/inspect >$(S)/seen
 
+# Under 'create' and 'recreate', create.mk has the containers made before. A cage that was missing then is started.
 #: Guard, rules, cage, in this order and no other: there is no moment without rules
 up: policy
 	$(Q)$(when) 'cage paused' $(heard) "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null || $(failed)/start

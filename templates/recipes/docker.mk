@@ -6,7 +6,7 @@
 #   AS_IMAGE, AS_VOLUME     an inspect of images: id, names; of volumes: name, labels
 #   AS_NETWORK              an inspect of the network: '1|false' is ours, with no traffic between cages
 #   AS_ENGINE               facts of the engine, then a line for each bound that it can't keep
-#   VOLUME                  a mount of the project's volume; with .home after it, of the home's
+#   VOLUME                  a mount of the project's volume; with .NAME after it, of another, such as .home
 #   KEPT_SHORT              container logs end at 1 MB
 #   ISOLATED                a network with no traffic between its containers
 

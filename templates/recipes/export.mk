@@ -1,8 +1,8 @@
 # The way out and back: nothing leaves that was not judged, and only what was shown is written.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 #
-# question asks the host clone, stage has the guard judge what changed in the cage and takes it into .state/stage, plan
-# shows it, apply writes exactly that. The rules of what may leave stand in guard/rules.py.
+# question takes the host clone's inventory, stage has a helper judge the cage's changes against it and takes them into
+# .state/stage, plan shows them, apply writes exactly those. The rules of what may leave stand in guard/rules.py.
 
 #: Stop where nothing can be asked, or an option makes no sense
 exportable:
@@ -14,12 +14,13 @@ exportable:
 ready: seen
 	$(Q)bash lib/export/ready
 
-#: Helpers run the guard's image, unless there is no guard, or it is one of a release that asked and answered otherwise
-helper-image: seen
-	$(Q)$(if $(only_shown),,bash lib/export/guard-serves $(PROTOCOL) ||) \
+# An edit of guard/rules.py is in force at once: the running guard's image is taken only while it is the recipe's.
+#: Helpers run the guard's image, which is built if its recipe changed
+helper-image: seen tag-guard-image
+	$(Q)$(if $(only_shown),,bash lib/export/guard-serves ||) \
 		CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 
-#: The question for the guard: the base, and what the host clone holds now
+#: The question for the helper: the base, and the inventory of the host clone
 question: ready readable helper-image helper-gone question-begun hooks-and-includes
 	$(Q)$(IN_CLONE) ls-files -z >$(S)/question/tracked 2>$(S)/files.err || [ "$$CAGE_WAY" != sync ] || $(failed)/files
 	$(Q)[ "$$CAGE_WAY" != sync ] || $(within) 120 $(IN_CLONE) ls-files \
@@ -34,7 +35,7 @@ question-begun: ready
 	$(Q)mkdir $(S)/question $(S)/stage
 	$(Q)cp .history/base $(S)/question/base
 
-#: Files in the clone from which its git would take hooks or settings
+#: Files in the clone that its git settings name, as hooks or as settings to include
 hooks-and-includes: question-begun
 	$(Q)git -C repo \
 		--git-dir=.git config \
@@ -51,7 +52,8 @@ hooks-and-includes: question-begun
 		--get-regexp '^include(if\..*)?\.path$$' \
 		| bash lib/export/included >$(S)/question/included
 
-#: Have the guard judge what changed; its answer is lists, and a tree of what changed
+# .state/asked is the mark of success: a helper or a stream that fails leaves none.
+#: Have a helper judge the changes; its answer is lists, and a tree of the changed files
 stage: question
 	$(call say,STAGE,$$CAGE_NAME)
 	$(Q)$(READING) judge "$${CAGE_WAY:-export}" | bash lib/export/staged || rm -f $(S)/asked
@@ -87,7 +89,7 @@ both-sides: stage
 	$(Q)$(COMPARING) init --quiet --template= $(S)/diff/git
 	$(Q)bash lib/export/both-sides
 
-#: Write what was shown into the host clone, if it is anything
+#: Write what was shown into the host clone, if anything changed
 apply: plan
 	$(Q): >$(S)/backup
 	$(Q)$(if $(only_shown),,bash lib/export/nothing-to-write ||) $(MAKE) written
@@ -98,7 +100,7 @@ agreed:
 	$(Q)bash lib/export/nothing-staged || $(ask) 'Write this into the host clone?'
 	$(Q)bash lib/export/recheck
 
-# Copies lie beside the clone and are moved into it: each file is the old one or the new one, and never seen by half.
+# Copies lie beside the clone and are moved into it: each file is the old one or the new one, never half-written.
 #: The host's own versions go into a backup first; files that only the host has stay
 kept-aside: agreed
 	$(Q)bash lib/export/keep
@@ -113,7 +115,7 @@ written: kept-aside
 # Files that go (.state/delete), then folders that are empty by then (.state/rmdir).
 removing := bash lib/export/remove
 
-#: The host clone is as before the last export, also before one that was not finished
+#: Undo the last export, even an interrupted one
 undone: | $(S)
 	$(Q)bash lib/export/undo-last
 	$(Q)$(ask) "Put the host clone back to what it was before $$(cat $(S)/backup)? Changes made there since are kept."
@@ -127,7 +129,7 @@ put-back:
 	$(Q)$(removing) || $(failed)/undo
 	$(Q)bash lib/export/put $(S)/back repo || $(failed)/undo
 
-#: The host's changes since the base go into the cage, the same three-sided way; CAGE_PATHS restricts it
+#: Take the host's changes since the base into the cage, compared as for an export; CAGE_PATHS restricts it
 synced: plan
 	$(Q)bash lib/export/nothing-staged || $(ask) 'Write this into the cage?'
 	$(Q)bash lib/export/handed-over $(PAUSE) | $(HELPER) \

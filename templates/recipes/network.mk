@@ -5,8 +5,9 @@
 DOCKER_HUB := docker.io index.docker.io registry-1.docker.io auth.docker.io registry.docker.io hub.docker.com \
 	login.docker.com production.cloudflare.docker.com production.cloudfront.docker.com
 
-# Ports of the cage, on this machine's 127.0.0.1 and nowhere else: PORTS := 8000 3000:8080 has 127.0.0.1:8000 lead to
-# port 8000 in the cage, and 127.0.0.1:3000 to its 8080. Applied by 'make recreate'.
+# Ports of the cage on 127.0.0.1 of the machine that the engine runs on, and nowhere else. PORTS := 8000 3000:8080 has
+# 127.0.0.1:8000 lead to port 8000 in the cage, and 127.0.0.1:3000 to its 8080. The program in the cage has to listen on
+# 0.0.0.0, not on 127.0.0.1. Applied by 'make recreate'; 'make -n guard' shows it.
 PORTS :=
 export CAGE_PUBLISHED = $(PORTS)
 PUBLISHED = $(foreach port,$(PORTS),$(if $(findstring :,$(port)),$(port),$(port):$(port)))
@@ -40,7 +41,7 @@ guard: seen network guard-image engine-seen
 		$(SECCOMP) \
 		--stop-signal SIGKILL \
 		-- "$$(sed -n 2p $(S)/ids)" policy run >/dev/null
-	$(Q)$(when) 'guard missing' bash lib/engine/guard-made $(PROTOCOL)
+	$(Q)$(when) 'guard missing' bash lib/engine/now 'guard missing' 'guard running'
 
 #: Remove a guard that was made and can't be started, for a port that is taken: it would be in the way
 half-made:
@@ -55,15 +56,16 @@ half-made:
 guarded: seen
 	$(Q)$(unless) 'guard running' "$$CAGE_ENGINE" start -- $(GUARD) >/dev/null 2>$(S)/half-made.err || $(failed)/guard
 
-#: Apply the rules afresh, with this side's addresses of now, and verify that the kernel holds them
+#: Load the rules with the current addresses of this machine and the engine's, and verify that the kernel holds them
 policy: seen machine guarded
 	$(Q)bash lib/engine/host-addresses >$(S)/addresses
 	$(Q)cat $(S)/machine $(S)/addresses | "$$CAGE_ENGINE" exec --interactive -- $(GUARD) policy apply "$$CAGE_NETWORK" \
 		>$(S)/policy || $(failed)/policy
 	$(Q)$(when) '$(GUARD_BEGINS)' bash lib/engine/uncounted
 
-# The engine may run on another machine than this one. Its addresses are asked there whenever the guard begins anew, and
-# kept until then. A resolver on that machine itself (stub) hides whom it asks: a container of the bridge is told.
+# The engine may run on another machine than this one: in a virtual one on macOS, or elsewhere. A container on that
+# machine's own network tells its addresses, which are closed to the cage. They are asked again when the guard starts. A
+# resolver on the machine itself (stub) hides its servers from there; a container of the bridge sees them.
 GUARD_BEGINS := (guard (missing|stopped)|cage cut-off)
 MACHINE = bash lib/engine/ask-machine $(fitted) "$$CAGE_ENGINE" run \
 	--cap-drop ALL \

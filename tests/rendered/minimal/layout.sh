@@ -1,7 +1,7 @@
 #!/bin/sh
 # Cage 'minimal': the screen that 'tc attach minimal' opens. It runs inside the cage.
-# Rendered by trusty-cage 0.0.0. This file is yours: edit it freely, the next session uses it. A re-render
-# merges into your edits and never overwrites them; 'tc diff-recipes minimal' shows them.
+# Rendered by trusty-cage 0.0.0. This file is yours: edit it freely; 'make stop attach' begins a session by it.
+# A re-render merges into your edits and never overwrites them; 'tc diff-recipes minimal' shows them.
 #
 # Environment: CAGE_TMUX_PREFIX, CAGE_SHELL, CAGE_START (the command of the agent, from lib/agents), CAGE_API_KEY_ENV
 # (the name of the key's variable), TERM, COLORTERM.
@@ -9,6 +9,8 @@ set -eu
 
 session=dev
 editor='nvim .'
+# The right column's width, of the screen's; the shell's height, of the column's. The editor gets the rest.
+right=40% bottom=30%
 agent=${CAGE_START:-claude}
 
 # shellcheck disable=SC2016 # for the shell of the pane
@@ -25,14 +27,14 @@ export SHELL
 # The image may not know the terminal, or the terminal may not be able to clear its screen.
 infocmp "${TERM:-dumb}" 2>/dev/null | grep -q ' clear=' || export TERM=xterm-256color
 
-# Left 60 % the editor, top right the agent, bottom right a shell. No pane is called by its number: a tmux.conf
+# Left the editor, top right the agent, bottom right a shell: each split divides the pane made last. No pane is called by its number: a tmux.conf
 # may count from anywhere. The prefix comes last: a key that tmux does not know leaves the rest in place.
 open_session() {
     lines=${size% *} columns=${size#* }
     tmux -u start-server \; set-option -g "update-environment[40]" "${CAGE_API_KEY_ENV:-ANTHROPIC_API_KEY}" \; \
         new-session -d -s "$session" -x "$columns" -y "$lines" /bin/sh -c "$pane" sh "$editor" \; \
-        split-window -h -l 40% /bin/sh -c "$pane" sh "$agent" \; \
-        split-window -v -l 30% \; \
+        split-window -h -l "$right" /bin/sh -c "$pane" sh "$agent" \; \
+        split-window -v -l "$bottom" \; \
         select-pane -t '{top-right}' \; \
         bind-key "$prefix" send-prefix \; \
         set-option prefix "$prefix"
