@@ -34,7 +34,7 @@ SH
     [ "${lines[-1]}" = 'Answer yes with: -y' ]
     [ "$(grep -c '^error: ' <<<"$output")" = 1 ]
     [[ ${lines[-3]} == 'make: *** '* ]]
-    run -2 make -C "$ENV" destroy </dev/null
+    run -2 make --no-print-directory -C "$ENV" destroy </dev/null
     [[ ${lines[-1]} == 'make: *** '* ]]
     says 'Answer yes with: CAGE_YES=1'
 }
