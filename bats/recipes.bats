@@ -42,7 +42,7 @@ rendered_otherwise() {
     says "The image's recipe changed since this cage was made. Apply it: tc rebuild-image $CAGE"
     says "What the containers are made with changed since. Apply it: tc recreate $CAGE"
     run -0 tc status "$CAGE"
-    [[ $output =~ stale\ +'image container' ]]
+    [[ $output =~ stale\ +"image: tc rebuild-image $CAGE"$'\n'\ +"container: tc recreate $CAGE" ]]
     [[ $output =~ edited\ +Dockerfile ]]
     [ "$id" = "$(docker inspect --format '{{.Id}}' "isolated-dev-$CAGE")" ]
     sed '$d' "$ENV/Dockerfile" >"$BATS_TEST_TMPDIR/Dockerfile"
