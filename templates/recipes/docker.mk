@@ -34,3 +34,9 @@ AS_ENGINE := {{.MemTotal}}|{{.NCPU}}{{range .SecurityOptions}}|{{.}}{{end}} \
 	{{- if not .MemoryLimit}}{{"\n"}}memory{{end}} {{- if not .SwapLimit}}{{"\n"}}swap{{end}} \
 	{{- if not .PidsLimit}}{{"\n"}}pids{{end}} {{- if not .CPUCfsQuota}}{{"\n"}}cpus{{end}} \
 	{{- if eq .CgroupDriver "none"}}{{"\n"}}pause{{end}}
+
+#: Say it if the engine can't be reached; asked where something failed
+reached: | $(S)
+	$(Q)"$$CAGE_ENGINE" version >/dev/null 2>$(S)/reached || $(failed)/engine <$(S)/reached || true
+
+.PHONY: reached
