@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# The map at the top of a cage's Makefile: each of its rows is edited as its reader would, by sed, and does what it says.
+# The map at the top of a cage's Makefile: each of its rows is edited as its reader would, by sed, and does what it
+# says.
 
 load cages
 
@@ -44,7 +45,7 @@ verb() {
     edit recipes/container.mk 's|^\t\t--init \\$|&\n\t\t--mount "type=tmpfs,dst=/scratch" \\\n\t\t--env MINE=yes \\|'
     edit recipes/container.mk 's/^FOR_APT := /&KILL /'
     run -0 verb start
-    says "What the containers are made with changed since. Apply it: make -C $ENV recreate"
+    says "The containers' recipe changed since this cage was made. Apply it: make -C $ENV recreate"
     CAGE_YES=1 run -0 verb recreate
     [ "$(inside <<<'echo "$MINE"; stat -f -c %T /scratch')" = $'yes\ntmpfs' ]
     [[ $(docker inspect --format '{{.HostConfig.CapAdd}}' "isolated-dev-$CAGE") == *KILL* ]]

@@ -182,7 +182,7 @@ gone() {
     run -0 tc list
     says paused
     run -1 tc doctor
-    says "'$CAGE' is paused: what read it was interrupted"
+    says "'$CAGE' is paused: the verb that read it was interrupted"
     says "tc start $CAGE"
     run -0 tc exec "$CAGE" -- cat README
     docker pause "isolated-dev-$CAGE"

@@ -55,9 +55,9 @@ printed() {
     echo mine >>"$CLONE/README"
     fault 'mv .* repo/$' tc export "$CAGE" --undo -y
     run -0 tc export "$CAGE" --undo -y
-    says 'What stood there until now: '
+    says 'Files of until now are kept in: '
     [ "$(cat "$CLONE/README")" = hello ]
-    [ "$(tail -n 1 "$(printed 'What stood there until now:')/README")" = mine ]
+    [ "$(tail -n 1 "$(printed 'Files of until now are kept in:')/README")" = mine ]
     inside <<<'git reset -q --hard'
 }
 

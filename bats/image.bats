@@ -99,7 +99,7 @@ rebuilt() {
     run ! build "BUILD_ARGS=$(paste -sd ' ' "$BATS_FILE_TMPDIR/mirror/build-args") NEOVIM_SHA256_AMD64=$none NEOVIM_SHA256_ARM64=$none"
     says 'error: NEOVIM: '
     says "'ARG NEOVIM_SHA256_"
-    says "the image 'slim' needs none of it"
+    says "the flavour 'slim' needs none of it"
 }
 
 @test "a source that can't be reached stops the build, names the line and leaves no container behind" {
@@ -127,7 +127,7 @@ rebuilt() {
     [ ! -x /usr/bin/docker ] || other=/usr/bin:$PATH
     PATH=$other DOCKER_BUILDKIT=1 run -0 tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-agents" --no-attach \
         --python-version "$python" --agents claude,codex,gemini,opencode
-    says "note: python_version is $python, but the image 'slim' has only the base's Python, 3."
+    says "note: python_version is $python, but the flavour 'slim' has only the base image's Python, 3."
     for agent in claude codex gemini opencode; do
         run -0 tc exec "$RUN-agents" -- "$agent" --version
         says .

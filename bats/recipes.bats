@@ -40,7 +40,7 @@ rendered_otherwise() {
     tc set "$CAGE" hardened=yes
     run -0 tc start "$CAGE"
     says "The image's recipe changed since this cage was made. Apply it: tc rebuild-image $CAGE"
-    says "What the containers are made with changed since. Apply it: tc recreate $CAGE"
+    says "The containers' recipe changed since this cage was made. Apply it: tc recreate $CAGE"
     run -0 tc status "$CAGE"
     [[ $output =~ stale\ +"image: tc rebuild-image $CAGE"$'\n'\ +"container: tc recreate $CAGE" ]]
     [[ $output =~ edited\ +Dockerfile ]]

@@ -234,7 +234,7 @@ screen_shows() {
     for tree in "$top" "$below"; do
         git -C source update-ref HEAD "$(git -C source commit-tree -m x "$tree")"
         run -1 timeout 120 tc create "$PWD/source" --name "$CAGE" --no-attach
-        says "error: a name in the repository's tree is one that git refuses here"
+        says "error: the repository has a file name that git refuses here"
         for word in fatal 'invalid path' gitfile $'\e'; do says_not "$word"; done
         remove_cage
     done

@@ -62,11 +62,11 @@ is() { [ "$(docker container inspect --format '{{.State.Status}}' "isolated-dev-
     [ "$(docker info --format '{{.CgroupDriver}}')" = none ]
     run -0 cat "$BATS_FILE_TMPDIR/create.out"
     [ "$(grep -c "can't" <<<"$output")" = 2 ]
-    says "The engine can't bound what a cage takes of: memory, swap, processes, cpus. Those settings have no effect."
+    says "The engine can't limit a cage's use of: memory, swap, processes, cpus. Those settings have no effect."
     says "The engine can't pause a cage: export, sync and destroy ask to stop it while it is read."
     run ! grep WARNING "$BATS_FILE_TMPDIR/create.out"
     run tc doctor
-    says "note  limits      the engine can't bound what a cage takes of: memory, swap, processes, cpus (rootless"
+    says "note  limits      the engine can't limit a cage's use of: memory, swap, processes, cpus (rootless"
     says "note  pause       the engine can't pause: export, sync and destroy ask to stop the cage (rootless"
 }
 

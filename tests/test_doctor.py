@@ -100,7 +100,7 @@ def test_what_the_engine_cannot_do_is_noted(option, why, said, tc):
     (said / "info").write_text(json.dumps({**INFO, **groups, "SecurityOptions": [option]}))
     found = findings(tc)[1]
     assert found["limits"]["state"] == found["pause"]["state"] == "note"
-    assert found["limits"]["said"] == f"the engine can't bound what a cage takes of: processes, cpus{why}"
+    assert found["limits"]["said"] == f"the engine can't limit a cage's use of: processes, cpus{why}"
     assert found["pause"]["said"] == f"the engine can't pause: export, sync and destroy ask to stop the cage{why}"
 
 
@@ -270,7 +270,7 @@ def test_cage_that_is_half_made(said, tc, web):
         ("gr", "w", {"volume 'isolated-dev-web.home' is gone: logins, history and dotfiles": "tc recreate web"}),
         ("", "wh", {"the guard of 'web' is gone; the files are kept": "tc recreate web"}),
         ("g", "wh", {"container 'isolated-dev-web' is gone; the files are kept": "tc recreate web"}),
-        ("gp", "wh", {"'web' is paused: what read it was interrupted": "tc start web"}),
+        ("gp", "wh", {"'web' is paused: the verb that read it was interrupted": "tc start web"}),
         ("er", "wh", {"'web' is cut off from the network: its guard does not run": "tc start web"}),
         ("gr", "wh", {}),
     ],
@@ -346,7 +346,7 @@ def test_what_is_left_over_of_a_cage_without_a_folder(said, tc, home):
     }
     (said / "volume").write_text("old\tisolated-dev-old.home\n")
     assert remedies(tc) == {
-        "volume 'isolated-dev-old.home': its cage has no folder; logins and history are in it": (
+        "volume 'isolated-dev-old.home': its cage has no folder; logins and shell history are in it": (
             "docker volume rm isolated-dev-old.home"
         )
     }

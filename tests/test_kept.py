@@ -54,7 +54,7 @@ def test_work_is_kept_as_a_bundle_that_a_fetch_takes(keep, home):
 def test_what_git_refuses_is_in_no_bundle_and_its_words_not_on_the_terminal(keep, name):
     code, said, bundle = keep(name)
     assert code == 2
-    assert "error: git refused what would be kept of the work\n" in said
+    assert "error: git refused the work that was to be bundled\n" in said
     assert "fsck" not in said and "fatal" not in said
     assert not bundle.exists()
 
@@ -72,7 +72,7 @@ def test_settings_of_the_person_do_not_unmake_the_check(keep, tmp_path):
     (tmp_path / ".gitconfig").write_text("[fetch]\n\tfsckObjects = false\n[transfer]\n\tfsckObjects = false\n")
     code, said, bundle = keep(b".git")
     assert (code, bundle.exists()) == (2, False)
-    assert "error: git refused what would be kept of the work\n" in said
+    assert "error: git refused the work that was to be bundled\n" in said
 
 
 def test_work_that_the_clone_has_already_needs_no_bundle(keep, home):

@@ -8,7 +8,7 @@ import pytest
 from conftest import edit
 
 ALL = ["memory", "swap", "pids", "cpus", "pause"]
-BOUNDS = "The engine can't bound what a cage takes of: {}. Those settings have no effect.\n"
+BOUNDS = "The engine can't limit a cage's use of: {}. Those settings have no effect.\n"
 PAUSE = "The engine can't pause a cage: export, sync and destroy ask to stop it while it is read.\n"
 
 
@@ -90,5 +90,5 @@ def test_limits_of_an_engine_that_has_none_are_no_call_and_no_error(cage, engine
     (cage / ".state").mkdir()
     (cage / ".state/seen").write_text("cage running\n")
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stderr.endswith("The engine can't bound a cage: memory, cpus and pids have no effect.\n")
+    assert done.stderr.endswith("The engine can't limit a cage: memory, cpus and pids have no effect.\n")
     assert "'update'" not in (engine / "asked").read_text()

@@ -131,7 +131,7 @@ def test_settings_that_include_what_git_would_wait_for(clone, source, tmp_path, 
         file.write(f"[inCLUDE]\n\tpath = {tmp_path / ('fifo' if depth == 1 else 'middle')}\n")
     code, said = clone()
     assert code == 2
-    assert "settings of the repository include" in said
+    assert "repository's settings include a file" in said
 
 
 def test_settings_that_include_a_file_are_taken(clone, source, tmp_path):
@@ -212,7 +212,7 @@ def test_tree_that_git_refuses_is_told_in_a_sentence(clone, source, name):
     git(source, "update-ref", "HEAD", git(source, "commit-tree", "-m", "x", outer))
     code, said = clone()
     assert code == 2
-    assert "error: a name in the repository's tree is one that git refuses here" in said
+    assert "error: the repository has a file name that git refuses here" in said
     assert "invalid path" not in said and "fatal" not in said
 
 

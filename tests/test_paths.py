@@ -40,7 +40,7 @@ def staged(tmp_path):
 
 
 def refusal(shown):
-    return f"error: the plan names what no export or sync may touch, so nothing was written: {shown} \n"
+    return f"error: the plan names a git folder or a path outside of the clone, so nothing was written: {shown} \n"
 
 
 @pytest.mark.parametrize("script", ["export/recheck", "export/plan"])
@@ -64,7 +64,8 @@ def test_git_folder_is_refused_in_every_list(script, name, staged):
 def test_path_that_leads_elsewhere_is_refused(path, staged):
     done = staged("export/paths", "write", b"./good", path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: the plan names what no export or sync may touch, so nothing was written: ")
+    problem = "the plan names a git folder or a path outside of the clone, so nothing was written"
+    assert done.stderr.startswith(f"error: {problem}: ")
 
 
 @pytest.mark.parametrize(

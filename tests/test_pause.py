@@ -159,7 +159,7 @@ def test_engine_without_a_freezer_is_remembered_and_told_once(cage, answer):
 
 
 VERBS = [["export"], ["export", "CAGE_DRY_RUN=1"], ["export", "CAGE_TO=branch"], ["sync"], ["destroy"]]
-ASKED = "The engine can't pause cage 'web'. Stop it, and start it again afterwards? What runs in it ends."
+ASKED = "The engine can't pause cage 'web'. Stop it, and start it again afterwards? Its programs end."
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)

@@ -56,7 +56,7 @@ def test_ports_may_stand_in_local_mk(cage):
     assert "127.0.0.1:8000:8000" in run_of_guard(cage)
 
 
-NONE = "error: PORTS in recipes/network.mk names what is no port: {}\nEach is a number from 1 to 65535"
+NONE = "error: PORTS in recipes/network.mk has a word that is no port: {}\nEach is a number from 1 to 65535"
 TWICE = "error: PORTS in recipes/network.mk names port {} of this machine twice\nGive one of them another"
 
 

@@ -166,7 +166,7 @@ def test_folder_with_files_of_the_owners_is_not_replaced(cage):
     lay(cage.folder / "repo", {"a/x": "2", "a/mine": "3"})
     done = cage("export/undo")
     assert done.returncode == 3
-    assert "a folder stands in the place of what comes back, with other files in it: ./a/mine" in done.stderr
+    assert "a folder with other files stands where a file has to come back: ./a/mine" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_counted_work_is_told(ask):
 def test_no_volume_that_was_filled_holds_no_work(ask):
     assert ask(volume=False)[0] == 0
     assert ask(seen="cage missing\n", seeding=1)[0] == 0
-    assert ask(volume=False, base=1, destroying=1) == (0, "Not exported: nothing, there is no work left in it\n")
+    assert ask(volume=False, base=1, destroying=1) == (0, "Not exported: nothing; no work is left in it\n")
 
 
 @pytest.mark.parametrize(

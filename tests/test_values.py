@@ -386,7 +386,7 @@ def test_engine_that_says_nothing_is_not_waited_for(cage, tc, docker):
     done = tc("start", "web")
     assert (done.code, done.out) == (4, "")
     assert done.err.endswith(
-        "error: the engine says nothing of this cage's containers\nRestart the engine, then: tc recreate web\n"
+        "error: the engine doesn't answer about this cage's containers\nRestart the engine, then: tc recreate web\n"
     )
 
 
@@ -475,7 +475,7 @@ def test_password_of_a_local_repositorys_origin_stays_there(cage, dirty, docker)
     (docker / "git").chmod(0o755)
     done = by_make(cage, "origin")
     assert done.returncode == 0
-    assert "The origin is taken over without what could be a secret in it: https://example.com/x.git\n" in done.stderr
+    assert "The origin is taken over without user, password and query: https://example.com/x.git\n" in done.stderr
     assert "url = https://example.com/x.git\n" in (cage / "repo/.git/config").read_text()
     assert "https://example.com/x.git" in (docker / "git-asked").read_text()
     assert "hunter2" not in (docker / "git-asked").read_text() + done.stdout + done.stderr

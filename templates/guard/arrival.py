@@ -1,4 +1,4 @@
-"""Three sides, path by path, the way back: what the host changed since the base goes into the cage."""
+"""Sync: the host's changes since the base go into the cage, by the three-sided comparison, path by path."""
 
 import stat
 
@@ -7,7 +7,7 @@ from tree import describe, ended, manifest, scan
 
 
 class Arrival:
-    """What the host's state means for the cage: the same three sides, the other way round."""
+    """The host's changes, judged for the cage: a Verdict the other way round."""
 
     def __init__(self, base, host, choices):
         self.base, self.host, self.choices = base, host, choices
@@ -26,7 +26,7 @@ class Arrival:
         self.unknown = [p for p in choices.paths if p not in there]
 
     def wanted(self, path):
-        """Whether the person asked for PATH, by itself or by a folder above it."""
+        """Whether the user asked for PATH, or for a folder above it."""
         return not self.choices.paths or any(p in self.choices.paths for p in [*parents(path), path])
 
     def decide(self, path, before, on_host):
@@ -53,7 +53,7 @@ class Arrival:
         return parent not in self.found or stat.S_ISDIR(self.found[parent].mode)
 
     def lists(self):
-        """What the host and the receiving helper act on: name -> content."""
+        """The lists for the host and the receiving helper: name -> content."""
         moved = {p: e for p, e in (self.base | self.sent | self.settled).items() if e}
         return {
             "base": manifest(moved),
@@ -69,13 +69,13 @@ class Arrival:
         }
 
     def summary(self):
-        """The line that counts."""
+        """One line of counts."""
         gone = sum(e is None for e in self.sent.values())
         held = f", {self.held} ignored on the host and kept there" if self.held else ""
         return f"{len(self.sent) - gone} to the cage, {gone} deleted there, {counted(self.conflicts, 'conflict')}{held}"
 
     def report(self):
-        """What a person reads before they agree; safe to print."""
+        """The report that a person reads before they agree; safe to print."""
         lines = bounded([f"  {'>' if e else 'D'}  {show(p)}" for p, e in sorted(self.sent.items())])
         if self.conflicts:
             lines += ["Conflicts:", *bounded([f"  {show(p)}: {why}" for p, why in sorted(self.conflicts.items())])]

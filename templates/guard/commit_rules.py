@@ -1,4 +1,4 @@
-"""The agent's own commits, judged as an export is: each tree by the one set of rules, joined with what the host has."""
+"""The agent's own commits, judged by the rules of an export: each tree, joined with the host's files."""
 
 import hashlib
 from collections import Counter
@@ -36,7 +36,7 @@ class Held(NamedTuple):
 class Commits:
     """The commits above IMPORTED, which is left out: the host's seeded commit stands for it.
 
-    An entry, (path, mode, object), is refused for good: in every commit that holds it.
+    A refused entry, (path, mode, object), is refused in every commit that holds it.
     """
 
     def __init__(self, objects, base, host, imported):
@@ -49,7 +49,7 @@ class Commits:
         self.size = lru_cache(None)(self._size)
         self.counts = Counter(folder for path in base for folder in [b"", *parents(path)])
         self.known = base.keys() | self.counts.keys()
-        self.beside = (host.entries.keys() | host.head.keys()) - base.keys()  # a merge would leave it where it is
+        self.beside = (host.entries.keys() | host.head.keys()) - base.keys()  # a merge would leave them in place
         self.names = by_folder(self.beside)
         self.twins = twins_of(by_folder([*base, *self.beside]))
         self.bare = Bare()
@@ -59,7 +59,7 @@ class Commits:
         try:
             self.root = objects.commit(imported).tree
         except SystemExit:
-            self.root = None  # the agent no longer has it: then nothing counts as unchanged
+            self.root = None  # the agent no longer has the imported commit: then nothing counts as unchanged
         self.base_links = {path: self.imported_link(path) for path, entry in base.items() if entry.mode == "120000"}
         unknown = {path: b"/" for path, mode in host.head.items() if mode == LINK and path in self.beside}
         self.before = self.base_links | unknown | host.links
@@ -168,7 +168,7 @@ class Commits:
             if mode == LINK and leaf.target is not None and before and before.same(link_entry(leaf.target)):
                 return
             reason = leaf_reason(leaf, before, {}.get)
-            # Where the agent no longer has the imported commit, all looks new: also what is as it was.
+            # Without the imported commit all entries look new, unchanged ones, too.
             if reason and self.root is None and self.as_it_was(entry, leaf, before):
                 return
         if reason:
@@ -184,12 +184,12 @@ class Commits:
             raise bad(f"object {oid[:12]} of the cage's commits is a {kind}, where a file is named")
         if mode != LINK:
             return Leaf(path, size)
-        # A longer target is not read: what is longer than any may be is enough to be judged.
+        # A longer target is not read: its length is reason enough to refuse it.
         target = self.link(oid)
         return Leaf(path, size, b"x" * (LINK_BYTES + 1) if target is None else target)
 
     def as_it_was(self, entry, leaf, before):
-        """Whether the file ENTRY, a LEAF, is what it was BEFORE; it is read whole."""
+        """Whether the file ENTRY, a LEAF, is the same as BEFORE; it is read whole."""
         _, mode, oid = entry
         if leaf.odd or not before or (before.mode, before.size) != (mode.decode(), leaf.size):
             return False
@@ -216,7 +216,7 @@ class Commits:
             self.refused.setdefault(arriving[path], reason)
 
     def judge_spellings(self, folder, items, new):
-        """Refuse what of ITEMS (name -> Item) of FOLDER is NEW and another name there for a forgetful file system."""
+        """Refuse NEW names in ITEMS (name -> Item) of FOLDER that a case-folding file system takes for another."""
         new = {item.name: item for item in new if below(folder, item.name) not in self.known}
         if not new:
             return
@@ -251,7 +251,7 @@ class Commits:
         gone.extend(below(folder, name) for name in old)
 
     def taken(self, folder, tree):
-        """The items of TREE, None for none, as FOLDER: name -> Item. What was imported stands for what is refused."""
+        """The items of TREE, None for none, as FOLDER: name -> Item. Imported items stand for refused ones."""
         items = {}
         for item in self.objects.tree(tree) if tree else ():
             path = below(folder, item.name)
@@ -262,7 +262,7 @@ class Commits:
         return items
 
     def runs_later(self, tip):
-        """The paths that come and that the host runs later, with what runs them, in the links of Commit TIP."""
+        """The new paths that the host runs later, with their programs, in the links of Commit TIP."""
         links = self.held[b"", tip.tree].links
         brought = sorted((path, mode.decode()) for path, mode, _ in self.new - self.refused.keys() if mode != FOLDER)
         return running_later(brought, self.base, self.host, links, links.get, self.host.links, links)

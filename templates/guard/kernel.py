@@ -1,4 +1,4 @@
-"""The kernel's packet rules: how they are loaded, and whether it holds what a text of rules says.
+"""The kernel's packet rules: load a text of rules, and verify that the kernel holds it.
 
 Nothing is counted: the same text is loaded a second time, into tables that no packet passes (dormant), and both have to
 be listed alike. So any rule, set, map or chain that a person adds to the text is verified as the others are.
@@ -9,7 +9,7 @@ import re
 import subprocess
 
 COPY = "_copy"  # ends the names of the tables that are loaded to be compared with
-# How far counters, quotas and timeouts have come, and the kernel's own numbers.
+# Fields that change by themselves: counters, quotas, timeouts, the kernel's own numbers.
 STATE = {"handle", "packets", "bytes", "used", "used_unit", "expires"}
 
 
@@ -52,7 +52,7 @@ def held(rules, suffix=""):
             if kind == "rule":
                 rules_of.setdefault((table, "chain", it["chain"]), []).append(it.get("expr", []))
             elif kind == "table":
-                # A copy sleeps, and only a copy may.
+                # Only a copy may be dormant.
                 found[table, kind, ""] = {} if suffix else {k: v for k, v in it.items() if k == "flags"}
             else:
                 found[table, kind, it["name"]] = it | {"table": table}
@@ -96,7 +96,7 @@ def filled(value):
 
 
 def verify(now, wanted):
-    """Raise SystemExit where the kernel holds something else NOW than is WANTED, or where nothing is."""
+    """Raise SystemExit if the kernel's rules NOW differ from those WANTED, or if none are."""
     wrong = [key for key in now.keys() | wanted.keys() if now.get(key) != wanted.get(key)]
     if wrong or not wanted:
         names = sorted(key if isinstance(key, str) else " ".join(filter(None, key)) for key in wrong)

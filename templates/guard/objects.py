@@ -25,7 +25,7 @@ KEPT = (
     1 << 20
 )  # items of trees that are kept in mind, 200 bytes each; a thousand commits on one folder of 8000 files are 8 million
 FILE, PROGRAM, LINK, FOLDER, SUBMODULE = b"100644", b"100755", b"120000", b"40000", b"160000"
-# Old releases of git wrote the second and the fourth.
+# 100664, and 040000 with its leading zero, come from old releases of git.
 MODES = {b"100644": FILE, b"100664": FILE, b"100755": PROGRAM, b"040000": FOLDER} | {
     mode: mode for mode in (LINK, FOLDER, SUBMODULE)
 }
@@ -111,7 +111,7 @@ def packed():
 
 
 def all_refs():
-    """All refs of the cage but HEAD: names. Raises SystemExit past a bound and for what is no file or folder."""
+    """All refs of the cage but HEAD: names. Raises SystemExit past a bound, and for a special file."""
     names, folders = set(packed()), ["refs"]
     while folders:
         folder = folders.pop()
@@ -131,7 +131,7 @@ def all_refs():
 
 
 def check_objects():
-    """Raises SystemExit for what git would wait on, read without end, or look for elsewhere."""
+    """Raises SystemExit for files that would make git hang, or look for objects elsewhere."""
     for path in (GIT, f"{GIT}/objects"):
         if not os.path.isdir(path) or os.path.islink(path):
             raise bad("the cage's .git is no repository")
@@ -170,7 +170,7 @@ class Objects:
         self.trees, self.kept = {}, 0  # tree -> its Items, the one asked for last at the end; how many Items
 
     def git(self, *arguments):
-        """Start git over the cage's objects; nothing that it warns of is shown."""
+        """Start git over the cage's objects; its warnings are dropped."""
         options = ["-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false", "-c", "core.packedRefsTimeout=0"]
         return subprocess.Popen(
             ["git", f"--git-dir={self.folder}", *options, *arguments],
@@ -232,7 +232,7 @@ class Objects:
         return parse_tree(oid, self.read(oid, "tree", TREE_BYTES))
 
     def tree(self, oid):
-        """The same, from those that are kept in mind if it is among them."""
+        """The same, from the cache if it is there."""
         if oid in self.trees:
             items = self.trees.pop(oid)
         else:
@@ -245,7 +245,7 @@ class Objects:
 
 
 def parse_commit(oid, data):
-    """The Commit in DATA; raises SystemExit for what git would not have written."""
+    """The Commit in DATA; raises SystemExit for bytes that git would not have written."""
     head, _, message = data.partition(b"\n\n")
     fields = {}
     for line in head.split(b"\n"):  # one that goes on from the last, as in a signature, begins with a blank: no key
@@ -260,7 +260,7 @@ def parse_commit(oid, data):
 
 
 def parse_tree(oid, data):
-    """The Items in DATA; raises SystemExit for what git would not have written, a name twice above all."""
+    """The Items in DATA; raises SystemExit for bytes that git would not have written, above all a name twice."""
     items, at, length, names = [], 0, len(oid) // 2, set()
     while at < len(data):
         end = data.find(b"\0", at)

@@ -1,4 +1,4 @@
-"""The question that a helper gets, as a tar on standard input: the base, and the host clone as its inventory tells."""
+"""The question to a helper, a tar on standard input: the base, and the inventory of the host clone."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from tree import Entry, link_entry, parse_manifest, paths_in
 
 
 def read_parts():
-    """The files of the tar on standard input, by name. It begins when the cage is paused: nothing is looked at before.
+    """The files of the tar on standard input, by name. It begins when the cage is paused: nothing is read before.
 
     Raises SystemExit where it never begins.
     """
@@ -22,13 +22,13 @@ def read_parts():
 
 
 class Choices(NamedTuple):
-    """What the person asked for."""
+    """The options that the user gave."""
 
     take: str = ""  # 'cage' or 'host', where both sides changed
     force: bool = False
     include_ignored: bool = False
     compare_host: bool = True  # no for a branch, whose parent is the seeded commit
-    paths: tuple = ()  # what a sync is restricted to; empty for everything
+    paths: tuple = ()  # the paths of a sync; empty for all
 
 
 class Host(NamedTuple):
@@ -37,7 +37,7 @@ class Host(NamedTuple):
     entries: dict  # path -> Entry of files and links
     folders: set
     ignore_files: dict  # path -> content
-    tracked: set  # paths that git has in its index there, and what an export that was cut short has written
+    tracked: set  # paths in git's index there, and those that a killed export has written
     hooks: bytes = b"."  # the folder that git there takes its hooks from; "." for its own
     included: tuple = ()  # files that git there reads as settings
     private: frozenset = frozenset()  # paths that git there ignores and does not track; only a sync asks for them

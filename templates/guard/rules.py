@@ -5,8 +5,8 @@ They judge names, types and sizes: nothing here opens a file.
 To keep files in the cage, add a row to REFUSED below. It is in force at the next export, on every way out.
 
 A rule over one entry is a function that gives the reason against it, empty for none: place_reason() for any, and
-leaf_reason() for all but folders. A rule over many holds for the tree that results on the host: what is there, minus
-what goes, plus what comes.
+leaf_reason() for all but folders. A rule over many holds for the tree that results on the host: its files, minus
+deleted ones, plus new ones.
 """
 
 import os
@@ -24,8 +24,8 @@ REFUSED = [
     # (".github/workflows", "is changed by people alone"),
 ]
 
-# What Unicode calls ignorable without putting it among the format characters: no glyph, and no part of a name for a
-# file system that folds case. Variation selectors stand after many an emoji and are left alone in a name.
+# Characters that Unicode calls ignorable, outside its format characters: they have no glyph, and file systems that fold
+# case drop them from names. Variation selectors, which follow many emoji, are allowed in a name.
 UNSEEN = re.compile("[\u115f\u1160\u2065\u3164\uffa0\ufff0-\ufff8\U000e0080-\U000e00ff\U000e01f0-\U000e0fff]")
 VARIANTS = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
@@ -71,7 +71,7 @@ def place_reason(path, is_folder):
     """Why nothing may lie at PATH, by its own name and depth; empty if it may. Folders above are judged before."""
     if is_dotgit(path.rpartition(b"/")[2]):
         return DOTGIT
-    # A folder holds something, which lies one deeper.
+    # An entry of a folder lies one deeper.
     too_deep = path.count(b"/") + is_folder > DEPTH or (is_folder and len(path) > PATH_BYTES)
     return TOO_DEEP if too_deep else ""
 
@@ -171,7 +171,7 @@ def git_parts(name):
 
 
 def looks_bare(parts):
-    """Whether a folder with these PARTS is one that git would take for a repository. What 'commondir' names may hold
+    """Whether git would take a folder with these PARTS for a repository. The folder that 'commondir' names may hold
     the objects, the refs and the configuration in its place."""
     return "head" in parts and ({"objects", "refs"} <= parts or "commondir" in parts)
 
@@ -202,7 +202,7 @@ def link_reason(path, target, onward):
     and walked: ONWARD tells where the link at a path leads, None for no link."""
     if len(target) > LINK_BYTES:
         return "is a link to nowhere"
-    if b"\0" in target:  # an object can hold what no file system can: there the link ends before it
+    if b"\0" in target:  # a git object can hold a NUL; in a file system the link ends before it
         return "is a link with a NUL in its target"
     parts = target.split(b"/")
     down = next((i for i, part in enumerate(parts) if part != b".."), len(parts))
@@ -276,8 +276,9 @@ class Bare:
             path = folder
 
     def reason(self, path):
-        """Why PATH may not arrive; empty if it may. A project has a .git of its own, which git takes first; but what
-        arrives also lies in a stage, which has none: at the top the parts themselves are refused."""
+        """Why PATH may not arrive; empty if it may. A project has a .git of its own, which git takes first; but a file
+        that arrives also lies in a stage without one: at the top the parts themselves are refused.
+        """
         for folder in [b"", *parents(path)]:
             if looks_bare(self.parts.get(folder, frozenset())) and (folder or git_parts(path.split(b"/")[0])):
                 return BARE
@@ -298,7 +299,7 @@ class Spellings:
 
     def collision(self, path):
         """Why PATH may not join the others; empty if it may, and then it has joined."""
-        while self.paths:  # sorted out at the first question: most exports bring no new path
+        while self.paths:  # filled at the first question: most exports bring no new path
             self.add(self.paths.pop())
         for seen_as, part in spellings(path):
             if (other := self.seen.get(seen_as, part)) != part and part not in self.twins:

@@ -1,4 +1,4 @@
-"""Which files the host runs later, unasked, and how a person is told of them. runs_later.tsv says their names."""
+"""Files that the host runs later, unasked, and the warning of them. runs_later.tsv has their names."""
 
 import heapq
 import os
@@ -18,7 +18,7 @@ DETOURS = 1_000_000  # looked at in an export: an honest one has one for each fi
 class Row(NamedTuple):
     """One name of the table."""
 
-    group: str  # what on the host runs it
+    group: str  # the program of the host that runs it
     name: str  # as the table writes it: a folder ends in a slash, '*' stands for any letters
 
 
@@ -192,7 +192,7 @@ class Detours:
         self.add(links, onward)
 
     def add(self, links, onward):
-        """More LINKS, such as the other side's, and where they lead ONWARD."""
+        """More LINKS, for example the other side's, and where they lead ONWARD."""
         for link in sorted(links):
             stands = standing_for(link, True, self.hooks, self.included)
             if stands and (end := end_of(link, onward)):
@@ -210,7 +210,7 @@ class Detours:
 
 
 def runner(path, mode, before, hooks, detours=None, included=()):
-    """What on the host would run PATH later, as Reasons, with MODE now and BEFORE, None for nothing, until now.
+    """The host's programs that would run PATH later, as Reasons; MODE is its new mode, BEFORE its old Entry or None.
 
     HOOKS is the folder that git there takes its hooks from; DETOURS are the links that lead to files; INCLUDED are the
     files that git's own settings there include.
@@ -277,11 +277,11 @@ def as_data(runs):
 
 
 def as_list(runs):
-    """All of RUNS as text, a line each: by what, the name, the path."""
+    """All of RUNS as text, a line each: the program, the name, the path."""
     return "".join(f"{row['by']}\t{row['name']}\t{path}\n" for row in as_data(runs) for path in row["paths"])
 
 
 def point_out(runs):
-    """Say on standard error what RUNS on the host later; at a destroy (CAGE_FORCE) nobody reads on."""
+    """Warn on standard error of RUNS on the host later; not at a destroy (CAGE_FORCE), which keeps them in a bundle."""
     if os.environ.get("CAGE_FORCE") != "1":
         print(*(f"{line}\n" for line in warning(runs)), sep="", end="", file=sys.stderr)

@@ -13,7 +13,7 @@ ENCODINGS = re.compile(
 # Control characters, and those that turn the direction of writing.
 ACTS = re.compile("[^\t\n\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\U0010ffff]")
 DATE = re.compile(rb" ?(-?\d{1,18})?(?: ([+-]\d{4}))?")
-LATEST = 1 << 40  # no calendar of git's goes further
+LATEST = 1 << 40  # git's calendar ends before that
 
 
 class Stream:
@@ -68,12 +68,12 @@ class Stream:
 
 
 def quoted(path):
-    """PATH as git fast-import reads it whatever it holds."""
+    """PATH quoted for git fast-import, control characters and all."""
     return b'"' + b"".join(bytes([c]) if 32 <= c < 127 and c not in b'"\\' else b"\\%03o" % c for c in path) + b'"'
 
 
 def clean(text, encoding="utf-8"):
-    """TEXT as UTF-8, with a mark in the place of each character that a terminal would act on: 'git log' shows them."""
+    """TEXT as UTF-8, with a mark in the place of each control character: 'git log' would print it."""
     known = ENCODINGS.fullmatch(encoding)
     try:
         words = text.decode(encoding if known else "utf-8", "replace")
@@ -83,8 +83,9 @@ def clean(text, encoding="utf-8"):
 
 
 def person(line):
-    """The name, address and date in LINE as git fast-import takes them, whatever stands there. Cut, not searched: with
-    megabytes of '<' a search would go on for days."""
+    """The name, address and date in LINE, made fit for git fast-import. Cut, not searched with a regular expression:
+    with megabytes of '<' a search would go on for days.
+    """
     name, _, rest = line.partition(b"<")
     address, end, date = rest.partition(b">")
     if not end:

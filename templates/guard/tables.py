@@ -37,7 +37,7 @@ def routes6(net=NET):
 
 
 def own(net=NET):
-    """What this namespace answers for, and the broadcast addresses of its links, as two sets of networks.
+    """This namespace's own addresses, and the broadcast addresses of its links, as two sets of networks.
 
     A whole prefix may be the machine's own ('ip route add local'). One of length 0 is a transparent proxy's: that table
     is asked for marked packets alone.

@@ -1,4 +1,4 @@
-"""What a cage's project folder holds, read without trusting it: no link is followed, no special file opened.
+"""The files of a cage's project folder, read without trusting it: no link is followed, no special file opened.
 
 Run by itself, it prints the manifest of the project: mode, size, SHA-256, path of every file and link.
 """
@@ -19,7 +19,7 @@ SCRATCH = "/run/j"
 
 
 class Entry(NamedTuple):
-    """What a manifest says of one path."""
+    """One path of a manifest."""
 
     mode: str  # as git writes it: 100644, 100755 or 120000 (a link)
     size: int
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What lstat says of one path in the cage."""
+    """The lstat of one path in the cage."""
 
     mode: int
     size: int
@@ -64,7 +64,7 @@ def scan():
 
 
 def describe(path, found):
-    """The Entry of PATH, every byte read; None for what is neither a file nor a link."""
+    """The Entry of PATH, every byte read; None if it is neither a file nor a link."""
     if stat.S_ISLNK(found.mode):
         return link_entry(os.readlink(os.path.join(ROOT, path)))
     if not stat.S_ISREG(found.mode):
@@ -163,7 +163,7 @@ def paths_in(data):
 
 
 def kind(mode):
-    """What MODE's file type is called."""
+    """The name of MODE's file type."""
     names = [(stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISDIR, "a folder")]
     return next((name for test, name in names if test(mode)), "a device")
 

@@ -1,4 +1,4 @@
-"""Three sides, path by path: the base, the cage, the host. What goes where, what may not, what a person decides."""
+"""The three-sided comparison, path by path: base, cage and host. Each change is written, refused or a conflict."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from tree import ROOT, describe, ended, ignore_files, ignored, kind, link_entry,
 
 
 class Verdict:
-    """What the cage's state means for the host."""
+    """The cage's changes, judged for the host."""
 
     def __init__(self, base, host, choices):
         self.base, self.host, self.choices = base, host, choices
@@ -18,10 +18,10 @@ class Verdict:
         self.changed = {}  # path -> Entry, to be written
         self.deleted = []  # to be deleted
         self.settled = {}  # path -> Entry (None: gone) where nothing is written and the base moves on
-        self.conflicts = {}  # path -> what both sides did
+        self.conflicts = {}  # path -> the change of each side
         self.refused = {}  # path -> reason
         self.held = 0  # new paths that ignore rules match
-        self.later = None  # what runs_later() found
+        self.later = None  # the result of runs_later()
         self.sort_present()
         self.sort_missing()
         if choices.compare_host:
@@ -29,17 +29,17 @@ class Verdict:
         while broken := self.result_reasons():
             self.refuse(broken)
 
-    # -- what the cage has -------------------------------------------------
+    # -- the cage's side ----------------------------------------------------
 
     def sort_present(self):
-        """Sort every path of the cage into unchanged, held back, refused and what decide() says."""
+        """Sort every path of the cage: unchanged, held back, refused, or as decide() says."""
         leaves = {p: f for p, f in self.found.items() if not stat.S_ISDIR(f.mode) or f.reason}
         new = [p for p in leaves if p not in self.base and p != b".git"]
         held = set() if self.choices.include_ignored else self.ignored(new)
         self.held, total = len(held), 0
         for path in sorted(leaves.keys() - held):
             found, before = leaves[path], self.base.get(path)
-            # Only what may be the base's is read before it is judged: 'truncate' makes terabytes in no time.
+            # Only a file of the base's size is read before it is judged: 'truncate' makes terabytes at once.
             other = not before or before.size != found.size
             reason = self.reason(path, found, TOTAL_BYTES - total) if other else ""
             now = None if reason else describe(path, found)
@@ -76,7 +76,7 @@ class Verdict:
             if path not in self.refused and not any(parent in self.refused for parent in parents(path)):
                 self.decide(path, self.base[path], None)
 
-    # -- what the host has -------------------------------------------------
+    # -- the host's side ----------------------------------------------------
 
     def decide(self, path, before, now):
         """One path that the cage changed from BEFORE to NOW (None: not there), against the host's."""
@@ -90,7 +90,7 @@ class Verdict:
         elif agreed or (self.choices.take == "host" and (before or not on_host)):
             self.settled[path] = now
         elif self.choices.take == "host":
-            pass  # a file of the host's own stays unknown to both sides: no later sync may take it in
+            pass  # the base does not get a file of the host's own: a later sync would bring it into the cage
         else:
             both = "deleted" if now is None else "new" if before is None else "changed"
             self.conflicts[path] = f"{both} in the cage, {'deleted' if on_host is None else 'other'} on the host"
@@ -103,7 +103,7 @@ class Verdict:
             self.changed[path] = now
 
     def fit_to_host(self):
-        """Turn what would go through a link of the host's owner, or replace a folder of theirs, into a conflict."""
+        """Make a conflict of each change that would go through the host owner's link, or replace a folder of theirs."""
         gone = set(self.deleted)
         occupied = self.occupied(gone) if any(p in self.host.folders for p in self.changed) else ()
         for path in [*self.changed, *self.deleted]:
@@ -125,12 +125,12 @@ class Verdict:
         left = [p for p in self.host.entries if p not in gone]
         return self.host.nested.union(*map(parents, [*left, *self.host.nested]))
 
-    # -- what would result -------------------------------------------------
+    # -- the resulting tree ------------------------------------------------
 
     def result_reasons(self):
         """The changes that break a rule in the tree that results on the host: path -> reason.
 
-        The work of a branch is joined with what is checked out there and lies beside it, as by a merge.
+        A branch's work is joined with the files checked out there and beside them, as by a merge.
         """
         gone, links = set(self.deleted), self.host.links
         arrivals = {p: self.onward(p) if e.mode == "120000" else None for p, e in self.changed.items()}
@@ -157,7 +157,7 @@ class Verdict:
         return b"/"
 
     def refuse(self, broken):
-        """The paths of BROKEN (path -> reason), changes until now, stay in the cage: so does what would stand in their
+        """The paths of BROKEN (path -> reason), changes until now, stay in the cage, and so does every change in their
         place or below them."""
         self.refused |= broken
         gone, back = set(self.deleted), {}  # back: the files in whose place a folder would have come
@@ -188,10 +188,10 @@ class Verdict:
             return f"{len(self.deleted)} of {len(self.base)} files would be deleted"
         return ""
 
-    # -- what is said ------------------------------------------------------
+    # -- reports ------------------------------------------------------------
 
     def lists(self):
-        """What the host acts on: name -> content."""
+        """The lists for the host: name -> content."""
         touched = [p for p in [*self.changed, *self.deleted] if p in self.host.entries]
         return {
             "base": manifest(self.next_base()),
@@ -210,7 +210,7 @@ class Verdict:
         }
 
     def next_base(self):
-        """What both sides agree on once this is applied."""
+        """The next base: the files that both sides agree on once this is applied."""
         moved = dict.fromkeys(self.deleted) | self.changed | self.settled
         return {p: e for p, e in (self.base | moved).items() if e}
 
@@ -236,7 +236,7 @@ class Verdict:
         return sum(found.size for found in self.found.values() if stat.S_ISREG(found.mode))
 
     def summary(self):
-        """The line that counts."""
+        """One line of counts."""
         marks = list(self.marks().values())
         conflicts = f"{counted(self.conflicts, 'conflict')}, " if self.conflicts else ""
         return (
@@ -245,7 +245,7 @@ class Verdict:
         )
 
     def report(self):
-        """What a person reads before they agree; safe to print."""
+        """The report that a person reads before they agree; safe to print."""
         marks = self.marks()
         lines = bounded([f"  {marks[p]}  {show(p)}" for p in sorted(marks)]) + warning(self.runs_later())
         for title, entries in [

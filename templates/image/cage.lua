@@ -1,5 +1,5 @@
--- What LazyVim would download by itself at the first start stays away: the image's plugins are pinned, and the
--- first start shows an editor. ':Mason' and ':TSInstall' install what you ask for.
+-- LazyVim's downloads at the first start are off: the image's plugins are pinned, and the first start shows an
+-- editor at once. ':Mason' and ':TSInstall' install more.
 return {
   { "mason-org/mason.nvim", opts = function(_, opts) opts.ensure_installed = {} end },
   { "nvim-treesitter/nvim-treesitter", opts = function(_, opts) opts.ensure_installed = {} end },

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# For login shells, bash and zsh: what pip, npm and pyenv install for the user can be run by name. Only here, never
-# in the image's own PATH: whatever is run in the cage from outside finds the system's programs first.
+# For login shells, bash and zsh: programs that pip, npm and pyenv install for the user can be run by name. Only here,
+# never in the image's own PATH: an 'exec' from outside must find the system's programs first.
 for folder in "$HOME/.pyenv/shims" "$HOME/.local/bin"; do
     case ":$PATH:" in
     *":$folder:"*) ;;

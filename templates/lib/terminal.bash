@@ -3,7 +3,7 @@
 
 folder=$PWD
 
-# Newer shells read '&' in what is put in the place of something else.
+# bash 5.2 expands '&' in ${x//a/b}.
 shopt -u patsub_replacement 2>/dev/null || :
 
 # The engine's own name, also while each of its calls is traced.
@@ -17,7 +17,8 @@ quoted() {
     esac
 }
 
-# The command that runs VERB on this cage, the way its user came here. tc says which verbs it has (CAGE_VERBS).
+# The command that runs VERB on this cage: 'tc VERB NAME' if tc called make (it passes its verbs in CAGE_VERBS), else
+# make.
 how() {
     local verb=$1 name=$CAGE_NAME
     if [ "${CAGE_VIA:-}" != tc ]; then
@@ -36,7 +37,7 @@ how() {
     esac
 }
 
-# What a person adds to a command: '--force' for tc, 'CAGE_FORCE=1' for make.
+# An option to add to a command: '--force' for tc, 'CAGE_FORCE=1' for make.
 option() {
     if [ "${CAGE_VIA:-}" = tc ]; then
         printf -- '--%s%s' "$1" "${2:+ $2}"
@@ -48,7 +49,7 @@ option() {
     fi
 }
 
-# Whether $1 is a verb of tc or a target: what merely looks like @verb@, such as a part of a file's name, stays.
+# Whether $1 is a verb of tc or a target. Other words between two @, for example in a file's name, stay.
 is_verb() {
     case " ${CAGE_VERBS:-} " in *" $1 "*) return ;; esac
     grep -qsE "^([a-z -]* )?$1( [a-z -]*)?:" "$folder"/Makefile "$folder"/recipes/*.mk "$folder"/local.mk
@@ -70,7 +71,7 @@ spoken() {
     printf '%s\n' "$said$rest"
 }
 
-# Each argument as a line for a person. Where nobody reads (141: SIGPIPE), it is no failure.
+# Prints each argument as a line for a person. A closed pipe (SIGPIPE, exit code 141) is no failure.
 lines() {
     local line
     for line in "$@"; do
@@ -78,9 +79,8 @@ lines() {
     done | plain || [ $? = 141 ]
 }
 
-# Standard input with nothing in it that a terminal would act on: no control characters, none that turn the
-# direction of writing, no byte that is no part of a letter. From the second step on each leaves a mark: what is merely
-# cut out brings together what stood on its two sides.
+# Standard input without control characters, characters that turn the direction of writing, and bytes that are no UTF-8.
+# From the second step on each becomes a '?': a mere cut could join its two sides to a new control character.
 plain() {
     LC_ALL=C tr -d '\000-\010\013-\037\177' | LC_ALL=C sed $'
         s/[\xc0\xc1\xf5-\xff]/?/g
@@ -103,8 +103,8 @@ excerpt() {
     tail -n 15 | LC_ALL=C sed $'s/\033\\[[0-9;]*m//g' | LC_ALL=C tr -c '\011\012\040-\176' '?' | cut -c 1-300 | sed 's/^/  /'
 }
 
-# Leave lines to tc, which prints them when make has ended: what to do comes last then, after make's own words. Fails
-# where there is no tc, or none any more.
+# Leave lines to tc, which prints them when make has ended, so that the remedy comes last, after make's own words. Fails
+# if there is no tc, or if it is gone.
 left_to_tc() {
     local words=${CAGE_EXIT_FILE:-}
     words=${words%/*}/words.$$
@@ -112,7 +112,7 @@ left_to_tc() {
     lines "$@" 2>/dev/null >"$words" || { rm -f "$words" && return 1; }
 }
 
-# die CODE PROBLEM [REMEDY …]: say it, leave CODE for tc (make itself exits 2 for any failure).
+# die CODE PROBLEM [REMEDY …]: print them, leave CODE for tc (make itself exits 2 for any failure).
 die() {
     local code=$1
     shift

@@ -2,15 +2,14 @@
 # work tree and HEAD stay as they are.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 
-# fast-import looks through a whole folder for each name that comes: a million in one folder, a small tree, would be
-# hours.
+# fast-import scans the whole folder for each new name: a folder of a million names, a small tree object, takes hours.
 IMPORT_SECONDS := 600
-# A commit that changes nothing is news among the agent's own, and none as the cage's state.
+# Objects to compare: among the agent's own commits an empty one counts, so commits; else trees.
 AGENTS_OWN = $(filter commits,$(value CAGE_TO))
 LANDS = $(if $(AGENTS_OWN),commit,tree)
 INCOMING = $(GIT) --git-dir=$(S)/incoming.git
 
-#: Fetch the new commits onto the branch, and say what it holds
+#: Fetch the new commits onto the branch, and tell how to review it
 branched: incoming
 	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(IN_CLONE) $(CHECKED) fetch \
 		--quiet \
@@ -36,7 +35,7 @@ incoming-begun: branch-begun
 	$(Q)$(INIT) $(S)/incoming.git
 	$(Q)echo ../../../repo/.git/objects >$(S)/incoming.git/objects/info/alternates
 
-#: The commits that the branch has, or begins from, and whose name new ones get
+#: Find the branch's tip and parent, and the committer's name for new commits
 branch-begun: branch-named
 	$(Q)$(IN_CLONE) rev-parse --quiet --verify "refs/heads/$$(cat $(S)/branch)" >$(S)/tip || cp .history/seeded $(S)/tip
 	$(Q)$(IN_CLONE) rev-parse --quiet --verify "$$(cat $(S)/tip)^{commit}" >$(S)/parent 2>/dev/null || true
@@ -44,7 +43,7 @@ branch-begun: branch-named
 	$(Q)$(IN_CLONE) rev-parse --quiet --verify "$$(cat .history/seeded)^{tree}" >$(S)/seeded-tree
 	$(Q)$(IN_CLONE) var GIT_COMMITTER_IDENT >$(S)/ident 2>/dev/null || bash lib/export/ident >$(S)/ident
 
-#: The branch's name, and the question: what changed since the seeding, and what HEAD has
+#: Check the branch's name, and ask for the changes since the seeding, beside the files of HEAD
 branch-named: question
 	$(Q)$(IN_CLONE) ls-tree \
 		--full-tree \

@@ -2,12 +2,12 @@
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 #
 # For the other files:
-#   SESSION         flags of a session: what it gets from this terminal
+#   SESSION         flags of a session: variables of this terminal
 #   ASK_RECREATE    the question before containers are made anew
 #   SECCOMP         the system calls that containers may make
 #   HELPER          a short-lived container of the guard's image, without network
-#   READING         a helper that is asked a question and reads the volume
-#   PAUSE, RESUME   the cage stands still while it is read; it goes on
+#   READING         a helper that answers a question by reading the volume
+#   PAUSE, RESUME   stops the cage's processes while it is read; lets them go on
 
 # Variables that every session gets from the shell that calls make; one that is not set there is left out. Add yours
 # here: SESSION_ENV := … THEME. 'make stop attach' applies it: panes of a session that runs don't get it. The key of
@@ -15,13 +15,13 @@
 SESSION_ENV := TERM COLORTERM CAGE_AGENT CAGE_API_KEY_ENV
 SESSION = --interactive $(addprefix --env ,$(SESSION_ENV)) $$(bash lib/agent keys)
 
-# 'sudo apt-get install' needs these capabilities, and nothing more.
+# 'sudo apt-get install' needs these capabilities and no other.
 FOR_APT := CHOWN DAC_OVERRIDE FOWNER SETUID SETGID
 PRIVILEGES = $(if $(filter yes,$(CAGE_HARDENED)),--security-opt no-new-privileges,$(addprefix --cap-add ,$(FOR_APT)))
 
 SECCOMP := --security-opt seccomp=seccomp.json
 
-ASK_RECREATE := Make the containers anew? What was installed outside the volumes is lost.
+ASK_RECREATE := Make the containers anew? Everything outside the volumes is lost.
 
 # A volume of your own: --mount "$(VOLUME).NAME,dst=/home/trustycage/FOLDER" \, beside those below. 'make destroy'
 # removes it with the others. It is root's unless the Dockerfile makes the folder: add that to the line with 'mkdir -p'.
@@ -54,12 +54,12 @@ container: guard image unclaimed engine-seen flags
 		--workdir /home/trustycage/project \
 		-- "$$(sed -n 1p $(S)/ids)" sleep infinity >/dev/null
 
-#: Stop early where an attach can't end well
+#: Stop early if there is no terminal or layout.sh has a syntax error
 attachable:
 	$(Q)[ -t 0 -a -t 1 ] || $(die) 1 'attach needs a terminal' 'For one command: @exec@'
 	$(Q)sh -n layout.sh || $(die) 1 "layout.sh can't be read" 'See what was changed in it: @diff-recipes@'
 
-#: Ask the engine once how this cage's containers are, and judge the answer
+#: Ask the engine once for the state of this cage's containers, and judge the answer
 seen: | $(S) .history .history/guard
 	$(Q)bash lib/engine/answer 30 $(S)/inspect "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' \
 		-- $(GUARD) "$$CAGE_CONTAINER" "$$CAGE_HELPER" "$$CAGE_MACHINE"
@@ -75,7 +75,7 @@ up: policy
 		|| $(failed)/start
 	$(Q)rm -f $(S)/restart
 
-#: Say in a line each what is stale
+#: Name the stale parts of the cage, a line each
 notice: seen tags
 	$(Q)bash lib/notice
 
@@ -84,7 +84,7 @@ stopped: seen
 	$(Q)rm -f $(S)/restart
 	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" $(GUARD) >/dev/null
 
-#: Apply the limits to the container as it runs; an empty one is lifted
+#: Apply the limits to the running container; an empty one is lifted
 limited: seen engine-seen
 	$(Q)bash lib/engine/unbound || $(unless) 'cage missing' $(fitted) "$$CAGE_ENGINE" update \
 		--cpus "$${CAGE_CPUS:-$$(bash lib/engine/default cpus)}" \
@@ -93,7 +93,7 @@ limited: seen engine-seen
 		--pids-limit "$$CAGE_PIDS" \
 		-- "$$CAGE_CONTAINER" >/dev/null
 
-#: Ask the engine for its memory and processors, its own seccomp profile, and what it can't do
+#: Ask the engine for its memory, processors and seccomp profile, and for features that it lacks
 engine-seen: | $(S) .history
 	$(Q)"$$CAGE_ENGINE" info --format '$(AS_ENGINE)' >$(S)/engine 2>/dev/null
 	$(Q)sed -E '1!d; /[|]name=seccomp,profile=(default|builtin|unconfined)([|]|$$)/d' $(S)/engine \
@@ -105,7 +105,7 @@ flags: seen
 	$(Q)$(when) 'cage missing' bash lib/engine/flags >$(S)/flags || true
 	$(Q)[ ! -s $(S)/flags ] || mv $(S)/flags .history/flags
 
-#: Make the containers anew and start them; with a new home, lay into it what create laid
+#: Make the containers anew and start them; a new home gets credentials and dotfiles again
 recreated: up
 	$(Q)$(if $(only_shown),,[ ! -e $(S)/home-is-new ] ||) $(MAKE) homed
 
@@ -125,7 +125,7 @@ removed: seen
 
 # ---- The helper
 
-# A helper may know what was asked for, and the limits of an export.
+# A helper gets the options of the verb and the limits of an export.
 HELPER_ENV := $(addprefix CAGE_,NAME TAKE FORCE SKIP_REFUSED INCLUDE_IGNORED PATHS SEEDED IMPORTED PARENT TREE IDENT \
 	LIMIT_FILE LIMIT_TOTAL LIMIT_ENTRIES LIMIT_DEPTH LIMIT_PATH)
 HELPER = bash lib/export/informed $(heard) $(fitted) "$$CAGE_ENGINE" run \
@@ -144,9 +144,9 @@ HELPER = bash lib/export/informed $(heard) $(fitted) "$$CAGE_ENGINE" run \
 	$(SECCOMP) \
 	--tmpfs /run/j:size=256m,mode=1777
 
-# $(READING) judge VERB: the helper's container starts while the host clone is looked at; then the cage is paused, and
-# the question goes in. The helper reads everything and writes nothing. DAC_READ_SEARCH would do, but that one has
-# seccomp open open_by_handle_at, and with it every file of the host.
+# $(READING) judge VERB: the helper's container starts while the host clone is listed; then the cage is paused, and the
+# question goes in. The helper reads everything and writes nothing. DAC_READ_SEARCH would be enough, but with it the
+# seccomp profile allows open_by_handle_at, which opens every file of the host.
 READING = bash lib/export/asked $(PAUSE) | $(HELPER) \
 	--cap-add DAC_OVERRIDE \
 	--mount "$(VOLUME),dst=/project,readonly" \
@@ -156,7 +156,7 @@ READING = bash lib/export/asked $(PAUSE) | $(HELPER) \
 PAUSE = "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER"
 RESUME = $(Q)bash lib/run/resume "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER"
 
-#: Let the cage go on that was paused or stopped to be read; the last step of a verb, whatever its end
+#: Let a cage go on that was paused or stopped to be read; the last step of a verb, after a failure too
 goes-on:
 	$(RESUME)
 	$(Q)$(if $(only_shown),,[ ! -e $(S)/restart ] ||) $(MAKE) started-again
@@ -171,10 +171,10 @@ helper-gone: seen
 	$(Q)$(unless) 'helper missing' "$$CAGE_ENGINE" rm --force -- "$$CAGE_HELPER" >/dev/null 2>&1 || true
 	$(Q)$(unless) 'helper missing' bash lib/run/gone "$$CAGE_ENGINE" container inspect -- "$$CAGE_HELPER"
 
-#: An engine without a freezer can't pause: the cage is stopped instead, if its user agrees, and started again
+#: Without a freezer the engine can't pause: the cage is stopped instead, if its user agrees, and started again
 readable: seen
 	$(Q)bash lib/export/can-be-read || $(ask) \
-		"The engine can't pause cage '$$CAGE_NAME'. Stop it, and start it again afterwards? What runs in it ends."
+		"The engine can't pause cage '$$CAGE_NAME'. Stop it, and start it again afterwards? Its programs end."
 	$(Q)$(if $(only_shown),,bash lib/export/can-be-read ||) $(MAKE) halted
 
 #: Stop the cage to be read; goes-on starts it again

@@ -15,27 +15,27 @@ endif
 
 create auth: credentials-there
 
-#: Stop early where a subscription's credentials are missing
+#: Stop early if a subscription's credentials are missing
 credentials-there:
 	$(Q)[ "$$CAGE_AUTH_MODE" != subscription ] || bash lib/create/credentials >/dev/null
 
-#: All that a cage is made of
+#: All parts of a cage
 created: origin repo/.git/index credentials uncommitted
 	$(Q)touch .history/created
 
-#: A local repository may come from anywhere: no FIFO, device or bottomless file of its is opened
+#: Refuse a local repository with a FIFO, a device or an endless file in it: git would hang
 sound: | $(S)
 	$(Q)$(if_local) bash lib/create/local $(LOCAL)
 	$(Q)$(if_includes) $(within) 20 $(GIT) -C $(LOCAL) config --list >/dev/null 2>&1 || [ $$? != 124 ] || $(die) 1 \
-		'a file that the settings of the repository include is one that git would read without end'
+		"the repository's settings include a file that git would read without end"
 
 LOCAL = "$${CAGE_REPO_URL$(pound)file://}"
-# $(if_local) COMMAND …: if the repository is a folder here; if it has a work tree; if its settings include others.
+# $(if_local) COMMAND …: if the repository is a folder here; if it has a work tree; if its settings include other files.
 if_local := bash lib/create/where local
 if_work_tree := bash lib/create/where work-tree
 if_includes := bash lib/create/where includes
 
-# With all its history and remotes. The work tree comes later, so that seeding need not wait for it.
+# All commits and branches come along. The work tree comes later, so that seeding need not wait for it.
 #: Clone the repository
 repo: | $(S) .history sound
 	$(call say,CLONE,$$CAGE_REPO_URL)
@@ -53,16 +53,16 @@ origin: | repo
 	$(Q)$(if_local) $(GIT) -C $(LOCAL) config --get remote.origin.url >$(S)/origin || true
 	$(Q)! url=$$(bash lib/create/origin <$(S)/origin) || $(IN_CLONE) config remote.origin.url "$$url"
 
-#: Lay out the files of the clone. The index is written last: while there is none, the check-out never finished
+#: Check out the files of the clone. git writes the index last: without one, the check-out never finished
 repo/.git/index: | repo
 	$(Q)rm -f repo/.git/index.lock $(S)/unlaid
 	$(Q)! $(IN_CLONE) rev-parse HEAD >/dev/null 2>&1 || $(IN_CLONE) checkout --force --quiet 2>$(S)/checkout.err \
 		|| $(failed)/checkout
 
-# ---- What stays behind
+# ---- Uncommitted files
 
-# Uncommitted files of a local repository are counted by way of a git folder of our own, since the repository's settings
-# may name programs; a filter of its user's would run among its files.
+# Uncommitted files of a local repository are counted with a git folder of our own: the repository's settings may name
+# programs, and a filter of the user's own would run with its files.
 ALONE = env GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_OBJECT_DIRECTORY="$$PWD/repo/.git/objects"
 
 #: A git folder with the settings, ignore rules and index of the local repository
@@ -88,18 +88,18 @@ uncommitted: | index-copied
 
 # ---- Seeding
 
-#: Stop where a volume is somebody else's, or gone with the work in it
+#: Stop if a volume is not this cage's, or is gone with the work in it
 unclaimed: seen
 	$(Q)"$$CAGE_ENGINE" volume inspect --format '$(AS_VOLUME)' -- "$$CAGE_VOLUME" "$$CAGE_HOME_VOLUME" 2>/dev/null \
 		| bash lib/engine/volumes
 
-#: The commit that the cage begins with; an empty tree where there is none
+#: The commit that the cage begins with; an empty tree if there is none
 .history/seeded: | repo
 	$(Q)$(IN_CLONE) rev-parse --quiet --verify 'HEAD^{commit}' >$(S)/seeded \
 		|| $(IN_CLONE) hash-object -t tree /dev/null >$(S)/seeded
 	$(Q)mv $(S)/seeded $@
 
-#: A git folder that borrows the clone's objects: it overrules export-ignore without touching the clone
+#: A git folder that borrows the clone's objects; its info/attributes overrule export-ignore
 archive: | repo seen helper-gone .history/seeded
 	$(Q)[ -e .history/base ] || $(when) 'cage was-started' $(die) 1 \
 		'the cage has run, but .history/base is gone' 'Bring it back, or: @destroy@'
@@ -122,7 +122,7 @@ archive: | repo seen helper-gone .history/seeded
 
 # ---- Dotfiles and credentials
 
-#: Clone the dotfiles on the host, free them of what could be a credential, and lay them into the home
+#: Clone the dotfiles on the host, strip credentials from them, and copy them into the home
 .history/dotfiles: | up
 	$(Q)$(MAKE) stripped-dotfiles
 	$(Q)set -o pipefail; tar -C $(S)/dotfiles -cf - . | "$$CAGE_ENGINE" exec \

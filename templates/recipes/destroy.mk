@@ -1,4 +1,4 @@
-# The end: un-exported work is counted and bundled, then all is removed.
+# Destroying a cage: un-exported work is counted and bundled, then all is removed.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 
 #: Count un-exported work, for status and before anything is destroyed
@@ -13,7 +13,7 @@ count: question
 	$(RESUME)
 	$(Q)[ -e $(S)/asked ] || rm -f $(S)/count
 
-#: Ask how much of the engine's disk the home takes, in KiB, for 'status' with CAGE_SIZE=1
+#: Measure the home in KiB, for 'status' with CAGE_SIZE=1
 sized: counted helper-image helper-gone
 	$(Q)rm -f $(S)/size
 	$(Q)! grep -qx "$$CAGE_HOME_VOLUME" $(S)/volumes || $(HELPER) \
@@ -29,7 +29,7 @@ destroyed: to-be-destroyed
 	$(Q)[ ! -s $(S)/volumes ] || xargs $(heard) "$$CAGE_ENGINE" volume rm -- <$(S)/volumes >/dev/null
 	$(Q)bash lib/destroy/to-trash
 
-#: Say what would be lost, ask, stop the agent, and bundle the work
+#: Count the work that would be lost, ask, stop the agent, and bundle the work
 to-be-destroyed: counted
 	$(Q)bash lib/destroy/would-lose
 	$(Q)$(ask) "Destroy cage '$$CAGE_NAME' with its containers and volumes? The host clone is kept."
@@ -44,15 +44,15 @@ all-kept:
 	$(Q)CAGE_STAYS_PAUSED=1 $(MAKE) kept CAGE_TO=branch || $(failed)/bundle
 
 KEPT = $(GIT) --git-dir=$(S)/kept.git
-# Before 2.47 no git checks what it takes out of a bundle, so a bundle is made of what passed the check of a fetch.
-#: Bundle un-exported work; bundles go into the trash with .history. A refused entry stops it, but for --force
+# git before 2.47 does not check the objects of a bundle, so a fetch checks them before they are bundled.
+#: Bundle un-exported work; bundles go into the trash with .history. A refused entry stops it, unless --force
 kept: kept-begun
 	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(KEPT) $(CHECKED) fetch \
 		--quiet \
 		--no-tags \
 		--no-write-fetch-head \
 		-- "$$PWD/$(S)/incoming.git" refs/heads/work:refs/heads/work 2>$(S)/fetch.err \
-		|| $(die) 3 'git refused what would be kept of the work'
+		|| $(die) 3 'git refused the work that was to be bundled'
 	$(Q)cmp -s $(S)/old $(S)/new || $(KEPT) rev-list --count refs/heads/work --not $$(cat $(S)/parent) >$(S)/news
 	$(Q)cmp -s $(S)/old $(S)/new || grep -qx 0 $(S)/news || $(KEPT) bundle create \
 		--quiet ".history/$$CAGE_TO.bundle" refs/heads/work \

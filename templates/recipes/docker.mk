@@ -1,4 +1,4 @@
-# Facts that only this engine knows: formats of its answers, words of its client, flags that another would not have.
+# Facts of Docker alone: formats of its answers, words of its client, flags that other engines lack.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 #
 # For the other files:
@@ -14,8 +14,8 @@ VOLUME = volume-label=$(CAGE_LABEL_ENV),volume-label=$(CAGE_LABEL_HOME),type=vol
 KEPT_SHORT := --log-driver local --log-opt max-size=1m
 ISOLATED := --opt com.docker.network.bridge.enable_icc=false
 
-# Words of its client, as regular expressions: no such object; the engine is away; a cage stands still already; a kernel
-# that can't pause.
+# Words of its client, as regular expressions: no such object; the engine is away; a cage is paused or stopped already;
+# a kernel without a freezer.
 export CAGE_SAYS_MISSING := no such container
 export CAGE_SAYS_AWAY := cannot connect
 export CAGE_SAYS_STILL := is already paused|is not running

@@ -1,16 +1,16 @@
-# The way out and back: nothing leaves that was not judged, and only what was shown is written.
+# Export, sync and undo: the guard judges every file that leaves, and only the plan that was shown is written.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 #
 # question takes the host clone's inventory, stage has a helper judge the cage's changes against it and takes them into
 # .state/stage, plan shows them, apply writes exactly those. The rules of what may leave stand in guard/rules.py.
 
-#: Stop where nothing can be asked, or an option makes no sense
+#: Stop if the options contradict each other
 exportable:
 	$(Q)[ -z "$$CAGE_TO$$CAGE_UNDO" ] || [ -z "$$CAGE_DRY_RUN$$CAGE_JSON" ] || $(die) 2 \
 		'only an export into the work tree can be shown without being done' \
 		'A branch leaves the work tree alone: look at it there.'
 
-#: Stop where the base manifest or the host clone is missing
+#: Stop if the base manifest or the host clone is missing
 ready: seen
 	$(Q)bash lib/export/ready
 
@@ -60,12 +60,12 @@ stage: question
 	$(RESUME)
 	$(Q)[ -e $(S)/asked ] || $(failed)/read
 
-#: Show what would be written; stop where a person must decide
+#: Show the plan; stop if a person must decide
 plan: stage $(if $(filter 1,$(value CAGE_DIFF)),difference)
 	$(Q)$(if $(only_planned),$(enough)) bash lib/export/plan "$${CAGE_WAY:-export}"
 
-# Git reads .gitattributes in the folders that it compares, and those are the agent's: info/attributes of a git folder
-# of ours has the last word. No settings but these count.
+# git reads .gitattributes in the folders that it compares, and those are the agent's: info/attributes in a git folder
+# of ours overrules them. All other settings of git are off.
 COMPARING = HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 \
 	GIT_ATTR_NOSYSTEM=1 $(GIT) -c core.attributesFile=/dev/null -c core.quotePath=false
 
@@ -95,7 +95,7 @@ apply: plan
 	$(Q)$(if $(only_shown),,bash lib/export/nothing-to-write ||) $(MAKE) written
 	$(Q)bash lib/export/close
 
-#: Ask, and see that host and stage are still as they were when the plan was made
+#: Ask, then check that host clone and stage are as they were when the plan was made
 agreed:
 	$(Q)bash lib/export/nothing-staged || $(ask) 'Write this into the host clone?'
 	$(Q)bash lib/export/recheck
@@ -112,17 +112,17 @@ written: kept-aside
 	$(Q)$(removing) || $(failed)/export
 	$(Q)bash lib/export/put $(S)/stage/tree repo || $(failed)/export
 
-# Files that go (.state/delete), then folders that are empty by then (.state/rmdir).
+# Removes the files of .state/delete, then the folders of .state/rmdir that are empty by then.
 removing := bash lib/export/remove
 
 #: Undo the last export, even an interrupted one
 undone: | $(S)
 	$(Q)bash lib/export/undo-last
-	$(Q)$(ask) "Put the host clone back to what it was before $$(cat $(S)/backup)? Changes made there since are kept."
+	$(Q)$(ask) "Put the host clone back to its state before $$(cat $(S)/backup)? Changes made there since are kept."
 	$(Q)$(MAKE) put-back
 	$(Q)bash lib/export/close-undo
 
-#: Keep what stands there now in the backup, and move the backup's files into the clone
+#: Move the clone's present files aside into the backup, and the backup's files into the clone
 put-back:
 	$(Q)bash lib/export/undo
 	$(Q)bash lib/export/keep-undone

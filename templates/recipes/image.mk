@@ -1,12 +1,12 @@
 # The images, the cage's and the guard's: contexts, names, builds, the base image.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 
-# A name holds the hash of all that the image is built from: same recipe, same image, built once for all cages.
+# An image's name holds the hash of its build context: the same recipe gives the same image, built once for all cages.
 IMAGES := image guard-image
 $(IMAGES): images
 
-# Build arguments have names only: the engine takes the values from the environment. Engines know the proxies, and keep
-# them out of an image's history.
+# Build arguments are given by name; the engine takes the values from the environment, so that no command line shows a
+# proxy's password. Engines keep proxies out of 'docker history', too.
 proxy = $(if $(value $(1))$(value $(2)),--build-arg $(1) --build-arg $(2))
 proxies = $(call proxy,http_proxy,HTTP_PROXY) $(call proxy,https_proxy,HTTPS_PROXY) $(call proxy,no_proxy,NO_PROXY)
 from_settings = $(addprefix --build-arg CAGE_,BASE_IMAGE PYTHON_VERSION SHELL IMAGE AGENTS) $(proxies) \
@@ -17,9 +17,10 @@ export CAGE_BUILD_ARGS = $(BUILD_ARGS)
 
 # rebuild-image has --no-cache here.
 CACHE :=
-# A record of each build (provenance) would give the same image another id each time, where containerd keeps the images.
+# buildx adds a record of each build (provenance); with containerd's image store the same image then has a new id each
+# time.
 export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
-# A builder in a container of its own (docker-container) keeps an image to itself unless told; only buildx has --load.
+# A docker-container builder hands its image to the engine only with --load, a flag that only buildx has.
 LOADED = $$("$$CAGE_ENGINE" build --help 2>/dev/null | grep -o -m 1 -e ' --load ')
 
 #: Build those of the two images that are missing
@@ -31,7 +32,7 @@ built:
 	$(Q)$(MAKE) $(side_by_side) $$(cat $(S)/unbuilt)
 	$(Q)$(MAKE) images-seen
 
-#: Ask the engine for both images: containers are made from ids, so that a listing need not look each name up
+#: Ask the engine for the ids of both images; containers are made from ids, since 'docker ps' looks each name up
 images-seen: seen tags
 	$(Q)cp $(S)/tags/image $(S)/tags/guard-image $(S)
 	$(Q)"$$CAGE_ENGINE" image inspect --format '$(AS_IMAGE)' -- "$$(cat $(S)/image)" "$$(cat $(S)/guard-image)" \
@@ -41,7 +42,7 @@ images-seen: seen tags
 #: Name both images after their contexts
 tags: tag-image tag-guard-image
 
-#: The hash of everything that an image is built from
+#: The hash of an image's build context and arguments
 tag-image tag-guard-image: contexts
 	$(Q)bash lib/image/context $(@:tag-%=%) | git hash-object --stdin >$(S)/tags/$@
 	$(Q)bash lib/image/tag $(@:tag-%=%) <$(S)/tags/$@ >$(S)/tags/$(@:tag-%=%)
@@ -52,8 +53,8 @@ contexts: | $(S)
 	$(Q)bash lib/image/ca
 	$(Q)bash lib/image/build-args
 
-# An image has a name of this cage's own until it is checked. Not its id: where containerd keeps the images, buildx
-# gives one that the engine doesn't know.
+# Name of an image until it is checked, this cage's own. Its id would not do: with containerd's image store buildx
+# prints an id that the engine doesn't know.
 UNCHECKED = "$$(cat $(S)/$(@:build-%=%)).$$CAGE_HOME_ID.$$CAGE_NAME"
 
 build-image: RECIPE = --file Dockerfile $(from_settings) -- image
@@ -85,7 +86,7 @@ build-image build-guard-image: base
 rebuilt: images-seen
 	$(Q)$(MAKE) build-image
 
-#: Pull the base image if it is not there, and resolve its name
+#: Pull the base image if it is missing, and find a name of it that every builder takes
 base: | $(S)
 	$(Q)"$$CAGE_ENGINE" image inspect --format '$(AS_IMAGE)' -- "$$CAGE_BASE_IMAGE" >$(S)/base.seen 2>/dev/null \
 		|| $(log) "$$CAGE_ENGINE" pull -- "$$CAGE_BASE_IMAGE" \

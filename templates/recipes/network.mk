@@ -13,12 +13,12 @@ export CAGE_PUBLISHED = $(PORTS)
 PUBLISHED = $(foreach port,$(PORTS),$(if $(findstring :,$(port)),$(port),$(port):$(port)))
 PORTS_INSIDE = $(foreach port,$(PORTS),$(lastword $(subst :, ,$(port))))
 
-#: Stop where PORTS names what is no port, or one of this machine's twice, before anything is made
+#: Stop before anything is made if PORTS has a bad number, or names a port of this machine twice
 ports:
 	$(Q)bash lib/engine/ports
 create recreate rebuild-image: ports
 
-#: Make the guard, unless it is there. A cage never has NET_ADMIN, so root inside can't touch the rules
+#: Make the guard, unless it is there. A cage has no NET_ADMIN, so root in it can't change the rules
 guard: seen network guard-image engine-seen
 	$(Q)$(when) 'guard missing' bash lib/run/or-make half-made $(fitted) "$$CAGE_ENGINE" run \
 		--cap-add NET_ADMIN \
@@ -43,7 +43,7 @@ guard: seen network guard-image engine-seen
 		-- "$$(sed -n 2p $(S)/ids)" policy run >/dev/null
 	$(Q)$(when) 'guard missing' bash lib/engine/now 'guard missing' 'guard running'
 
-#: Remove a guard that was made and can't be started, for a port that is taken: it would be in the way
+#: Remove a guard that was made but not started, since a port is taken: its name would block the next try
 half-made:
 	$(Q)"$$CAGE_ENGINE" ps $(OURS) \
 		--filter "name=$$(cat .history/guard)" \
@@ -52,7 +52,7 @@ half-made:
 	$(Q)[ ! -s $(S)/ours ] || xargs "$$CAGE_ENGINE" rm --force -- <$(S)/ours >/dev/null
 	$(Q)$(failed)/guard
 
-#: The guard runs
+#: Start the guard, unless it runs
 guarded: seen
 	$(Q)$(unless) 'guard running' "$$CAGE_ENGINE" start -- $(GUARD) >/dev/null 2>$(S)/half-made.err || $(failed)/guard
 
@@ -88,13 +88,13 @@ machine: seen machine-gone
 	$(Q)[ -s $(S)/machine ] || ! grep -qx stub $(S)/machine.new || $(MACHINE) --network bridge $(TELLS) servers
 	$(Q)[ -s $(S)/machine ] || bash lib/engine/machine
 
-#: The addresses of before are gone where the guard begins anew, and so is a container that a kill left behind
+#: Forget the addresses if the guard starts anew, and remove a container that a kill left behind
 machine-gone: seen
 	$(Q)rm -f $(S)/machine.new
 	$(Q)$(when) '$(GUARD_BEGINS)' rm -f $(S)/machine
 	$(Q)$(unless) 'machine missing' "$$CAGE_ENGINE" rm --force -- "$$CAGE_MACHINE" >/dev/null 2>&1 || true
 
-#: The guard's name, found by its labels where the file was lost
+#: The guard's name, found by its labels if the file was lost
 .history/guard: | $(S) .history
 	$(Q)bash lib/engine/answer 30 $(S)/ours "$$CAGE_ENGINE" ps --all $(OURS) --format '$(AS_NAMES)'
 	$(Q)bash lib/engine/guard-name >$(S)/guard

@@ -1,7 +1,7 @@
 # Shared by the scripts beside it: names and digests of files. Sourced after terminal.bash, never run.
 # shellcheck shell=bash
 
-# The SHA-256 of each file in a NUL-ended list, a line each; sha256sum is GNU's, shasum everybody's.
+# The SHA-256 of each file in a NUL-ended list, a line each; sha256sum is GNU's, macOS has shasum.
 sums() {
     local tool='sha256sum'
     command -v sha256sum >/dev/null || tool='shasum -a 256'
@@ -11,8 +11,8 @@ sums() {
     fi
 }
 
-# No program is run with the clone as its folder: some look there for settings, libraries or versions of their own, and
-# it holds the agent's files. These turn names as seen from the clone, ended by NUL, into names as seen from here, and
+# No program runs in the clone's folder: some read settings or libraries from the current folder, and the agent's files
+# are there. in_clone turns NUL-ended names relative to the clone into names relative to here; from_clone turns them
 # back.
 in_clone() { in_folder repo; }
 from_clone() { from_folder repo; }
@@ -26,8 +26,8 @@ from_folder() {
     tr '\0\n' '\n\0' | LC_ALL=C sed "s,^$1/,," | tr '\0\n' '\n\0'
 }
 
-# The folders above the NUL-ended names that come in, the deepest first. Names mostly come sorted, so what stands above
-# the one before need not be told again.
+# The folders above the NUL-ended names on stdin, deepest first. Names mostly come sorted, so folders that the name
+# before had, too, are skipped.
 folders_above() {
     local path at before=
     while IFS= read -r -d '' path; do
@@ -47,8 +47,8 @@ deepest_first() {
 # Whether $1 is a folder and no link to one.
 is_folder() { [ -d "$1" ] && [ ! -L "$1" ]; }
 
-# Whether $1, as seen from the clone, lies below a link or a file there: then $above is the outermost. $clear are
-# folders that are known to be none, so that of sorted paths each folder is looked at once.
+# Whether $1, relative to the clone, lies below a link or a file there: $above is the outermost. $clear caches folders
+# that are real folders, so that in a sorted list each folder is tested once.
 clear='' above=''
 is_below() {
     local at=${1%/*}
@@ -65,7 +65,7 @@ is_below() {
     return 1
 }
 
-# What of the NUL-ended names that come in is in none of the lists $@ (but), or in one of them (only).
+# The NUL-ended names on stdin that are in none of the lists $@ (but), or in one of them (only).
 but() { compared -23 "$@"; }
 only() { compared -12 "$@"; }
 compared() {
@@ -79,18 +79,18 @@ sums_from_clone() {
     LC_ALL=C sed 's|^\(\\\{0,1\}[0-9a-f]\{64\}  \)repo/|\1|'
 }
 
-# One digest over the lines that come in.
+# One digest over the lines of stdin.
 digest() {
     { sha256sum 2>/dev/null || shasum -a 256; } | cut -c 1-64
 }
 
-# The host clone's .git, as far as git acts on it; the index moves whenever an editor looks.
+# A digest of the host clone's .git, without the index: an editor that runs 'git status' rewrites that.
 git_fingerprint() {
     find repo/.git -name objects -prune -o -type f ! -name index ! -name 'index.lock' ! -name FETCH_HEAD -print0 |
         sums | sort | digest
 }
 
-# One digest over everything that is staged.
+# One digest over all of .state/stage.
 stage_digest() {
     tar -C .state/stage -cf - . | digest
 }

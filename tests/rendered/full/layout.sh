@@ -14,17 +14,17 @@ right=40% bottom=30%
 agent=${CAGE_START:-claude}
 
 # shellcheck disable=SC2016 # for the shell of the pane
-# A pane's program is started by a login shell; suspended, it goes on at once; ended, the pane becomes a shell.
+# A login shell starts a pane's program. Suspended (Ctrl-Z), it goes on at once; when it ends, the pane becomes a shell.
 pane='set -m; "$SHELL" -lc "exec $1"; while fg >/dev/null 2>&1; do :; done; exec "$SHELL" -l'
 
-# tmux ends a command at a word's last semicolon.
+# tmux takes a semicolon at a word's end for the end of the command.
 prefix=${CAGE_TMUX_PREFIX:-C-a}
 [ "${prefix%;}" = "$prefix" ] || prefix="${prefix%;}\\;"
 
 SHELL=$(command -v "${CAGE_SHELL:-sh}") || SHELL=/bin/sh
 export SHELL
 
-# The image may not know the terminal, or the terminal may not be able to clear its screen.
+# The image may lack the terminal's terminfo entry, or the entry may have no 'clear': tmux needs both.
 infocmp "${TERM:-dumb}" 2>/dev/null | grep -q ' clear=' || export TERM=xterm-256color
 
 # Left the editor, top right the agent, bottom right a shell: each split divides the pane made last. No pane is called by its number: a tmux.conf
@@ -40,7 +40,7 @@ open_session() {
         set-option prefix "$prefix"
 }
 
-# The engine tells the terminal's size a moment after the start.
+# The engine sets the terminal's size a moment after the start.
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     size=$(stty size 2>/dev/null) || size='0 0'
     [ "$size" = '0 0' ] || break
@@ -48,7 +48,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 [ "$size" != '0 0' ] || size='24 80'
 
-# Whoever comes second joins the session. What a second attach brings along (a new key) holds for new panes.
+# A second attach joins the session; its variables (a new key) hold for new panes.
 if tmux has-session -t "=$session" 2>/dev/null; then
     tmux set-option -g "update-environment[40]" "${CAGE_API_KEY_ENV:-ANTHROPIC_API_KEY}"
 else
