@@ -6,14 +6,14 @@ from pathlib import Path
 
 import shtab
 
-# Not from build_manpages, which holds the same class and imports setuptools.
+# Not from build_manpages, which has the same class and imports setuptools.
 from argparse_manpage.manpage import Manpage
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from cage.settings import SETTINGS  # noqa: E402 (it is what is being built)
+from cage.settings import SETTINGS  # noqa: E402 (the package that is built)
 
 # The names of cages, from their folders: no engine is asked while somebody types.
 CAGES = {
@@ -42,7 +42,7 @@ function _tc_cages
 end
 """,
 }
-# What is a path, if anything.
+# Arguments that are paths.
 FILES = ("repository", "dockerfile", "ca_bundle", "dotfiles_repo", "paths")
 COMPLETE = {"bash": "_tc_cages", "zsh": "_tc_cages", "fish": "(_tc_cages)"}
 # The program has two names.

@@ -13,7 +13,7 @@ class Agent(namedtuple("Agent", FIELDS)):
 
     @property
     def variable(self) -> str:
-        """What the Dockerfile's ARGs of this agent begin with."""
+        """The prefix of this agent's ARGs in the Dockerfile."""
         return self.name.upper().replace("-", "_")
 
 

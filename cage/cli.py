@@ -1,4 +1,4 @@
-"""The command line: what is asked for, and how a failure ends."""
+"""The command line: its verbs and options, and the end of a failure."""
 
 import os
 import shlex
@@ -115,7 +115,7 @@ def parser() -> CommandLine:
         ("--skip-refused", "export the rest where entries are refused"),
         ("--include-ignored", "take new files that ignore rules match, too"),
         ("--force", "go on although a large part would be deleted"),
-        ("--undo", "put the host clone back to what it was before the last export"),
+        ("--undo", "put the host clone back to its state before the last export"),
         run="verbs:export",
     )
     to = {"action": "store_const", "dest": "to"}
@@ -148,7 +148,7 @@ def parser() -> CommandLine:
     change = on_cage("set", "Change settings", run="set:set_")
     change.epilog = SET_NOTE
     change.add_argument("values", nargs="+", metavar="key=value", help="see below")
-    on_cage("diff-recipes", "Show what you changed in the recipes", run="render:diff_recipes")
+    on_cage("diff-recipes", "Show your changes to the recipes", run="render:diff_recipes")
     doctor = verb("doctor", "doctor:doctor", "Show what is missing on this machine, and what mends it")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     completion = verb("completion", "completion:completion", "Print completions for a shell", COMPLETION_NOTE)
@@ -183,7 +183,7 @@ def _create(create: Parser) -> None:
 
 
 def parse(words: list[str]) -> Namespace:
-    """The arguments. For exec, what follows `--` is the command, whatever it looks like."""
+    """The arguments. For exec, all words after `--` are the command, options too."""
     top = parser()
     if not words:
         top.print_help()
@@ -201,7 +201,7 @@ def parse(words: list[str]) -> Namespace:
     args, rest = top.parse_known_args(words)
     at = rest.index("--") if "--" in rest else len(rest)
     if args.verb == "sync" and not any(word.startswith("-") for word in rest[:at]):
-        args.paths += rest[:at] + rest[at + 1 :]  # those after an option, which argparse doesn't see any more
+        args.paths += rest[:at] + rest[at + 1 :]  # paths after an option, which argparse leaves over
     elif rest:
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     if command:
@@ -224,7 +224,7 @@ def main(words: list[str] | None = None) -> int:
         try:
             stream.flush()
         except OSError:
-            # Python would complain of it once more at its end, and end with 120.
+            # Python would report it again when it flushes stdout at its end, and exit with 120.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return code
 

@@ -1,4 +1,4 @@
-"""What a new cage is configured with: flags, environment, .env and defaults, in this order."""
+"""Settings of a new cage, from flags, environment, .env and defaults, in this order."""
 
 from collections import namedtuple
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from cage.errors import CageError
 from cage.settings import SETTINGS, check, check_agent
 from cage.text import quote, warn
 
-# values: every setting by key. origins: where those come from that are no default.
+# values: every setting by key. origins: the sources of those that are no default.
 Config = namedtuple("Config", "values origins")
 
 
@@ -49,14 +49,14 @@ def _settle_agent(values: dict[str, str], origins: Mapping[str, str]) -> None:
 
 
 def read_dotenv() -> dict[str, str | None]:
-    """The variables of the home's .env, which never enter the process's environment.
+    """The variables of the .env of TRUSTY_CAGE_HOME, which never enter the process's environment.
 
-    `$` means nothing there: a value is what is written.
+    `$` means nothing there: a value is taken as it is written.
     """
     path = home.root() / ".env"
     if not path.exists():
         return {}
-    # As slow as all else here together, and most have no such file.
+    # Imported here: dotenv takes as long as all other imports together, and most homes have no .env.
     from dotenv import dotenv_values
 
     try:

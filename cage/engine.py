@@ -1,4 +1,4 @@
-"""The engine: what a cage's objects are called there, and its client, which is only asked here."""
+"""The engine: the names of a cage's objects there, and its client, which is only asked here."""
 
 import os
 import subprocess
@@ -18,12 +18,12 @@ AS_CONTAINER = '{{.Label "trusty-cage.env"}}\t{{.Names}}\t{{.State}}'
 
 
 def object_name(cage: str) -> str:
-    """What the container and the project volume of a cage are called."""
+    """The name of a cage's container and of its project volume."""
     return f"isolated-dev-{cage}"
 
 
 def of_home(home_id: str) -> tuple[str, str]:
-    """The options that restrict a listing to what was made from one TRUSTY_CAGE_HOME."""
+    """The options that restrict a listing to the objects of one TRUSTY_CAGE_HOME."""
     return "--filter", f"label=trusty-cage.home={home_id}"
 
 
@@ -42,7 +42,7 @@ class Call:
             self.why = f"'docker' can't be run: {(error.strerror or '').lower()}"
 
     def answer(self, patience: int = PATIENCE) -> tuple[str, str]:
-        """What the client says, and else why it says nothing."""
+        """The client's answer, or why there is none."""
         if not self.process:
             return "", self.why
         try:
@@ -60,7 +60,7 @@ class Call:
 
 
 def ask(*words: str, patience: int = PATIENCE) -> tuple[str, str]:
-    """What the client says to tc doctor, and else why it says nothing."""
+    """The client's answer to tc doctor, or why there is none."""
     return Call("doctor", *words).answer(patience)
 
 

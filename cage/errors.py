@@ -6,7 +6,7 @@ USAGE = 2
 DECIDE = 3
 UNREACHABLE = 4
 INTERRUPTED = 130
-# Whoever read the output went away: 128 and SIGPIPE, as a shell says it of any program.
+# The reader of the output closed the pipe: 128 plus SIGPIPE, as a shell reports it.
 UNREAD = 141
 
 

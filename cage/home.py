@@ -13,7 +13,7 @@ from cage.text import quote
 def root() -> Path:
     """The folder that holds everything; TRUSTY_CAGE_HOME moves it.
 
-    Raises CageError where no line of text could name it, and where it depends on the folder that tc is typed in: an
+    Raises CageError for a path with control characters, and for a path relative to the current folder: an
     agent could have put recipes there.
     """
     chosen = os.environ.get("TRUSTY_CAGE_HOME")
@@ -66,7 +66,7 @@ def away(folder: Path) -> str:
 
 
 def aside(kind: str, name: str) -> Path:
-    """A path under kind/ that nothing has, for what is moved away from the cage called name."""
+    """An unused path under kind/, for files that are moved away from the cage called name."""
     stamp = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder = make_folder(root() / kind)
     taken = {path.name for path in folder.iterdir()}
@@ -75,7 +75,7 @@ def aside(kind: str, name: str) -> Path:
 
 
 def home_id() -> str:
-    """What labels everything made from here: random, made once, in the file `id`.
+    """The id that labels every object made from here: random, made once, in the file `id`.
 
     Empty if there is none yet. Raises CageError if the file holds something else.
     """

@@ -79,7 +79,7 @@ def _alive(owner: str) -> bool:
 
 
 def _started(number: int | str) -> str:
-    """When the process began, as lib/run/lock writes it: its number alone could be another's by now.
+    """When the process began, as lib/run/lock writes it: a later process can have the same number.
 
     Empty if there is none, or only its remains.
     """

@@ -18,7 +18,7 @@ from cage.text import complain
 
 # Linux takes no string of the environment, and no argument, over 128 KiB (execve(2)).
 LARGEST = 130_000
-# A folder where recipes leave the exit code that they mean, since make ends with 2 for each that fails, and last words.
+# A folder where recipes leave their last words and their exit code, since make exits with 2 for any failure.
 LAST = partial(tempfile.TemporaryDirectory, prefix="tc-")
 
 
@@ -26,7 +26,7 @@ def _import_sh() -> ModuleType:
     """sh, at a third of the time that importing it takes.
 
     Most of that goes to asyncio and to finding out its own version. Running in the foreground needs neither, so
-    something stands in for them meanwhile.
+    empty modules stand in for both meanwhile.
     """
     asyncio, metadata = ModuleType("asyncio"), ModuleType("importlib.metadata")
     asyncio.Queue = object
@@ -53,15 +53,15 @@ sh = _import_sh()
 def run(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> int:
     """Make targets of the Makefile in folder; returns the exit code that was meant.
 
-    The variables travel by environment: make would expand what stands in its arguments. What a recipe died of is
-    printed here, after all that make says of it.
+    The variables travel by environment: make would expand its arguments. A recipe's error is
+    printed here, after make's own words.
     """
     with LAST() as last:
         with _left_to_the_recipe() as interrupts:
             code = _run(folder, targets, _environment(variables, last))
         with suppress(BrokenPipeError):
             complain(_words(last))
-        # Of make and its recipe either may be the first to end, so make's own code doesn't tell.
+        # After Ctrl-C make may end before or after its recipe, so make's own code doesn't tell.
         if (interrupts and code) or code in (-signal.SIGINT, INTERRUPTED):
             return INTERRUPTED
         meant = _code(last)
@@ -69,7 +69,7 @@ def run(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> in
 
 
 def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | None, str]:
-    """Make target without a terminal; the code that was meant, None where none was, and what was said."""
+    """Make target without a terminal; the recipe's exit code, None if it left none, and its output."""
     with LAST() as last:
         done = subprocess.run(
             ["make", *_options(folder), target],

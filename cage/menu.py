@@ -1,4 +1,4 @@
-"""The verbs of tc, by what they are for, in the order of the help."""
+"""The verbs of tc, by purpose, in the order of the help."""
 
 GROUPS = {
     "make a cage": "init create",

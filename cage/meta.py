@@ -1,4 +1,4 @@
-"""meta.json: what a cage is made from, and its settings."""
+"""meta.json: the repository and the settings of a cage."""
 
 import json
 import shlex
@@ -13,7 +13,7 @@ from cage.text import quote
 
 SCHEMA = 1
 LARGEST = 1 << 20
-# These settings had their place at the top level before there were others.
+# These settings stand at the top level: they are older than the object 'settings'.
 AT_TOP = ("auth_mode", "api_key_env")
 TEXTS = ("name", "repo_url", "created_at", *AT_TOP)
 
@@ -36,7 +36,7 @@ def new(name: str, repo_url: str, branch: str, settings: dict[str, str]) -> Fiel
 
 
 def change(fields: Fields, values: dict[str, str]) -> Fields:
-    """A copy of fields with the settings of values; whatever else is in it stays."""
+    """A copy of fields with the settings of values; other fields stay."""
     top = {key: value for key, value in values.items() if key in AT_TOP}
     inner = {key: value for key, value in values.items() if key not in AT_TOP}
     return {**fields, **top, "settings": {**fields.get("settings", {}), **inner}}
@@ -79,7 +79,7 @@ def read(folder: Path) -> Fields:
 
 
 def dump(fields: Fields) -> bytes:
-    """What meta.json holds for fields."""
+    """The text of meta.json for fields."""
     text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
     return text.encode(errors="surrogateescape")
 
@@ -95,7 +95,7 @@ def _load(path: Path) -> Fields:
             raise _bad(path, "is not a file")
         with path.open("rb") as file:
             fields = json.loads(file.read(LARGEST).decode(errors="surrogateescape"))
-        dump(fields)  # half a letter, which JSON can name and no file hold
+        dump(fields)  # raises for a lone surrogate, which JSON can name and no file can hold
     except PermissionError:
         raise _bad(path, "can't be read: permission denied") from None
     except (ValueError, RecursionError):
@@ -106,7 +106,7 @@ def _load(path: Path) -> Fields:
 
 
 def check_settings(folder: Path, fields: Fields) -> None:
-    """Raise CageError for a setting that nobody could have typed; what names a file may have gone since."""
+    """Raise CageError for a setting that nobody could have typed; a file that one names may be gone."""
     for key, value in settings(fields).items():
         if BY_KEY[key].check in (readable_file, dotfiles):
             continue
@@ -124,7 +124,7 @@ def _check_names(path: Path, fields: Fields, name: str) -> None:
     for key, value in expected.items():
         if fields.get(key) != value:
             raise _bad(path, f"has {quote(fields.get(key))} as '{key}', not '{value}'")
-    # The home may have been moved since; nothing is ever opened by this field.
+    # TRUSTY_CAGE_HOME may have been moved since, so nothing is opened by this field.
     clone = fields.get("host_clone_path")
     parts = [part for part in str(clone).split("/") if part not in ("", ".")]
     if ".." in parts or parts[-3:] != ["envs", name, "repo"]:

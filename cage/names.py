@@ -42,7 +42,7 @@ def derive(source: str) -> str:
 def repository(source: str, what: str = "repository") -> str:
     """A git URL as it is, a local repository or bundle as an absolute path.
 
-    Raises CageError for what git would take for an option or a program, for control
+    Raises CageError for a word that git would take for an option or a program, for control
     characters, and for a URL with a password: that would land in files and in a cage.
     """
     if not source or OPTION.match(source):
@@ -60,7 +60,7 @@ def repository(source: str, what: str = "repository") -> str:
         )
     if HELPER.match(source):
         raise CageError(f"{quote(source)} has git run a program of its choice", KINDS, USAGE)
-    # A URL first: 'https:' could be a folder of what an export brought, and hold another repository.
+    # A URL first: an export could have brought a folder 'https:' with another repository in it.
     if URL.fullmatch(source):
         return source
     if path := _existing(source):

@@ -10,7 +10,7 @@ from cage import agents, names
 from cage.errors import USAGE, CageError
 from cage.text import quote
 
-# When a changed value counts, for `tc set`.
+# The verb that applies a changed value, for `tc set`.
 WHEN = {
     "create": "only when a cage is created",
     "image": "after: tc rebuild-image {name}",
@@ -27,7 +27,7 @@ Setting = namedtuple("Setting", "key flag variable default applies check help")
 
 
 def one_of(*known: str, later: tuple[str, ...] = ()) -> Callable[[str], str]:
-    """A check that takes the values known; those of later have a release to come."""
+    """A check that takes the known values; values of a later release have their own error."""
 
     def check(value: str) -> str:
         if value in known:
@@ -39,7 +39,7 @@ def one_of(*known: str, later: tuple[str, ...] = ()) -> Callable[[str], str]:
 
 
 def like(pattern: str, example: str) -> Callable[[str], str]:
-    """A check that takes what matches pattern whole."""
+    """A check that takes values that match pattern whole."""
 
     def check(value: str) -> str:
         if len(value) <= 512 and re.fullmatch(pattern, value, re.ASCII):

@@ -6,7 +6,7 @@ import re
 from cage.errors import CageError
 from cage.source import source
 
-# What would change how make, git, tar or a recipe's shell behave, whoever set it.
+# Variables that change how make, git, tar or a recipe's shell behave.
 UNWANTED = (
     "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES",
     "BASH_ENV", "ENV", "CDPATH", "SHELLOPTS", "BASHOPTS", "TAR_OPTIONS", "GREP_OPTIONS", "POSIXLY_CORRECT",
@@ -15,8 +15,8 @@ UNWANTED = (
 UNWANTED_PREFIXES = ("GIT_", "CAGE_", "BASH_FUNC_")
 
 
-# Programs are started here: tc may be typed in a folder with an agent's files in it, and some look where they stand
-# for settings, modules, or the version of theirs that is to run.
+# Programs are started here: tc may be typed in a folder with an agent's files, and some programs read settings, modules
+# or a version to run from the current folder.
 NEUTRAL = "/"
 
 
@@ -26,21 +26,21 @@ def _in_makefile(name: str) -> list[str]:
     return re.search(rf"(?m)^{name} := ((?:.*\\\n)*.*)", text)[1].replace("\\\n", " ").split()
 
 
-# Lists of folders, of which only those from the root on are searched, and single paths.
+# Lists of folders, which lose their relative parts, and single paths.
 LISTS, PLACES = _in_makefile("LISTS"), _in_makefile("PLACES")
 
 
 def settle() -> None:
-    """Have this process and all that it starts look for programs, libraries and settings from the root on only.
+    """Make this process and its children look for programs, libraries and settings at absolute paths only.
 
-    '.' or nothing in PATH is the folder that a program stands in.
+    '.' or an empty part of PATH is the current folder.
     """
     os.environ["PATH"] = _from_root(os.environ.get("PATH", "")) or os.defpath
     os.environ["PWD"] = NEUTRAL
     for name, value in list(os.environ.items()):
         if name in LISTS and value != _from_root(value):
             os.environ[name] = value = _from_root(value)
-        # A *ENV_DIR, such as PYENV_DIR, is where a version manager began to look for versions.
+        # A *ENV_DIR (PYENV_DIR) is the folder where a version manager began to look for versions.
         if (name in LISTS and not value) or (name in PLACES and value[:1] != "/") or name.endswith("ENV_DIR"):
             del os.environ[name]
 
@@ -50,14 +50,14 @@ def _from_root(folders: str) -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    """The caller's environment without what could steer make, git or a recipe."""
+    """The caller's environment without variables that steer make, git or a recipe."""
     return {
         key: value for key, value in os.environ.items() if key not in UNWANTED and not key.startswith(UNWANTED_PREFIXES)
     }
 
 
 def no_make() -> CageError:
-    """What is said where there is no make."""
+    """The error without a make."""
     return CageError(
         "'make' is not installed", "Install it: sudo apt-get install make, or on macOS: xcode-select --install"
     )

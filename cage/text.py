@@ -1,4 +1,4 @@
-"""What is printed: nothing that steers a terminal, and no password of a URL."""
+"""Printed text, without control characters and without the password of a URL."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ SECRET = re.compile(
     r"(?i)://(?:[^/?#\s]*(?::(?!\d*(?:/|$))|%3a)[^?#\s]*"
     r"|(?:gh[a-z]_|github_pat_|gl[a-z]+-|hf_|AT[A-Z]TT)[^/?#@\s]*|[A-Za-z0-9_=-]{32,})@"
 )
-# One that is an argument of the URL.
+# A token in the query of a URL.
 ARGUMENT = re.compile(r"(?i)([?&;][^=&\s]*(?:token|password|secret|key)[^=&\s]*=)[^&#\s]+")
 
 LONGEST = 4096
@@ -26,7 +26,7 @@ def printable(text: object) -> str:
 
 
 def has_secret(url: str) -> bool:
-    """Whether a URL holds a password or a token: what is refused in one to clone, and never printed."""
+    """Whether a URL holds a password or a token: refused in a URL to clone, and never printed."""
     return bool(SECRET.search(url) or ("://" in url and ARGUMENT.search(url)))
 
 
@@ -42,7 +42,7 @@ def fail(problem: str, remedy: str = "") -> None:
 
 
 def warn(problem: str, remedy: str = "") -> None:
-    """Print what is not right but stops nothing."""
+    """Print a warning: something is wrong but stops nothing."""
     _complain("warning", problem, remedy)
 
 

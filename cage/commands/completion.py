@@ -1,4 +1,4 @@
-"""tc completion: what a shell reads to complete tc; made from the command line when the package was built."""
+"""tc completion: the shells' completion scripts, made from the command line when the package was built."""
 
 from argparse import Namespace
 from pathlib import Path

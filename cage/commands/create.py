@@ -16,7 +16,7 @@ from cage.settings import SETTINGS
 from cage.text import printable, quote
 
 LARGEST = 1 << 20
-# What a draft is made of: a folder with nothing else in it holds nobody's work.
+# Files of a draft: a folder with no others in it has nobody's work.
 DRAFTED = {*edits.RECIPES, edits.MACHINERY, edits.ABOUT, edits.ONCE, edits.COPIES, ".state", ".trash"}
 DRAFTED |= {"guard", "image", "lib", edits.FOLDER}
 
@@ -46,7 +46,7 @@ def create(args: Namespace) -> int:
 def _check_same(folder: Path, repo_url: str, branch: str | None, chosen: config.Config) -> None:
     """Let a half-made cage of the same repository and settings go on, and nothing else.
 
-    What is not given counts as the same.
+    An option that is not given counts as the same.
     """
     fields = meta.read(folder)
     if (folder / ".history" / "created").exists():
@@ -64,7 +64,7 @@ def _check_same(folder: Path, repo_url: str, branch: str | None, chosen: config.
 
 
 def _read_dockerfile(given: str | None) -> bytes | None:
-    """What --dockerfile names; None without one."""
+    """The Dockerfile that --dockerfile names; None without one."""
     if given is None:
         return None
     try:
@@ -79,7 +79,7 @@ def _read_dockerfile(given: str | None) -> bytes | None:
 
 
 def _check_same_dockerfile(folder: Path, given: bytes | None) -> None:
-    """A half-made cage goes on with the Dockerfile it has: by hand, it may have been mended meanwhile."""
+    """A half-made cage goes on with the Dockerfile it has, which its user may have mended meanwhile."""
     if given is not None and given != edits.live(folder, "Dockerfile"):
         raise CageError(
             f"cage '{folder.name}' is half made, with another Dockerfile",
@@ -133,16 +133,16 @@ def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Co
 
 
 def _remove_old_drafts(folder: Path) -> None:
-    """Remove what a killed create left; one that is at work is done within seconds."""
+    """Remove drafts of killed creates; a running one is done within seconds, so older ones are dead."""
     for draft in folder.parent.glob(f".new-{folder.name}-????????"):
         if time.time() - draft.stat().st_mtime > 60:
             shutil.rmtree(draft, ignore_errors=True)
 
 
 def _settle_clone(folder: Path, args: Namespace) -> str:
-    """What becomes of the host clone of a destroyed cage: reuse, fresh, or '' without one.
+    """The user's choice for the host clone of a destroyed cage: reuse, fresh, or '' without one.
 
-    'debris' is what a create left that was killed while its recipes were moved there.
+    'debris' are recipes of a create that was killed while it moved them there.
     """
     if not folder.exists() or not any(folder.iterdir()):
         return ""

@@ -1,4 +1,4 @@
-"""tc doctor: what this machine lacks for cages, each with the command that mends it. It changes nothing."""
+"""tc doctor: the things that this machine lacks for cages, each with its remedy. It changes nothing."""
 
 import getpass
 import http.client
@@ -27,7 +27,7 @@ from cage.text import printable
 GIGABYTE = 1 << 30
 ENOUGH = 5 * GIGABYTE
 
-# The oldest releases whose options the recipes use, and how a package manager calls them.
+# The oldest releases that have the options of the recipes, and the packages' names.
 TOOLS = {
     "make": ((3, 81), "make"),
     "git": ((2, 29), "git"),
@@ -38,25 +38,25 @@ TOOLS = {
 }
 OLDEST_ENGINE = (20, 10)
 
-# What lets a container out: which part, before which release, why. A distribution's own build has mends that its
+# Bugs that let a container out: part, first good release, name. A distribution's own build has fixes that its version
 # number doesn't tell, so it is not judged by it.
 KNOWN_BAD = [
     ("runc", (1, 1, 12), "a container can get out through an open folder (CVE-2024-21626)"),
     ("Docker Desktop", (4, 44, 3), "every container reaches the engine itself (CVE-2025-9074)"),
 ]
-# docker info has these words for a profile where the engine was given none, or is to use none.
+# Words of docker info for the engine's default profile, and for none.
 OURS_INSTEAD = ("default", "builtin", "unconfined")
 # Fields of docker info, as in AS_ENGINE of Makefile.cage.
 BOUNDS = {"MemoryLimit": "memory", "SwapLimit": "swap", "PidsLimit": "processes", "CpuCfsQuota": "cpus"}
 ROOTLESS = " (rootless, it needs systemd and cgroup v2 for that)"
 PACKAGED = re.compile(r"ds\d|ubuntu|deb\d|\.el\d|\.fc\d")
-# Where the image's packages come from: pip and npm themselves know, where this machine has them.
+# Commands of pip and npm that print the index of the image's packages, if this machine has them.
 REGISTRIES = (
     (sys.executable, "-I", "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"),
     ("npm", "config", "get", "registry"),
 )
-# npm puts variables of the environment into a URL where its configuration says so. It gets none but those that it and
-# its configuration are found by, and a URL is asked only if there is nothing left to be put into it.
+# npm expands variables of the environment in its configuration's URL. It gets only those by which it and its
+# configuration are found, and a URL with an unexpanded variable is not asked.
 NO_SECRET = re.compile(
     r"(?i)PATH|HOME|LANG|TMPDIR|\w+_(HOME|ROOT|DIR)|npm_config_(registry|(user|global)config|prefix)"
 )
@@ -104,7 +104,7 @@ def _reach(why: str) -> str:
     if "not installed" in why:
         if sys.platform == "darwin":
             return "Install OrbStack or Docker Desktop, and start it"
-        # From Debian 13 on the client is a package of its own, which the engine's only recommends.
+        # Since Debian 13 the client is a package of its own, which the engine's package only recommends.
         return _install("docker-cli" if shutil.which("dockerd", path=_with_sbin()) else "docker.io")
     if "permission denied" in why.lower():
         return f"sudo usermod -aG docker {shlex.quote(getpass.getuser())}\nThen log in again."
@@ -150,7 +150,7 @@ def _runtime(parts: dict[str, str]) -> Iterator[Finding]:
 
 
 def _bounds() -> Iterator[Finding]:
-    """Whether the engine takes a cage's seccomp.json, bounds what it takes, and can pause it."""
+    """Whether the engine takes a cage's seccomp.json, limits its resources, and can pause it."""
     said, why = ask("info", "--format", "{{json .}}")
     if why:
         yield bad("seccomp", why, "See what is wrong: docker info")
@@ -178,7 +178,7 @@ def _control(info: dict) -> Iterator[Finding]:
     """The limits and the pause that the engine's control groups allow; a rootless engine may have none."""
     why = ROOTLESS if "name=rootless" in (info.get("SecurityOptions") or []) else ""
     if lacking := [name for field, name in BOUNDS.items() if not info.get(field)]:
-        yield note("limits", f"the engine can't bound what a cage takes of: {', '.join(lacking)}{why}")
+        yield note("limits", f"the engine can't limit a cage's use of: {', '.join(lacking)}{why}")
     else:
         yield good("limits", f"the engine bounds what a cage takes of: {', '.join(BOUNDS.values())}")
     if info.get("CgroupDriver") == "none":
@@ -208,7 +208,7 @@ def _tools() -> Iterator[Finding]:
 
 
 def _addresses() -> Iterator[Finding]:
-    """What tells the host's addresses to the guard."""
+    """The program that lists the host's addresses for the guard."""
     if tool := shutil.which("ip", path=_with_sbin()) or shutil.which("ifconfig", path=_with_sbin()):
         yield good(Path(tool).name, "is installed")
     else:
@@ -255,7 +255,7 @@ def _registries(bundle: str) -> Iterator[Finding]:
     for command in REGISTRIES:
         if not PLAIN_URL.fullmatch(url := _first_line(command)):
             continue
-        # A user and a password in it are neither needed to answer nor to be shown.
+        # Without user and password: any answer will do, and they must not be shown.
         before, _, path = url.removeprefix("https://").partition("/")
         host = before.rpartition("@")[2]
         try:

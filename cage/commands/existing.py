@@ -32,7 +32,7 @@ class Cage:
     def find(cls, name: str) -> "Cage":
         """The cage called name; raises CageError where there is none that can be read.
 
-        What a killed render or set left half moved is finished first.
+        Moves that a killed render or set left are finished first.
         """
         folder = home.folder_of(names.check(name))
         try:
@@ -68,13 +68,13 @@ class Cage:
         return code
 
     def check_whole(self) -> None:
-        """Raise CageError for recipes that no verb can do without."""
+        """Raise CageError if recipes are missing that every verb needs."""
         for path in NEEDED:
             if not (self.folder / path).exists():
                 raise CageError(f"{quote(self.folder / path)} is missing", f"Render it again: tc render {self.name}")
 
     def _tell_unread_scripts(self, targets: tuple[str, ...]) -> None:
-        """Name each edited script that can't be read; raises CageError for one that these targets run."""
+        """Name each edited script with a syntax error; raises CageError if these targets run it."""
         for path, problem in syntax.scripts(self.folder, edits.edited(self.folder)).items():
             error = syntax.unread(self.name, problem)
             if path.startswith(edits.SCRIPTS) or (path == "layout.sh" and "attach" in targets):

@@ -1,13 +1,13 @@
-"""What tc doctor finds."""
+"""Findings of tc doctor."""
 
 from collections import namedtuple
 
-# state is good, bad with the command that mends it, or note: nothing is wrong, but it should be known.
+# state is good, bad (with a remedy), or note: worth knowing, and nothing is wrong.
 Finding = namedtuple("Finding", "check state said remedy")
 
 
 def good(check: str, said: str) -> Finding:
-    """All is well with what was checked."""
+    """The check found nothing wrong."""
     return Finding(check, "good", said, "")
 
 

@@ -1,4 +1,4 @@
-"""What is left over or missing: the cages' folders against the engine's objects, both ways."""
+"""Leftover and missing things: the cages' folders against the engine's objects, both ways."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ Objects = tuple[list[Container], list[Volume]]
 
 
 def find(reachable: bool) -> Iterator[Finding]:
-    """What is wrong with each cage of this home; only its folders are read where no engine answers."""
+    """Findings for each cage of this TRUSTY_CAGE_HOME; only its folders are read if no engine answers."""
     try:
         home_id = home.home_id()
         folders = {path.name: path for path in (home.root() / "envs").glob("[!.]*") if path.is_dir()}
@@ -36,7 +36,7 @@ def find(reachable: bool) -> Iterator[Finding]:
 
 
 def _objects(home_id: str) -> Objects:
-    """Containers and volumes of this home."""
+    """Containers and volumes of this TRUSTY_CAGE_HOME."""
     containers = engine.containers(engine.ask_for_containers("doctor", home_id).answer()[0])
     said = engine.ask("volume", "ls", *engine.of_home(home_id), "--format", AS_VOLUME)[0]
     return containers, [Volume(*line.split("\t")) for line in said.splitlines() if line.count("\t") == 1]
@@ -49,13 +49,13 @@ def _container_left(name: str) -> Finding:
 def _volume_left(name: str, owner: str) -> Finding:
     drop = f"docker volume rm {shlex.quote(name)}"
     if name.endswith(".home"):
-        return bad("left over", f"volume '{name}': its cage has no folder; logins and history are in it", drop)
+        return bad("left over", f"volume '{name}': its cage has no folder; logins and shell history are in it", drop)
     look = f"{_put_back(owner)}\nThen, or if you want nothing of it: {drop}"
     return bad("left over", f"volume '{name}': its cage has no folder; there may be work in it", look)
 
 
 def _put_back(name: str) -> str:
-    """How an export comes to judge what is in the volume of the cage called name, whose folder is gone."""
+    """The remedy that brings the volume of the cage called name, whose folder is gone, to an export."""
     if not names.NAME.fullmatch(name):
         return "No cage can have that name, so no export can judge what is in it."
     folder = shlex.quote(str(home.folder_of(name)))
@@ -74,7 +74,7 @@ def _put_back(name: str) -> str:
 
 
 def _drafts(envs: Path) -> list[Finding]:
-    """What creates left that were killed before their folder was whole; one at work is done within seconds."""
+    """Drafts of killed creates; a running one is done within seconds, so older ones are dead."""
     old = [path for path in sorted(envs.glob(".new-*")) if path.stat().st_mtime < time.time() - 60]
     return [
         bad("left over", f"'{path}', of a create that was killed", f"rm -r {shlex.quote(str(path))}") for path in old
@@ -144,6 +144,6 @@ def _missing(name: str, containers: list[Container], volumes: list[Volume]) -> I
     elif not state:
         yield bad("cage", f"container '{main}' is gone; the files are kept", anew)
     elif state == "paused":
-        yield bad("cage", f"'{name}' is paused: what read it was interrupted", start)
+        yield bad("cage", f"'{name}' is paused: the verb that read it was interrupted", start)
     elif state == "cut-off":
         yield bad("cage", f"'{name}' is cut off from the network: its guard does not run", start)

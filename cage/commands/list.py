@@ -14,7 +14,7 @@ FIELDS = ("name", "status", "created_at", "auth_mode", "edited", "repo_url")
 HEADS = ("NAME", "STATUS", "CREATED", "AUTH", "EDITED", "REPOSITORY")
 MADE, HALF_MADE = "made", "half made"
 
-# The engine's word for a container's state, and the one that is shown.
+# The engine's word for a container's state, and ours.
 SHOWN = {"exited": "stopped", "created": "stopped", "dead": "stopped"}
 
 
@@ -54,7 +54,7 @@ def _folders() -> list[Path]:
 
 
 def _row(folder: Path) -> dict[str, object]:
-    """What the folder tells; whether a cage that was made is running, the engine knows."""
+    """The row that the folder tells; only the engine knows whether a finished cage runs."""
     names.check(folder.name)
     try:
         fields = meta.read(folder)

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from cage.errors import USAGE, CageError
 from cage.text import quote
 
-# What other tools call it: docker, git, vagrant, devcontainer and the shell.
+# Verbs of other tools: docker, git, vagrant, devcontainer and the shell.
 OTHER_WORDS = {
     "attach": "enter open connect join code tmux session",
     "completion": "completions",
@@ -38,7 +38,7 @@ OTHER_WORDS = {
 
 
 def unknown(word: str, verbs: Iterable[str]) -> CageError:
-    """What is said of a word that is none of verbs."""
+    """The error for a word that is none of verbs."""
     meant = next((verb for verb, words in OTHER_WORDS.items() if word.lower() in words.split()), "")
     meant = meant or next(iter(get_close_matches(word.lower(), verbs, 1)), "")
     said = f"{quote(word)} is no command"

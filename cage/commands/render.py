@@ -12,7 +12,7 @@ from cage.errors import DECIDE, DONE, FAILED, USAGE, CageError
 from cage.recipes import edits, merge, replace, syntax, templates
 from cage.text import fail, printable, quote, warn
 
-# What was last put beside the live files, to tell it from what its user made of it.
+# Copies of the files last put beside the live ones; they tell which of those the user edited since.
 BESIDE = Path(".state", "merge")
 
 
@@ -50,7 +50,7 @@ def _render_one(cage: Cage, check: bool, take: str) -> int:
 
 
 def _judge(cage: Cage, changes: list[merge.Change], take: str) -> None:
-    """Make a conflict of every merge that could not be read; raises CageError if an edit can't be."""
+    """Make a conflict of every merge with a syntax error; raises CageError if an edit has one."""
     unread = syntax.scripts(cage.folder, edits.edited(cage.folder))
     for change in changes:
         if (problem := unread.get(change.path)) and change.action != merge.REPLACED:
@@ -79,7 +79,7 @@ def _judge(cage: Cage, changes: list[merge.Change], take: str) -> None:
 
 
 def _decide_unread(change: merge.Change, problem: str, take: str) -> None:
-    """What clean merging made unreadable is a conflict of the whole file."""
+    """A clean merge with a syntax error becomes a conflict of the whole file."""
     if not problem or change.action not in (merge.MERGED, merge.RECORDED):
         return
     change.why = problem
@@ -92,7 +92,7 @@ def _decide_unread(change: merge.Change, problem: str, take: str) -> None:
 
 
 def _refuse(cage: Cage, conflicts: list[merge.Change], check: bool) -> int:
-    """Put what could not be decided beside the live files, and say how to finish."""
+    """Put both sides of each conflict beside the live files, and say how to finish."""
     named = ", ".join(quote(change.path) for change in conflicts)
     problem = f"{named} of cage '{cage.name}' and the new templates don't go together; nothing was changed"
     said = [f"Merged, it can't be read: {change.why}" for change in conflicts if change.why]
@@ -118,7 +118,7 @@ def _refuse(cage: Cage, conflicts: list[merge.Change], check: bool) -> int:
 
 
 def _put_beside(folder: Path, change: merge.Change) -> None:
-    """Write both sides next to the live file, and keep what its user made of an older such file."""
+    """Write both sides next to the live file; an older such file that its user edited is kept."""
     path, given = change.path + change.suffix, (BESIDE / (change.path + change.suffix)).as_posix()
     there, ours = edits.live(folder, path), edits.live(folder, given)
     if there is not None and ours == change.beside:
@@ -130,7 +130,7 @@ def _put_beside(folder: Path, change: merge.Change) -> None:
 
 
 def _apply(folder: Path, changes: list[merge.Change]) -> str:
-    """Land a render; returns the folder that keeps what the user wrote, if anything of it went."""
+    """Land a render; returns the folder that keeps the user's lines, if any were replaced."""
     moves, went = {}, {}
     for change in changes:
         if change.is_written:
@@ -153,13 +153,13 @@ def _apply(folder: Path, changes: list[merge.Change]) -> str:
 
 
 def _keep(folder: Path) -> str:
-    """A new folder's path, for what a render takes away."""
+    """A new folder's path, for files that a render takes away."""
     aside = home.aside(f"envs/{folder.name}/{edits.KEPT}", "before")
     return aside.relative_to(folder).as_posix()
 
 
 def diff_recipes(args: Namespace) -> int:
-    """Show what the user changed in the recipes, then what of it can't be read."""
+    """Show the user's changes to the recipes, then the syntax errors in them."""
     found = Cage.find(args.name)
     found.check_whole()
     unread = syntax.everything(found.folder, edits.edited(found.folder))

@@ -55,7 +55,7 @@ def _values(words: Iterable[str]) -> dict[str, str]:
 
 
 def change(cage: Cage, values: dict[str, str]) -> tuple[replace.Moves, dict[str, str]]:
-    """Change settings in meta.json and in the Makefile; what moved, and what there is to say by key.
+    """Change settings in meta.json and in the Makefile; returns the moves, and a note by key.
 
     Only their lines change, in the pristine copy too: this is no re-render.
     """
@@ -121,7 +121,7 @@ def _limit(cage: Cage, moves: replace.Moves) -> str:
 
 
 def _lacks(cage: Cage) -> list[str]:
-    """The bounds that the engine can't keep (templates/lib/engine/lacks), settings by their keys, and 'pause'."""
+    """The limits that the engine can't keep (templates/lib/engine/lacks), by their settings' keys, and 'pause'."""
     return (edits.live(cage.folder, ".history/lacks") or b"").decode(errors="replace").split()
 
 
@@ -143,7 +143,7 @@ def _with_lines(text: bytes | None, values: dict[str, str]) -> bytes | None:
 
 
 def _tell(key: str, mine: bytes, base: bytes | None, local: bytes) -> str:
-    """What its user should know about the line that is changed."""
+    """The note to the user about the line that is changed."""
     found = _line(key).search(mine)
     if not found:
         return f" CAGE_{key.upper()} no longer stands in your Makefile: it has no effect there."

@@ -8,12 +8,12 @@ from cage.commands.existing import Cage, names_of_all
 from cage.errors import DONE, INTERRUPTED, UNREACHABLE, USAGE, CageError
 from cage.text import quote
 
-# All but these reach the recipe: --skip-refused is CAGE_SKIP_REFUSED=1 there, and --take host is CAGE_TAKE=host.
+# These are not passed on; other options are: --skip-refused as CAGE_SKIP_REFUSED=1, --take host as CAGE_TAKE=host.
 NO_OPTIONS = ("verb", "run", "name", "targets", "paths", "command")
 
 
 def plain(args: Namespace, **more: str) -> int:
-    """A verb that is a target of that name, with what it was given."""
+    """A verb that is a target of that name, with its options."""
     return Cage.find(args.name).make(args.verb, **_options(args), **more)
 
 
@@ -37,7 +37,7 @@ def sync(args: Namespace) -> int:
 
 
 def rebuild_image(args: Namespace) -> int:
-    """Build the image again: of one cage, or of all in turn; returns the first code that is not good."""
+    """Build the image again: of one cage, or of all in turn; returns the first exit code that is not 0."""
     codes = []
     for name in [args.name] if args.name else names_of_all():
         codes.append(plain(Namespace(**{**vars(args), "name": name})))

@@ -1,4 +1,4 @@
-"""Whose a file in a cage's folder is, and what its user changed in it."""
+"""The owner of each file in a cage's folder, and its user's edits."""
 
 import json
 import os
@@ -24,14 +24,14 @@ COPIES = ".rendered"
 VERSION = ".version"
 KEPT = Path(".history", "recipes")
 
-# What edited() found, and a mark of each file that it looked at.
+# The cache of edited(): its result, and inode and mtime of each file that it read.
 FOUND = ".state/edited"
 # A file that was changed less than these seconds ago may change again within the same tick of the clock.
 UNSETTLED = 2
 
 
 def is_yours(path: str) -> bool:
-    """Whether a re-render merges path; what is the tool's is replaced."""
+    """Whether a re-render merges path; the tool's files are replaced."""
     return path not in (MACHINERY, ABOUT, ONCE) and not path.startswith(SCRIPTS)
 
 
@@ -64,10 +64,10 @@ def _copies(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def edited(folder: Path) -> list[str]:
-    """The paths whose live file is not what was last rendered.
+    """The paths whose live file differs from its last render.
 
-    Files are read once: what was found holds while none has another inode or time of change,
-    which no edit leaves as they were, whatever it does to size and date. A pristine copy is only
+    Files are read once: the result is cached while no inode or ctime has changed,
+    since every edit changes one, even if it restores size and mtime. A pristine copy is only
     ever replaced, which its folder shows.
     """
     with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
@@ -81,7 +81,7 @@ def edited(folder: Path) -> list[str]:
 
 
 def _look(folder: Path) -> list[str]:
-    """What edited() says, from the files themselves; kept if it can be."""
+    """The result of edited() from the files themselves; cached if it can be."""
     paths, folders = _copies(folder)
     watched = folders + paths
     marks = _marks(folder, watched)
@@ -94,9 +94,9 @@ def _look(folder: Path) -> list[str]:
 
 
 def _marks(folder: Path, paths: list[str]) -> list[int]:
-    """Per path what changes whenever it is written, renamed or replaced: inode and time; zeros if it is gone."""
+    """Inode and ctime of each path, which change when it is written, renamed or replaced; zeros if it is gone."""
     marks = []
-    # From the folder on: list asks for thousands, and most of the time goes to what stands above.
+    # Relative to the folder: list asks for thousands, and the folders above would take most of the time.
     here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for path in paths:
@@ -111,12 +111,12 @@ def _marks(folder: Path, paths: list[str]) -> list[int]:
 
 
 def live(folder: Path, path: str) -> bytes | None:
-    """What path holds now; None if it is gone. Raises CageError where it is no file."""
+    """The live bytes of path; None if it is gone. Raises CageError if it is no file."""
     return _bytes(folder, path)
 
 
 def base(folder: Path, path: str) -> bytes | None:
-    """What path was last rendered to; None if that is not known."""
+    """The bytes that path was last rendered to; None if not known."""
     return _bytes(folder, f"{COPIES}/{path}")
 
 
@@ -126,7 +126,7 @@ def version(folder: Path) -> str:
 
 
 def put(folder: Path, path: str, data: bytes, sync: bool = True) -> None:
-    """Write a file of a cage's folder. What an image is built from is no secret."""
+    """Write a file of a cage's folder. A file of a build context is readable by all: it is no secret."""
     target = folder / path
     home.make_folder(target.parent)
     home.write(target, data, _mode(path), sync)
@@ -151,7 +151,7 @@ def _mode(path: str) -> int:
 
 def _bytes(folder: Path, path: str) -> bytes | None:
     try:
-        # Nothing to wait for, where it is a pipe.
+        # fsync of a pipe fails, and there is nothing to wait for.
         with open(f"{folder}/{path}", "rb", opener=_open) as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return file.read()

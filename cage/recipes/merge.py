@@ -1,4 +1,4 @@
-"""Three-way merges of a cage's recipes: base is what was last rendered, mine the live file."""
+"""Three-way merges of a cage's recipes: base is the last render, mine the live file."""
 
 import subprocess
 import tempfile
@@ -13,7 +13,7 @@ KEPT, RECORDED, REPLACED, MERGED, CONFLICT = "kept", "recorded", "replaced", "me
 REMOVED, LEFT = "removed", "left"
 
 TAKE = {"mine": "--ours", "template": "--theirs"}
-# How deep in a file the line stands that names the release it was rendered by.
+# The line that names the release stands within so many lines of a file's head.
 HEADER = 5
 
 
@@ -43,12 +43,12 @@ class Change:
 
     @property
     def drops_an_edit(self) -> bool:
-        """Whether lines of the user may go: then what is live is kept elsewhere."""
+        """Whether lines of the user may go: then the live file is kept elsewhere."""
         return self.data not in (None, self.mine) and self.mine not in (None, self.base)
 
 
 def plan(folder: Path, files: dict[str, bytes], take: str) -> list[Change]:
-    """What a render of files into folder does, the tool's own files first."""
+    """The changes that a render of files into folder makes, the tool's own files first."""
     was = edits.version(folder)
     changes = []
     for path, new in files.items():
@@ -81,7 +81,7 @@ def _dropped(path: str, mine: bytes | None, base: bytes | None) -> Change:
 
 
 def decide(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: str, was: str) -> Change:
-    """What becomes of one file of the user's. An edit is never overwritten unasked."""
+    """The change to one file of the user's. An edit is never overwritten unasked."""
     if mine is None and base is not None and not edits.is_restored(path):
         return Change(path, new, RECORDED)
     if mine is None:
@@ -98,7 +98,7 @@ def decide(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: 
 
 
 def _restamp(text: bytes, was: str) -> bytes:
-    """text as this release would have headed it: that line alone is no conflict with an edit beside it."""
+    """text with this release's heading line, so that an edit beside that line does not conflict."""
     lines = text.split(b"\n", HEADER)
     stamp, now = (f"trusty-cage {version}. ".encode() for version in (was, cage.__version__))
     heads = [line.replace(stamp, now) if was and line.startswith(b"#") else line for line in lines[:HEADER]]
@@ -129,7 +129,7 @@ def _merge(path: str, mine: bytes, base: bytes, new: bytes, take: str, was: str)
 
 
 def merge_file(mine: bytes, base: bytes, new: bytes, option: str) -> tuple[int, bytes]:
-    """The number of conflicts and the text of git's merge; -1 for what is no text."""
+    """The number of conflicts and the text of git's merge; -1 for a binary file."""
     sides = {"yours": mine, "last rendered": base, "template": new}
     with tempfile.TemporaryDirectory(prefix="tc-") as folder:
         for name, data in sides.items():
@@ -140,7 +140,7 @@ def merge_file(mine: bytes, base: bytes, new: bytes, option: str) -> tuple[int, 
 
 
 def trial(folder: Path, changed: dict[str, bytes]) -> str:
-    """What make could not read in folder if it had the files of changed; empty if it could."""
+    """make's syntax error in folder with the files of changed; empty without one."""
     with tempfile.TemporaryDirectory(prefix="tc-") as made:
         stage = Path(made)
         for path, data in changed.items():

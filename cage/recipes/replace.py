@@ -1,6 +1,6 @@
 """Files of a cage's folder that change together: staged whole, then moved.
 
-A kill before the stage is complete changes nothing; after that, whoever comes next finishes.
+A kill before the stage is complete changes nothing; after that, the next verb finishes.
 """
 
 import errno
@@ -10,12 +10,12 @@ from pathlib import Path
 from cage import home
 from cage.recipes import edits
 
-# There while files are moved; `.history` is not to be lost.
+# This folder exists while files are moved; .history is never deleted, so a kill leaves it.
 STAGED = Path(".history", "render")
 DRAFT = Path(".history", "render.new")
 NEW, SEEN, GONE = "new", "seen", "gone"
 
-# Per path what it holds now and what it is to hold; None is no file.
+# Old and new bytes of each path; None is no file.
 Moves = dict[str, tuple[bytes | None, bytes | None]]
 
 
@@ -44,7 +44,7 @@ def unfinished(folder: Path) -> bool:
 
 
 def finish(folder: Path) -> None:
-    """Move what is staged, under the cage's lock. What is moved already is no longer there."""
+    """Move the staged files, under the cage's lock. Those moved before a kill are no longer staged."""
     staged = folder / STAGED
     for path in _within(staged / NEW):
         if not (staged / NEW / path).exists():

@@ -1,4 +1,4 @@
-"""What make, the shell, Python and the engine can't read in a cage's recipes: file, line and why."""
+"""Syntax errors that make, the shell, Python and the engine find in a cage's recipes: file, line and why."""
 
 import json
 import re
@@ -16,7 +16,7 @@ SHEBANG = re.compile(rb"#!\s*\S*?(?:/env\s+)?(?:\S*/)?(bash|sh|python3?)\b")
 
 
 def unread(name: str, problem: str) -> CageError:
-    """What is said of recipes of the cage called name that can't be read."""
+    """The error for recipes of the cage called name that can't be read."""
     return CageError(
         f"the recipes of cage '{name}' can't be read: {problem}",
         f"See what was changed in them: tc diff-recipes {name}",
@@ -52,7 +52,7 @@ def makefiles(folder: Path) -> str:
 
 
 def script(path: str, data: bytes) -> str:
-    """What a shell, Python or the engine can't read in a script; empty where it can, and for what is none."""
+    """The syntax error of a script for a shell, Python or the engine; empty without one, and for other files."""
     if path == PROFILE:
         return _json(path, data)
     found = SHEBANG.match(data)
@@ -63,7 +63,7 @@ def script(path: str, data: bytes) -> str:
 
 
 def scripts(folder: Path, edited: list[str]) -> dict[str, str]:
-    """What can't be read in the edited scripts of folder, by path."""
+    """Syntax errors of the edited scripts of folder, by path."""
     found = {path: script(path, edits.live(folder, path) or b"") for path in edited}
     return {path: said for path, said in found.items() if said}
 

@@ -11,7 +11,7 @@ from cage.errors import USAGE, CageError
 from cage.source import source
 from cage.text import quote
 
-# What a cage that was given a Dockerfile of its own does not get from here.
+# Files that a cage with a Dockerfile of its own does not get.
 OWN_DOCKERFILE = ("Dockerfile.j2",)
 BLANKS = (" ", "\t", "\v", "\f")
 
@@ -19,7 +19,7 @@ BLANKS = (" ", "\t", "\v", "\f")
 def make(value: str) -> str:
     """Write value so that make reads it back unchanged: `export X := {{ value | make }}`.
 
-    `empty` and `pound` are defined in Makefile.cage. Raises CageError for what no line of
+    `empty` and `pound` are defined in Makefile.cage. Raises CageError for a value that no line of
     a Makefile can hold. Shown on GNU make 3.81 and 4.3.
     """
     if re.search(r"[\n\r\0]", value):
@@ -35,7 +35,7 @@ def make(value: str) -> str:
 def files(fields: meta.Fields, home_id: str, origin: Path | None = None) -> dict[str, bytes]:
     """All files of the cage with these fields, by path.
 
-    What ends in .j2 goes through Jinja and loses the ending; the rest is taken as it is.
+    Files that end in .j2 go through Jinja and lose the ending; the others are taken as they are.
     """
     origin = origin or source()
     templates = origin / "templates"
