@@ -1,5 +1,5 @@
-# Developing trusty-cage. 'make help' shows the targets, CONTRIBUTING.md what lies where.
-# git, make and Python are enough to begin with: each target first installs what it lacks, after saying so.
+# Developing trusty-cage. 'make help' shows the targets, CONTRIBUTING.md the folders.
+# git, make and Python are enough to begin with: each target first installs missing packages, after saying so.
 
 SHELL := /bin/bash
 .SUFFIXES:
@@ -7,16 +7,16 @@ SHELL := /bin/bash
 # The index that 'publish' uploads to, a name from ~/.pypirc; 'publish-test' has the rehearsal's.
 INDEX := pypi
 
-# Which bats files 'make bats' runs.
+# The bats files or folders for 'make bats'.
 BATS := bats
 
-# Which machines 'make test-machines' sets up, debian-13 or debian-testing; both if empty.
+# The machines for 'make test-machines', debian-13 or debian-testing; both if empty.
 MACHINES :=
 
-# Options of dev/bench. Half an hour as it is, on a machine with nothing else to do.
+# Options of dev/bench. Without any it takes half an hour, on an idle machine.
 BENCH :=
 
-# Which modules 'make mutants' changes; all that dev/mutants knows if empty.
+# The modules for 'make mutants'; all of dev/mutants' table if empty.
 MODULES :=
 
 ##@ Everyday
@@ -33,7 +33,7 @@ test-machines: ## Set up a bare Debian 13 and testing by these targets and do th
 	@bash dev/setup demo
 	@bash dev/run bash dev/machines $(MACHINES)
 
-lint: .venv/dev ## Check the Python, the shell and what macOS couldn't run
+lint: .venv/dev ## Check the Python, the shell, the recipes, and for tools that macOS lacks
 	dev/run ruff check .
 	dev/run ruff format --check .
 	dev/run dev/lint-shell
@@ -44,7 +44,7 @@ lint: .venv/dev ## Check the Python, the shell and what macOS couldn't run
 pytest: .venv/dev ## Run the Python tests
 	dev/run pytest --numprocesses auto --durations 10 -rs
 
-bats: ## Run the tests of what a user types (BATS=bats/life.bats for one file)
+bats: ## Run the tests of the user's commands (BATS=bats/life.bats for one file)
 	@bash dev/setup test
 	dev/run dev/bats $(BATS)
 
@@ -74,7 +74,7 @@ publish-test: ## Upload dist/ to TestPyPI
 
 ##@ Maintenance
 
-clean: ## Remove what these targets made; cages, images and the engine stay
+clean: ## Remove the files that these targets made; cages, images and the engine stay
 	rm -rf .venv dist build/mutants .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
