@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What a second look found: folders that git takes for repositories, bombs among objects and files, words of the cage's
-# on the terminal. Each test leaves the cage as it found it.
+# Attacks: folders that git takes for repositories, bombs among objects and files, words of the cage's on the terminal.
+# Each test leaves the cage as it found it.
 
 load cages
 

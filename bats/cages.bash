@@ -1,4 +1,4 @@
-# Shared by the tests: repositories to start from, cages made from them, and what a test asks of one.
+# Shared by the tests: repositories to start from, cages made from them, and questions about a cage.
 # shellcheck shell=bash
 # The suite (setup_suite.bash) gives a base image, 'tc' on PATH, and RUN, with which the name of every cage begins: of
 # two runs on one engine none has the other's.
@@ -37,10 +37,10 @@ make_cage() {
         { cat "$BATS_FILE_TMPDIR/create.out"; return 1; }
 }
 
-# The name of a cage's guard, which tells nothing of the cage.
+# The name of a cage's guard, which is random.
 guard() { cat "$TRUSTY_CAGE_HOME/envs/${1:-$CAGE}/.history/guard"; }
 
-# Remove a cage, whatever state it is in, by its labels alone: $CAGE, or the one that is named.
+# Remove the cage $1, by default $CAGE, in any state, by its labels alone.
 remove_cage() {
     local home name=${1:-$CAGE}
     home=$(cat "$TRUSTY_CAGE_HOME/id")
@@ -66,7 +66,7 @@ fingerprint() {
     (cd "$1" && find . -type f -exec sha256sum {} + -o -type l -printf '%p -> %l\n' -o -printf '%p %m\n' | sort | sha256sum)
 }
 
-# Run the command line $1 on a terminal; prints what it shows.
+# Run the command line $1 on a terminal; prints its output.
 on_terminal() {
     script --quiet --return --command "$1" /dev/null
 }

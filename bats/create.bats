@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What create takes, what it leaves behind, and what a second run does.
+# create: repositories that it takes, files that it leaves behind, and a second run.
 
 load cages
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The tools of developing: what they refuse, and that they refuse nothing else.
+# The tools of developing: they refuse the faults that they look for, and nothing else.
 
 load cages
 
@@ -72,7 +72,7 @@ MK
     [ "${lines[-1]}" = '    3.2 s  test 3' ]
 }
 
-# A run of bats' own in this one: nothing that bats has set is set there.
+# A run of bats within this one, without the outer one's variables.
 inner() {
     local name unset=()
     for name in "${!BATS_@}"; do unset+=(-u "$name"); done

@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
-# The map at the top of a cage's Makefile: each of its rows is edited as its reader would, by sed, and does what it
-# says.
+# The map at the top of a cage's Makefile: each row is edited as its reader would, by sed, and has the effect it says.
 
 load cages
 

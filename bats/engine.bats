@@ -108,7 +108,7 @@ survives() {
 # answers ADDRESS PORT, to the cage.
 answers() { docker exec "isolated-dev-$CAGE" timeout 3 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null; }
 
-# In the engine's own network, files and processes; what is served there ends with them.
+# Run a command in the engine's own network, mounts and processes; a server there ends with them.
 over_there() { nsenter --target "$(cat "$E/first")" --net --mount --pid "$@"; }
 
 # serves PORT, on every address of the engine's machine.
@@ -238,7 +238,7 @@ names() {
     run -0 tc export "$RUN-other" -y
     says 'Nothing new to export'
 
-    # The way in: the whole of what is sent, or what was there.
+    # The way in: all of the file that is sent, or the old one.
     head -c 70000000 /dev/urandom >"$TRUSTY_CAGE_HOME/envs/$RUN-other/repo/large"
     echo sent >"$TRUSTY_CAGE_HOME/envs/$RUN-other/repo/README"
     room 30

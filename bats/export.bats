@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What a hostile cage tries on the way out. Each test leaves the cage as it found it.
+# A hostile cage on the way out. Each test leaves the cage as it found it.
 
 load cages
 
@@ -11,9 +11,9 @@ setup() {
 }
 
 teardown() {
-    # The host's .git is never touched, whatever was exported.
+    # No export touches the host's .git.
     [ "$GIT_BEFORE" = "$(fingerprint "$CLONE/.git")" ]
-    # What the test made goes away again, and becomes the new base.
+    # The test's files go again, and the next export makes that the new base.
     inside_as_root <<<'find . -mindepth 1 -maxdepth 1 ! -name .git -exec rm -rf {} +'
     inside <<<'git reset -q --hard'
     git -C "$CLONE" checkout --quiet . && git -C "$CLONE" clean -qffdx
@@ -44,7 +44,7 @@ SH
     [ "$(readlink "$CLONE/shortcut")" = lib/new.txt ]
     [ ! -e "$CLONE/run.sh" ]
     [ "$(cat "$CLONE/only-on-host.log")" = mine ]
-    # The host's versions of what was replaced and deleted are kept.
+    # The host's versions of replaced and deleted files are kept.
     backup=$(ls -d "$ENV"/.history/backups/* | tail -n 1)
     [ "$(cat "$backup/files/README")" = hello ]
     [ -e "$backup/files/run.sh" ]

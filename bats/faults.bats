@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What goes wrong on a machine: kills, Ctrl-C, two verbs at once, no engine, no room, no tools. A second run finishes,
+# Faults of a machine: kills, Ctrl-C, two verbs at once, no engine, no room, no tools. A second run finishes,
 # nothing is lost, nothing is left over.
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own
 
@@ -192,7 +192,7 @@ gone() {
     run -0 tc start "$CAGE"
 }
 
-# What the terminal shows holds $1, within half a minute.
+# The terminal shows $1 within half a minute.
 screen_shows() {
     for _ in $(seq 120); do
         tmux -L "$SCREEN" capture-pane -p -S - | grep -qF -- "$1" && return

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# No verb runs, reads or imports what an export brought: it is typed in the clone, with '.' first in PATH, and the clone
-# holds a trap for each program, module and setting.
+# No verb runs, reads or imports exported files: each is typed in the clone, with '.' first in PATH, and the clone has a
+# trap for each program, module and setting.
 
 load cages
 
@@ -10,7 +10,7 @@ teardown_file() {
     rm -rf "$TRUSTY_CAGE_HOME"/trash/"$CAGE"-*
 }
 
-# In the cage: programs, modules and settings that leave a mark on the host; what the recipes call is among them.
+# In the cage: programs, modules and settings that leave a mark on the host, the programs of the recipes among them.
 traps() {
     inside <<SH
 mkdir -p bin pip

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
-# What is gone, or was cut short half-way: guards, homes, clones, manifests, sessions. Each is named, with the command
-# that mends it, and no work is lost on the way.
-# shellcheck disable=SC2030,SC2031 # each test is a process of its own
+# Missing or half-made things: guards, homes, clones, manifests, sessions. Each is named, with the command that mends
+# it, and no work is lost on the way. shellcheck disable=SC2030,SC2031 # each test is a process of its own
 
 load cages
 

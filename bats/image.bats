@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The image: both flavours, the agents, mirrors, a Dockerfile of one's own. 'full' is built from small stand-ins of
-# what lies elsewhere than in the registries of apt, pip and npm.
+# The image: both flavours, the agents, mirrors, a Dockerfile of one's own. 'full' is built with small stand-ins of all
+# downloads but those of apt, pip and npm.
 
 load cages
 
@@ -40,12 +40,12 @@ in_image() {
     docker run --rm --network none --env HOME=/home/trustycage "$(cat "$ENV/.state/image")" sh -euc "$1"
 }
 
-# The environment of a container, whatever it is, has $1; one that goes away meanwhile is none.
+# The environment of any container has $1; a container that goes away meanwhile does not count.
 in_containers() {
     docker ps --all --quiet | xargs -r docker inspect --format '{{.Config.Env}}' 2>/dev/null | grep -F "$1"
 }
 
-# What the last build did anew.
+# The steps that the last build did anew.
 rebuilt() {
     grep -B 1 'Running in' "$ENV/.state/log/build-image" | grep '^Step'
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What lands where, over several exports: types that change, exports that were cut short, and the way back from each.
+# Several exports in a row: types that change, exports that were cut short, and the undo of each.
 
 load cages
 
@@ -26,7 +26,7 @@ cut_short() {
     [ "$before" = "$(fingerprint "$CLONE")" ]
 }
 
-# A folder for each two of six kinds of things: the agent makes of the first the second.
+# A folder for each pair of six kinds of entries: the agent turns the first into the second.
 kinds='nothing file program folder link toward'
 make_kind() {
     case $1 in

@@ -9,7 +9,7 @@ teardown_file() {
     remove_cage
 }
 
-# What the terminal shows holds $1, within half a minute.
+# The terminal shows $1 within half a minute.
 screen_shows() {
     for _ in $(seq 60); do
         tmux -L life capture-pane -p | grep -qF -- "$1" && return
@@ -34,7 +34,7 @@ screen_shows() {
     screen_shows "Return: tc attach $CAGE"
 }
 
-# Where the borders are in what the terminal shows: the column of the upright one, the row of the other, in percent.
+# The borders between the panes: column of the upright one, row of the other, in percent.
 borders() {
     tmux -L life capture-pane -p | python3 -c '
 import sys

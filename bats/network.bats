@@ -232,7 +232,7 @@ SH
     run -0 docker exec "isolated-dev-$CAGE" getent hosts "$(address "$RUN-wpad")"
     says "$(guard "$RUN-wpad")"
     says_not wpad
-    # Whatever the engine answers to is in its own list of the network.
+    # All names that the engine's DNS answers are in its list of the network.
     run -0 docker inspect -f '{{json .NetworkSettings.Networks}} {{.Config.Hostname}}' "$(guard "$RUN-wpad")"
     says_not wpad
     says_not "$CAGE"

@@ -176,7 +176,7 @@ DOCKERFILE
         [ $proxy = true ] || OWN_ENGINE=--userland-proxy=false "$OWN" restart "$E"
         run -0 tc start "$CAGE"
         served_beside "$guard"
-        # Whoever asks on the engine's machine comes from the bridge's gateway, by the proxy or by the engine's NAT.
+        # Clients on the engine's machine come from the bridge's gateway, by the proxy or by the engine's NAT.
         over_there python3 -c "$ASK" 127.0.0.1 "$PORT"
         over_there python3 -c "$ASK" 127.0.0.1 "$OTHER"
         [ "$(docker logs "$CAGE.served" 2>&1 | sed -n 's/ - - .*//p' | grep -v '^127' | sort -u)" = "$(gateway)" ]

@@ -10,7 +10,7 @@ limits_inside() {
     docker inspect --format '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}' "isolated-dev-$CAGE"
 }
 
-# As if this release's template had another line where $1 has $2: what was last rendered has $3 there.
+# As if this release's template had changed a line of $1 to $2: the last render gets $3 there.
 rendered_otherwise() {
     sed "s/$2/$3/" "$ENV/.rendered/$1" >"$BATS_TEST_TMPDIR/copy"
     cp "$BATS_TEST_TMPDIR/copy" "$ENV/.rendered/$1"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Every kind of repository becomes a cage with exactly its files, and what is done there comes home.
-# shellcheck disable=SC2016 # what looks like an expansion is a name, or for the shell inside
+# Every kind of repository becomes a cage with exactly its files, and work done there comes home.
+# shellcheck disable=SC2016 # a '$' is part of a name, or for the shell inside
 
 load cages
 
@@ -27,7 +27,7 @@ create() {
     says "Created cage '$CAGE'."
 }
 
-# What the cage holds and nothing else, one name a line.
+# The cage has exactly these files, one name a line.
 holds() {
     run -0 docker exec "isolated-dev-$CAGE" sh -c 'git ls-files -z | tr "\0\n" "\n@"'
     [ "$output" = "$1" ]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# An engine without control groups, as a rootless one is without systemd: it bounds nothing and can't pause. What it
-# lacks is said once, and a cage is stopped while it is read. On a rootless engine of the tests' own.
+# An engine without control groups, as a rootless one is without systemd: it limits nothing and can't pause. That is
+# said once, and a cage is stopped while it is read. On a rootless engine of the tests' own.
 
 load cages
 

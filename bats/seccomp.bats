@@ -56,8 +56,8 @@ passes_as_it_should() {
     [ -z "$less" ] || { echo "in $1 there is less:" "$less"; return 1; }
 }
 
-# io_uring_*, socket and socketpair by family, socketcall; and what engines allow only since 20.10: name_to_handle_at,
-# pkey_*, process_vm_*.
+# io_uring_*, socket and socketpair by family, socketcall; and calls that engines allow only since 20.10:
+# name_to_handle_at, pkey_*, process_vm_*.
 closed() {
     case $(uname -m) in
         x86_64) printf '%s|' '([a-z0-9]*/)?42[567]' '(x32/)?(41|53)(\(.*\))?' 'i386/(359|360|102)(\(.*\))?' \

@@ -22,7 +22,7 @@ teardown_file() {
     remove_cage
 }
 
-# Nothing that was printed, and no file, holds a secret. The pattern does not match itself.
+# No output and no file holds a secret. The pattern does not match itself.
 silent() {
     [[ $output != *canary* ]]
     run -1 grep -r 'canar[y]' "$TRUSTY_CAGE_HOME" "$BATS_FILE_TMPDIR/create.out"

@@ -1,5 +1,5 @@
 # Once for all bats files: surroundings of their own, a base image from this machine's package mirror, and the images
-# that every cage here shares. What was made goes by its labels, at the end; after a kill, when the next run begins.
+# that every cage here shares. All objects go by their labels, at the end; after a kill, when the next run begins.
 # shellcheck shell=bash
 
 setup_suite() {
@@ -35,7 +35,7 @@ limit_time() {
     "$BATS_TEST_DIRNAME/time-limit" "$PPID" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
 }
 
-# Nothing of the person who runs the tests decides how they end: no settings, no git configuration, no key.
+# The caller's settings, git configuration and key must not change the tests' results.
 own_surroundings() {
     local name
     for name in "${!TRUSTY_CAGE_@}" "${!CAGE_@}" "${!ANTHROPIC_@}" "${!GIT_@}" "${!PYTHON@}"; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Export as a transaction: three sides, undo, branches, commits, the way back, and what a kill leaves.
+# Export as a transaction: three sides, undo, branches, commits, the way back, and remains of a kill.
 
 load cages
 

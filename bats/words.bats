@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The engine's own words: where a container can't be started, it names paths of the cage, and those the agent chose.
+# The engine's own errors: for a container that can't be started they name paths of the cage, chosen by the agent.
 
 load cages
 
