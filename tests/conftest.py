@@ -1,4 +1,4 @@
-"""What the tests stand on: a home of their own, toy templates, and tc as it is typed."""
+"""Fixtures of all tests: a TRUSTY_CAGE_HOME of their own, toy templates, and tc as it is typed."""
 
 import fcntl
 import os
@@ -23,7 +23,7 @@ TOY = Path(__file__).parent / "toy"
 ROOT = Path(__file__).parent.parent
 
 
-# A background job, nohup and some CI ignore SIGINT, and what is started from there would ignore it, too.
+# A background job, nohup and some CI ignore SIGINT, and their children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -32,7 +32,7 @@ def pytest_addoption(parser):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print what passing tests recorded as seen: on which of a machine's programs they ran."""
+    """Print the programs of this machine that passing tests recorded."""
     passed = terminalreporter.stats.get("passed", [])
     for line in sorted(text for report in passed for key, text in report.user_properties if key == "seen"):
         terminalreporter.write_line(line)
@@ -69,7 +69,7 @@ def place(tmp_path):
 
 @pytest.fixture
 def toy(monkeypatch):
-    """Render from the toy templates: their verbs print what reached them."""
+    """Render from the toy templates: their verbs print the variables that reached them."""
     monkeypatch.setattr(templates, "source", lambda: TOY)
     return TOY
 
@@ -132,7 +132,7 @@ def edit_recipe(cage, old, new):
 
 
 def everything(folder):
-    """All files below folder but what can be remade."""
+    """All files below folder but those that can be remade."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -160,7 +160,7 @@ def engine(tmp_path, monkeypatch):
 
 
 def in_terminal(*words, typed=""):
-    """Run tc on the toy templates in a terminal; returns its exit code and what was shown."""
+    """Run tc on the toy templates in a terminal; returns its exit code and its output."""
     ours, theirs = pty.openpty()
     script = (
         "import sys, pathlib; from cage import cli; from cage.recipes import templates;"

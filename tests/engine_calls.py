@@ -67,7 +67,7 @@ BY_CAPABILITY = {
     "CAP_SYS_TTY_CONFIG": "vhangup",
 }
 
-# Allowed by what the call is asked for: the values of the first argument, or the bits that none of may be in it.
+# Allowed by the call's first argument: its values, or the bits that it must not have.
 PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 NAMESPACES = {
     "CLONE_NEWNS": 0x00020000,

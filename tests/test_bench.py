@@ -1,4 +1,4 @@
-"""make bench: what it writes from its figures; no test depends on a timing."""
+"""make bench: the text that it writes from its figures; no test depends on a timing."""
 
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader

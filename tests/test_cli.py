@@ -1,4 +1,4 @@
-"""The command line: its help, and what is said of a word that it doesn't know."""
+"""The command line: its help, and the error for a word that it doesn't know."""
 
 import re
 
@@ -71,7 +71,7 @@ def test_exec_names_the_dashes_that_are_missing(tc):
 
 
 def test_every_verb_that_a_text_names_is_there():
-    """As a command to type, in quotes or after a colon. What is only a target is 'tc make NAME TARGET'."""
+    """As a command to type, in quotes or after a colon. A mere target is 'tc make NAME TARGET'."""
     texts = [*(ROOT / "cage").rglob("*.py"), ROOT / "README.md", *(ROOT / "templates").rglob("*")]
     for path in filter(lambda path: path.is_file() and path.suffix not in (".tsv", ".pyc"), texts):
         text = re.sub("(?m)^ *# .*$", "", path.read_text())

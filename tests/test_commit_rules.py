@@ -74,7 +74,7 @@ class Memory:
 
 
 class Case:
-    """A host that was seeded with MADE, or FILES, and what the agent made of it."""
+    """A host that was seeded with MADE, or FILES, and the agent's commits on it."""
 
     def __init__(self, files=None):
         self.files, self.objects = MADE if files is None else files, Memory()
@@ -89,7 +89,7 @@ class Case:
         return tree.Entry("100755" if kind == "x" else "100644", len(text), digest)
 
     def commit(self, change, *parents):
-        """A commit of the first files with CHANGE, None for what goes."""
+        """A commit of the first files with CHANGE, None for a file that goes."""
         files = {path: content for path, content in {**self.files, **change}.items() if content is not None}
         return self.objects.make_commit(files, *(parents or [self.first]))
 
@@ -107,7 +107,7 @@ class Case:
         return judged
 
     def refused(self, tip, **more):
-        """What is refused up to TIP: path -> reason."""
+        """The refused entries up to TIP: path -> reason."""
         return {path.decode(): why for (path, _, _), why in self.judge(tip, **more).refused.items()}
 
 
@@ -356,7 +356,7 @@ def test_links_of_the_base_are_found_in_its_commit(case):
 
 
 def changes(case, tip, before=None):
-    """What the tip changes, in order, with the text of files."""
+    """The tip's changes, in order, with the text of files."""
     judged = case.judge(tip)
     found = judged.changes(case.objects.commit(before or case.first).tree, case.objects.commit(tip).tree)
     return [(path.decode(), mode, oid and case.objects.known[oid][1].decode()) for path, mode, oid in found]
@@ -411,7 +411,7 @@ def test_entry_that_stays_refused_is_no_change(case):
     assert changes(case, two, before=one) == [("lib/new", FILE, "1")]
 
 
-# -- what is said --------------------------------------------------------------
+# -- reports --------------------------------------------------------------------
 
 
 def test_what_the_host_runs_later_is_named(case):

@@ -121,7 +121,7 @@ class Case:
         return {path: why for (path, _, _), why in self.judge(tip, **more)[0].refused.items()}
 
     def land(self, tip):
-        """What git of the host makes of the stream, on the branch 'work' there; returns what was refused."""
+        """Give the stream to the host's git, on the branch 'work' there; returns the refused entries."""
         judged, order = self.judge(tip)
         out = io.BytesIO()
         self.program.write(judged.objects, judged, order, self.seeded, stream.Stream(out))
@@ -129,7 +129,7 @@ class Case:
         return judged.refused
 
     def files_of(self, commit):
-        """What a commit of the host holds: path -> (mode, content)."""
+        """The files of a commit of the host: path -> (mode, content)."""
         rows = subprocess.run(
             ["git", "-C", self.host, "ls-tree", "-r", "-z", commit], check=True, capture_output=True
         ).stdout.split(b"\0")[:-1]
@@ -625,7 +625,7 @@ def random_graph(rng, case):
 
 
 def landed_trees(case, marks):
-    """What git of the host made of each mark: mark -> path -> (mode, content), read by one cat-file."""
+    """The files of each mark in the host's git: mark -> path -> (mode, content), read by one cat-file."""
     reader = subprocess.Popen(
         ["git", "-C", case.host, "cat-file", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -708,5 +708,5 @@ def assert_as_judged(reader, judged, tree_, landed):
             else:
                 agent[path] = (item.mode, reader.read(item.oid, "blob", 100))
     assert agent.items() <= landed.items()
-    # Where something was refused, what was imported stays.
+    # Imported entries stay in the place of refused ones.
     assert landed.keys() - agent.keys() <= FILES.keys()

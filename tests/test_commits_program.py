@@ -12,7 +12,7 @@ PEOPLE = b"author A <a@b> 5 +0000\ncommitter A <a@b> 5 +0000\ndata 7\nmessage\n"
 
 
 class Git:
-    """A git that answers what it is told to, and what it was asked."""
+    """A git with given answers, which notes its questions."""
 
     def __init__(self, code, said):
         self.returncode, self.said, self.asked = code, said, None
@@ -190,7 +190,7 @@ ONE, TWO = "1" * 40, "2" * 40
 
 @pytest.fixture
 def inside(commits, monkeypatch, tmp_path):
-    """What the cage's .git is taken to hold: refs by name."""
+    """The refs of the cage's .git, by name."""
     refs = {}
     monkeypatch.setattr(commits.program, "GIT", str(tmp_path))
     monkeypatch.setattr(commits.program, "all_refs", lambda: set(refs))
@@ -199,7 +199,7 @@ def inside(commits, monkeypatch, tmp_path):
 
 
 def counted(commits, tip, *answers):
-    """What git was asked, for two ANSWERS (exit code and output)."""
+    """The questions to git, for two ANSWERS (exit code and output)."""
     commits.objects.answers = list(answers)
     commits.program.count(commits.objects, tip)
     assert [words for words, _ in commits.objects.started] == [("rev-list", "--count", "--stdin")] * 2

@@ -1,4 +1,4 @@
-"""Settings: flags over environment over .env over defaults, and what is refused."""
+"""Settings: flags over environment over .env over defaults, and refused values."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""tc create: the folder it makes, and what it does where one is there already."""
+"""tc create: the folder that it makes, and a second create over an existing one."""
 
 import json
 import os

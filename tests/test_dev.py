@@ -1,4 +1,4 @@
-"""What sets a machine up for developing: which packages it asks for, and what it says."""
+"""dev/setup and dev/engine: the packages that they ask for, and their words."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-# What dev/setup and dev/engine call, but for the engine and the package tools.
+# Programs that dev/setup and dev/engine call, but for the engine and the package tools.
 PROGRAMS = ("bash", "cat", "dirname", "env", "grep", "id", "python3", "sh", "uname")
 
 
@@ -24,7 +24,7 @@ def put(folder, name, text):
 
 @pytest.fixture
 def machine(tmp_path):
-    """A PATH with stand-ins for apt-get, which prints what it is to install and fails then, and for apt-cache."""
+    """A PATH with stand-ins for apt-cache, and for apt-get, which prints the packages to install and fails."""
     folder = tmp_path / "machine"
     folder.mkdir()
 

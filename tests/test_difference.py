@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-# Per path what the host has and what the cage has: content and mode, a link's target, or None.
+# Per path the host's entry and the cage's: content and mode, a link's target, or None.
 CHANGES = {
     "added": (None, (b"new\n", 0o644)),
     "added-run": (None, (b"#!/bin/sh\n", 0o755)),
@@ -42,7 +42,7 @@ def put(path, what):
 
 
 def tree(folder):
-    """What is below folder, without git's own."""
+    """The files below folder, without git's own."""
     found = {}
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
@@ -74,7 +74,7 @@ def folder(tc, repo, home):
 
 
 def plan(folder, **environment):
-    """Make 'plan' of what is staged, with --diff."""
+    """Make 'plan' of the stage, with --diff."""
     command = ["make", "--no-print-directory", "-C", folder, "-o", "stage", "plan"]
     return {"args": command, "env": {**os.environ, "CAGE_DIFF": "1", "CAGE_DRY_RUN": "1", **environment}}
 

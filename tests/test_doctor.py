@@ -1,4 +1,4 @@
-"""tc doctor: what is good, and for what is not the command that mends it."""
+"""tc doctor: good findings, and bad ones with the command that mends them."""
 
 import ast
 import json
@@ -49,7 +49,7 @@ def said(tmp_path, monkeypatch):
 
 @pytest.fixture
 def web(web):
-    """A cage's folder with what the real recipes leave in it."""
+    """A cage's folder with the state files of the real recipes."""
     (web / "repo").mkdir()
     (web / ".history" / "base").touch()
     return web

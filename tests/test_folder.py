@@ -1,4 +1,4 @@
-"""No verb of tc or make runs, imports or reads what lies in the folder that it is typed in, or in the clone.
+"""No verb of tc or make runs, imports or reads files of the current folder, or of the clone.
 
 Both are full of traps: a program for each that a recipe or tc could call, modules, makefiles and settings; the folders
 come first in PATH, by all relative names that they have. Programs that are found where they should be are version
@@ -110,7 +110,7 @@ def plant(folder, mark):
 
 
 def plant_repository(folder, mark):
-    """Make folder what git takes for a bare repository; a check-out from it runs a filter of its own."""
+    """Make folder a bare repository for git; a check-out from it runs a filter of its own."""
     git = ["git", "-C", folder, "--git-dir=."]
     subprocess.run(["git", "init", "--quiet", "--bare", "--template=", folder], check=True)
     for key, value in {
@@ -126,7 +126,7 @@ def plant_repository(folder, mark):
 
 
 class Cage:
-    """A machine with a stand-in engine, a cage's clone and another folder full of traps, and what is typed there."""
+    """A machine with a stand-in engine, a cage's clone and another folder full of traps, and commands typed there."""
 
     def __init__(self, tmp_path, home, repo):
         self.mark, self.bin, self.folder = tmp_path / "mark", tmp_path / "host bin", home / "envs" / "web"
@@ -147,7 +147,7 @@ class Cage:
             (repo / name).write_text("before\n")
         subprocess.run([*git, "add", "--all"], check=True)
         subprocess.run([*git, "commit", "--quiet", "--message", "x"], check=True)
-        # Not committed, so that only what counts such files meets it.
+        # Not committed, so that only the count of uncommitted files meets it.
         (repo / ".gitattributes").write_text("* filter=mine\n")
         (repo / "changed").write_text("BEFORE\n")
         self.typed_in.mkdir()
@@ -167,7 +167,7 @@ class Cage:
         self.user = folder
 
     def _engine(self, folder):
-        """What the stand-in engine answers: an export that changes, adds and deletes."""
+        """The stand-in engine's answers: an export that changes, adds and deletes."""
         for part in ("seed", "export/tree", "sync"):
             (folder / part).mkdir(parents=True)
         (folder / "seed" / "imported").write_text("0" * 40 + "\n")
@@ -353,7 +353,7 @@ def test_python_m_cage_imports_nothing_of_the_folder(web):
 
 
 def test_doctor_asks_no_registry_of_the_folder(web):
-    """Nor does what asks them know any secret: the person's own configuration may name one, too."""
+    """pip and npm are asked without secrets in the environment: the user's own configuration may name one."""
     _, said = web.tc("doctor")
     assert "registries" in said and "canary" not in said and ".example" not in said
     (web.user / ".npmrc").write_text("registry=https://${ANTHROPIC_API_KEY}localhost:9/\n")

@@ -1,4 +1,4 @@
-"""How an image is built: what the builder is asked, how the base is named, and which line of the log comes last."""
+"""An image's build: the builder's arguments, the base image's name, and the last line of the log."""
 
 import json
 import os
@@ -102,7 +102,7 @@ def test_another_error_is_shown_as_it_is(folder, log, last):
 
 
 def named(folder, base, answer):
-    """Exit code, the base's name for a builder, and what was said."""
+    """Exit code, the base image's name for a builder, and the errors."""
     environment = {**os.environ, "CAGE_BASE_IMAGE": base, "CAGE_NAME": "web"}
     done = subprocess.run(
         ["bash", "lib/image/base"], cwd=folder, env=environment, input=answer, capture_output=True, text=True
@@ -129,7 +129,7 @@ def test_base_that_has_a_name_keeps_it(folder, answer):
 
 @pytest.fixture
 def built(tc, repo, home, tmp_path, monkeypatch):
-    """Build an image with a stand-in for docker; its argv and environment. `options` is what its builder knows."""
+    """Build an image with a stand-in for docker; its argv and environment. `options` are its builder's."""
 
     def run(options, **environment):
         (tmp_path / "docker").write_text(

@@ -1,4 +1,4 @@
-"""The judge of an export on real folders, without an engine: what leaves, what may not, what a person decides."""
+"""The judge of an export on real folders, without an engine: files that leave, refused ones, and conflicts."""
 
 import os
 import sys
@@ -68,7 +68,7 @@ def outcome(judged):
 
 
 def decided(changed=(), deleted=(), refused=(), conflicts=()):
-    """An outcome in full; what is changed are plain files."""
+    """An outcome in full; changed entries are plain files."""
     return {
         "changed": changed if isinstance(changed, dict) else dict.fromkeys(changed, "100644"),
         "deleted": list(deleted),
@@ -226,7 +226,7 @@ def test_empty_project_is_no_matter_where_nothing_was(project):
     assert judge().too_much_gone() == ""
 
 
-# -- what the host has ---------------------------------------------------------
+# -- the host's side ------------------------------------------------------------
 
 
 def linked(files, **links):
@@ -392,7 +392,7 @@ def test_ignored_files_that_are_new_are_held_back(project):
     assert judged.held == 0
 
 
-# -- what is said --------------------------------------------------------------
+# -- reports --------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -534,7 +534,7 @@ def test_long_lists_are_cut_in_the_report_and_not_in_the_plan(project):
     assert len(judged.plan()["added"]) == 203
 
 
-# -- what would result on the host ---------------------------------------------
+# -- the tree that results on the host -----------------------------------------
 
 
 def test_bare_repository_that_the_host_has_in_part_is_refused(project):
@@ -686,13 +686,13 @@ def test_link_of_the_base_is_known_from_either_side(project):
 
 
 def sync(base, host, of=verdict, **choices):
-    """What the HOST's state means for the project, whose files were BASE."""
+    """The Arrival of the HOST's state for the project, whose files were BASE."""
     fresh = import_module("arrival")
     return fresh.Arrival(side(base), host_of(host), question.Choices(**choices))
 
 
 def arrived(arrival):
-    """Everything that was decided, with paths as text: what is sent with what the cage has there now, and the rest."""
+    """All decisions, with paths as text: sent entries with the cage's present ones, and the rest."""
     return {
         "sent": {os.fsdecode(p): (e and e.digest, arrival.expected[p]) for p, e in arrival.sent.items()},
         "settled": {os.fsdecode(p): e for p, e in arrival.settled.items()},

@@ -1,4 +1,4 @@
-"""Bundles for the trash hold only what git has checked: what takes them out of there may not check."""
+"""Bundles for the trash hold only objects that git has checked: an old git does not check them on the way out."""
 
 import shutil
 import subprocess
@@ -33,7 +33,7 @@ def keep(tc, repo, home):
         git(incoming, "update-ref", "refs/heads/work", git(incoming, "commit-tree", "-p", parent, "-m", "x", tree))
         (state / "old").write_text("old\n")
         (state / "new").write_text(tree + "\n")
-        # The commits are there already: what would make them is no part of this.
+        # The commits are there already: making them is no part of this.
         done = subprocess.run(
             ["make", "-C", folder, "kept", "MAKE=true", "CAGE_TO=commits"], capture_output=True, text=True, timeout=60
         )

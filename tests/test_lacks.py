@@ -1,4 +1,4 @@
-"""An engine that can't bound what a cage takes: it is said once, and no limit is passed that it would warn of."""
+"""An engine that can't limit a cage: it is said once, and no limit is passed that it would warn of."""
 
 import ast
 import itertools
@@ -21,7 +21,7 @@ def cage(tc, repo, home):
 
 @pytest.fixture
 def made(cage, engine):
-    """Make guard and cage on an engine that lacks some; returns the bounds that each is given and what was said."""
+    """Make guard and cage on an engine that lacks some; returns the limits of each and the messages."""
     (cage / ".state").mkdir()
     (cage / ".history").mkdir()
     (cage / ".history/guard").write_text("isolated-dev-0123456789ab.guard\n")
@@ -43,7 +43,7 @@ def made(cage, engine):
 
 
 def bounds(words):
-    """The flags of the engine's call that bound what a container takes."""
+    """The limits among the flags of the engine's call."""
     known = ("--cpus", "--memory", "--memory-swap", "--pids-limit")
     return {flag.lstrip("-"): value for flag, value in itertools.pairwise(words) if flag in known}
 

@@ -15,7 +15,7 @@ from cage import cli, lock
 from cage.errors import CageError
 from cage.recipes import edits, replace
 
-# What changes a folder, as Python reports it before it happens.
+# Events that change a folder, as Python reports them before they happen.
 WRITES = {
     "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.chmod", "os.truncate",
 }  # fmt: skip
@@ -42,7 +42,7 @@ def killed(words, survived, folder):
 
 
 def settled(folder):
-    """What folder holds, but for drafts and the time in the names of what was kept."""
+    """The files of folder, without drafts and without the time in the names of kept files."""
     return {
         re.sub("before-[0-9-]+", "before", path): data
         for path, data in everything(folder).items()

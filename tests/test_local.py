@@ -199,7 +199,7 @@ def test_origin_that_would_run_a_program_is_not_kept(clone, source, home, url):
 
 
 def put(source, mode, name, blob):
-    """A tree with that one entry, whatever git thinks of the name."""
+    """A tree with that one entry; git may refuse the name."""
     command = ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"]
     raw = mode + b" " + name + b"\0" + bytes.fromhex(blob)
     return subprocess.run(command, cwd=source, input=raw, check=True, capture_output=True).stdout.decode().strip()

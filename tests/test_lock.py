@@ -1,4 +1,4 @@
-"""The lock of a cage: whoever holds it is named, waited for, and taken over from only if dead."""
+"""The lock of a cage: its owner is named and waited for; only a dead owner's lock is taken over."""
 
 import os
 import shutil
@@ -86,7 +86,7 @@ def test_lock_that_somebody_took_over_is_left_to_them(folder, place):
 
 
 def busy(folder, capfd):
-    """How a wait in vain for the lock of folder ends: problem, remedy, and what was told."""
+    """The end of a wait in vain for the lock of folder: problem, remedy, and the words before."""
     with pytest.raises(CageError) as refused, lock.held(folder, "set"):
         pass
     return refused.value.problem, refused.value.remedy, capfd.readouterr()

@@ -1,4 +1,4 @@
-"""meta.json is checked, never believed, and never loses what it does not know."""
+"""meta.json is checked, never believed, and keeps unknown fields."""
 
 import json
 import time

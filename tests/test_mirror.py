@@ -1,4 +1,4 @@
-"""Where a machine's packages come from, and what the base image that is made of them is called."""
+"""The machine's package mirror, and the name of the base image that is made from it."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ OTHERS = [
 
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
-    """Run lib/image/mirror on a machine with that os-release and these lines of apt's; returns what it assigns."""
+    """Run lib/image/mirror on a machine with that os-release and these lines of apt's; returns its assignments."""
     lib, programs, suites = (tmp_path / name for name in ("lib", "programs", "suites"))
     for folder in (lib, programs, suites):
         folder.mkdir()

@@ -119,7 +119,7 @@ class Cage:
         return planned
 
     def anything(self):
-        """Whether what is planned writes anything."""
+        """Whether the plan writes anything."""
         return any((self.folder / ".state/stage" / name).read_bytes() for name in ("write", "delete"))
 
     def does(self, lines):
@@ -252,7 +252,7 @@ def test_random_syncs_end_as_the_rules_say(place, monkeypatch, part):
 
 
 def test_file_of_the_host_that_became_a_folder_meanwhile_is_not_sent(place, monkeypatch):
-    """Nor what is in that folder, of which nobody saw the names."""
+    """Nor are files in that folder, whose names nobody saw."""
     cage = Cage(place, monkeypatch, {"a": "1"}, {"a": "1"}, {"a": "2"})
     assert cage.planned(Arrival, "", tracked=["a"])
     (cage.repo / "a").unlink()

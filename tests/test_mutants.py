@@ -1,4 +1,4 @@
-"""The table of dev/mutants: its rows name what is there."""
+"""The table of dev/mutants: its rows name files that exist."""
 
 import subprocess
 import sys

@@ -231,7 +231,7 @@ def test_path_with_control_characters_is_refused(tmp_path, monkeypatch):
 
 
 def origin(url):
-    """What lib/create/origin makes of the origin of a local repository."""
+    """The output of lib/create/origin for the origin of a local repository."""
     return subprocess.run(
         ["bash", "lib/create/origin"],
         input=f"{url}\n",

@@ -217,7 +217,7 @@ def name_of(kind, data, of="sha1"):
 
 
 class Answers:
-    """A process of git's that says what it is told to, whatever it is asked."""
+    """A process of git's with the same answer to any question."""
 
     def __init__(self, said):
         self.stdin, self.stdout = io.BytesIO(), io.BytesIO(said)

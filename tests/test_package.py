@@ -70,7 +70,7 @@ def test_sdist_installs_and_renders_with_each_python(python, built, tmp_path, re
 
 
 def carried():
-    """What both must carry, seen from the root of the project."""
+    """The files that both must carry, relative to the root of the project."""
     templates = (ROOT / "templates").rglob("*")
     files = [*templates, ROOT / "Makefile.cage", *(ROOT / "cage").rglob("*.py")]
     files = [path for path in files if path.is_file() and path.parent.name != "__pycache__"]

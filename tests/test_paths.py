@@ -1,4 +1,4 @@
-"""lib/export/paths: what no list of a plan may name, whatever the judge said."""
+"""lib/export/paths: names that no list of a plan may have, even if the judge let them pass."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The packet rules and what tells them of the host: the guard's own programs, without an engine."""
+"""The packet rules, and the programs that read the host's addresses for them, without an engine."""
 
 import ipaddress
 import json
@@ -106,7 +106,7 @@ def holds(found, name, address):
 
 
 def verdict(address, port, found=None):
-    """What the open policy's rules say of one packet, in the order in which they stand."""
+    """The open policy's verdict on one packet, by its rules in their order."""
     found = found or sets()
     if port == 22 or holds(found, "neighbours", address):
         return "refused"
@@ -232,7 +232,7 @@ def test_whatever_is_told_becomes_networks_or_is_refused(text):
 
 
 class Kernel:
-    """One that takes every rule but those with a word of `refuses`; what nft was given is in `given`, copies apart."""
+    """A kernel that refuses rules with a word of `refuses`; `given` has the input of nft, without copies."""
 
     def __init__(self):
         self.given, self.copies, self.refuses, self.tables = [], [], [], {}
@@ -240,7 +240,7 @@ class Kernel:
         self.handles = iter(range(1, 1 << 30))
 
     def run(self, words, **options):
-        """What nft does, as far as the policy sees it."""
+        """nft, as far as the policy sees it."""
         if words[1] == "-j":
             listing = self.forgets([it for it in self.listing() if next(iter(it.values())).get("family") == words[-1]])
             return subprocess.CompletedProcess(words, 0, json.dumps({"nftables": listing}), "")

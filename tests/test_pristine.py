@@ -1,4 +1,4 @@
-"""What the user changed in the recipes: found once, and again after whatever could be an edit."""
+"""The user's changes to the recipes: found once, and again after a possible edit."""
 
 import os
 import shutil

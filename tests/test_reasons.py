@@ -1,4 +1,4 @@
-"""The rules of what may leave, one by one: whole reasons, both sides of each bound."""
+"""The rules for files that leave, one by one: whole reasons, both sides of each bound."""
 
 import sys
 from importlib import import_module
@@ -451,7 +451,7 @@ def test_name_that_is_not_utf_8_fits_a_row_too(monkeypatch):
 
 def test_rows_are_shown_at_the_head_of_the_rules_and_work_when_uncommented():
     text = (GUARD / "rules.py").read_text()
-    head = text[: text.index("# What Unicode calls")]
+    head = text[: text.index("# Characters that Unicode calls")]
     assert "REFUSED = [\n    # (" in head and "'recreate' puts it in force" in head
     names = {"__name__": "edited"}
     exec(compile(text.replace('    # ("*.pem"', '    ("*.pem"'), "rules.py", "exec"), names)

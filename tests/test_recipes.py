@@ -9,7 +9,7 @@ from conftest import edit, everything
 
 
 def kept(web):
-    """What a render put away, by path."""
+    """The files that a render put away, by path."""
     (folder,) = web.glob(".history/recipes/*")
     return {path: data.decode() for path, data in everything(folder).items()}
 

@@ -1,4 +1,4 @@
-"""Random edits to random recipes over ten releases: no edit is lost, and what is live can be read."""
+"""Random edits to random recipes over ten releases: no edit is lost, and make can read the live files."""
 
 import os
 import random
@@ -104,7 +104,7 @@ class Story:
         lines = before.decode().split("\n")
         wrapped = [number for number, line in enumerate(lines[:-5]) if re.search(r" W\d", line)]
         if wrapped and self.random.random() < 0.3:
-            # Good where it stands; without what is around it no more, which a release may take away.
+            # A good line in its place; a release may take its surroundings away, and then it is none.
             place, gone, written = self.random.choice(wrapped) + 3, [], [f"else # {next(self.number)}"]
         else:
             place = self.random.randrange(2, len(lines))
@@ -159,7 +159,7 @@ class Story:
             assert not self.out[path] & lines, (path, said)
 
     def resolve(self):
-        """Take both sides of every conflict, and drop only its marks; what was not there before is let be."""
+        """Take both sides of every conflict, and drop only its marks; lines that are new are let be."""
         for beside in self.web.rglob("*.merge"):
             path = beside.relative_to(self.web).as_posix().removesuffix(".merge")
             if path.split("/")[0] == ".state":
@@ -171,7 +171,7 @@ class Story:
             self.out[path] = set()
 
     def restore(self, before):
-        """What was resolved can't be read: back to what was."""
+        """Put the old file back if make can't read the resolved one."""
         for path, data in before.items():
             (self.web / path).write_bytes(data)
         for path in PATHS:

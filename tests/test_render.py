@@ -29,7 +29,7 @@ DUMP = (
 
 
 def through_make(folder, values):
-    """What a recipe finds in its environment of values written with the filter."""
+    """The values that a recipe finds in its environment, written with the filter."""
     lines = ["include Makefile.cage"]
     lines += [f"export V{i} := {templates.make(value)}" for i, value in enumerate(values)]
     lines += ["dump:", f'\t@"$$PYTHON" -c "$$DUMP" {len(values)}', ""]
@@ -97,7 +97,7 @@ def release(monkeypatch):
 
 @pytest.mark.parametrize("case", CASES)
 def test_render_is_the_golden_one(case, release, request):
-    """`pytest --golden` writes them anew; their diff is what a template's change does."""
+    """`pytest --golden` writes them anew; their diff shows the effect of a template's change."""
     folder = GOLDEN / case
     files = templates.files(meta.read(folder), "0123456789abcdef")
     for path in SHOWN:
@@ -154,7 +154,7 @@ def test_readme_names_each_agent():
 
 @pytest.mark.parametrize("image", ["image", "guard"])
 def test_cages_of_the_same_settings_share_their_images(image, tmp_path):
-    """Same recipe, same image: what is hashed does not tell the cages apart."""
+    """Same recipe, same image: the hashed files do not tell the cages apart."""
     hashed = []
     for name in ("web", "other"):
         fields = {**meta.read(GOLDEN / "minimal"), "name": name, "repo_url": f"/srv/{name}", "created_at": name}

@@ -1,4 +1,4 @@
-"""The rooms of cage/: what each module may import."""
+"""The rooms of cage/: the imports that each module may have."""
 
 import ast
 

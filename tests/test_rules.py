@@ -1,4 +1,4 @@
-"""The rules of what may leave, by themselves and for trees that result: thousands of random ones, seeds printed."""
+"""The rules for files that leave, alone and for resulting trees: thousands of random ones, seeds printed."""
 
 import hashlib
 import os
@@ -227,7 +227,7 @@ def test_link_of_the_host_is_not_led_out():
     led = {"p/a": "leads p/x out of the project"}
     assert reasons({"p/a": "../q"}, stay="p/x", links={"p/x": "a/../../y"}) == led
     assert reasons({"p/a": FILE}, stay="p/x", links={"p/x": "a/../../y"}) == {}
-    # One that led out before is its owner's.
+    # A link that led out before is its owner's.
     assert reasons({"p/a": "../q"}, stay="p/x", links={"p/x": "/opt"}) == {}
 
 
@@ -322,7 +322,7 @@ def bare_folders(paths):
 
 
 def faults(place, before, after):
-    """What is wrong with the files of AFTER, a folder that was BEFORE, by other means than the rules'."""
+    """The faults of the files of AFTER, a folder that was BEFORE, found by other means than the rules'."""
     come = {path for path in after if after[path] != before.get(path)}
     found = []
     bare = bare_folders(after)
@@ -356,7 +356,7 @@ def faults(place, before, after):
 
 
 def apply(host, cage, judged):
-    """HOST with what was JUDGED, from the files of the CAGE."""
+    """HOST with the changes that were JUDGED, from the files of the CAGE."""
     after = {path: content for path, content in host.items() if path.encode() not in judged.deleted}
     return after | {path.decode(): cage[path.decode()] for path in judged.changed}
 
@@ -402,7 +402,7 @@ def fits(path, others):
 
 
 def joined(base, judged, cage, host, head):
-    """The tree that a branch's commit makes, alone and with what HOST or HEAD has beside it: after, before."""
+    """The tree that a branch's commit makes, alone and with the files of HOST or HEAD beside it: after, before."""
     commit = apply(base, cage, judged)
     yield commit, head | host | base
     for first, second in ((head, host), (host, head)):

@@ -1,4 +1,4 @@
-"""The table of what the host runs later, row by row; and what a person is told."""
+"""The table of files that the host runs later, row by row; and the warning of them."""
 
 import os
 import sys
@@ -110,7 +110,7 @@ KNOWN = {
 
 
 def groups(path: str, mode: str = "100644", hooks: bytes = b".", links: tuple = ()) -> dict:
-    """What runs path, group -> name."""
+    """The programs that run path, group -> name."""
     detours = runs_later.Detours(dict(links), dict(links).get, hooks) if links else None
     return {row.group: row.name for row, _ in runs_later.runner(path.encode(), mode, None, hooks, detours)}
 
@@ -141,7 +141,7 @@ def test_row_meets_nothing_that_only_looks_like_it(line):
 
 
 def near(row) -> list[str]:
-    """Paths that differ from what the row is for in a letter, or in being a folder or a file."""
+    """Paths that differ from the row's in a letter, or in being a folder or a file."""
     first, *rest = row.name.rstrip("/").split("/")
     names = [f"x{first}", f"{first}x"] if "*" not in first else []
     paths = ["/".join([name, *rest]) + ("/x" if row.name.endswith("/") else "") for name in names]
@@ -281,7 +281,7 @@ def test_executable_is_pointed_out_where_it_was_none(before, told):
 
 
 def runs(*paths: str, changed: tuple = (), mode: str = "100644") -> dict:
-    """What is pointed out of paths, of which the host had those of changed."""
+    """The warning for paths, of which the host had those of changed."""
     before = {path: Entry("100644", 1, "") for path in changed}
     found = {p.encode(): runs_later.runner(p.encode(), mode, before.get(p), b".") for p in paths}
     return {p: by for p, by in found.items() if by}

@@ -1,4 +1,4 @@
-"""seccomp.json, call by call against the engine's own profile; what capabilities unlock; who gets it."""
+"""seccomp.json, call by call against the engine's own profile; calls that capabilities unlock; who gets it."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def in_force(capabilities=(), processor="amd64", kernel=(6, 1)):
 
 
 def always(**machine):
-    """The calls that are allowed whatever their arguments."""
+    """The calls that are allowed with any arguments."""
     rules = [rule for rule in in_force(**machine) if rule["action"] == "SCMP_ACT_ALLOW" and "args" not in rule]
     return {name for rule in rules for name in rule["names"]}
 

@@ -1,4 +1,4 @@
-"""lib/run/session: the terminal after a session is what it was before, whatever ran in it."""
+"""lib/run/session: the terminal after a session is as before, after any program."""
 
 import fcntl
 import os
@@ -20,7 +20,7 @@ MODES = [1, 5, 9, 45, 66, 67, 69, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015
 
 
 class Terminal:
-    """A terminal of the test's: what programs in it write, and what it answers to each DA query."""
+    """A terminal of the test's: the output of programs in it, and its answer to each DA query."""
 
     def __init__(self, answer=b""):
         self.ours, self.theirs = pty.openpty()
@@ -57,7 +57,7 @@ class Terminal:
         return termios.tcgetattr(self.theirs)
 
     def pending(self):
-        """What a shell would find typed, read as it comes."""
+        """The input that a shell would find typed, read as it comes."""
         now = self.settings()
         now[3] &= ~(termios.ICANON | termios.ECHO)
         now[6][termios.VMIN] = now[6][termios.VTIME] = 0

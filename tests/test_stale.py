@@ -1,4 +1,4 @@
-"""What lib/ tells of edited recipes: without Python, by make and the shell alone."""
+"""Edited recipes, as lib/ names them: without Python, by make and the shell alone."""
 
 import os
 import subprocess
@@ -59,7 +59,7 @@ def test_guard_of_another_recipe_is_stale(cage):
 
 
 def asked(folder, line):
-    """What a recipe of this LINE prints in the cage's FOLDER."""
+    """The output of a recipe of this LINE in the cage's FOLDER."""
     (folder / "asking.mk").write_text(f"include Makefile\nasked: ; {line}\n")
     words = ["make", "--no-print-directory", "-f", "asking.mk", "-C", folder, "asked"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""tc status: what lib/status prints of what the steps before it have seen."""
+"""tc status: the output of lib/status for the state that the steps before it have left."""
 
 import json
 import os

@@ -15,7 +15,7 @@ COMMIT = objects.Commit(ONE, (), b"A <a@a> 5 +0100", b"B <b@b> 6 -0100", "utf-8"
 
 @pytest.fixture
 def written():
-    """A Stream, and what it has written."""
+    """A Stream, and its output."""
     written = stream.Stream(io.BytesIO())
     written.text = written.out.getvalue
     return written

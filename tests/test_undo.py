@@ -1,4 +1,4 @@
-"""recheck, keep and undo of lib/export on real folders: what an export keeps first, what its undo moves."""
+"""recheck, keep and undo of lib/export on real folders: the files that an export keeps and its undo moves."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ def cage(tmp_path):
 
     def run(script, **lists):
         environment = {"PATH": os.environ["PATH"], "CAGE_NAME": "web", "LC_ALL": "C"}
-        if not (folder / ".state/question/links").exists():  # planned once, whatever moves afterwards
+        if not (folder / ".state/question/links").exists():  # planned once, before any move
             for name in ("write", "delete", "rmdir", "added", "backup"):
                 (folder / ".state/stage" / name).write_bytes(listed(*lists.get(name, ())))
             lay(folder / ".state/stage/tree", dict.fromkeys(lists.get("write", ()), "new"))
@@ -105,7 +105,7 @@ def test_first_attempt_keeps_all_that_it_replaces_and_the_folders_above(cage):
 
 
 def test_second_attempt_takes_nothing_of_the_first_for_the_state_before(cage):
-    """Else a backup gets parts of a repository one by one, and an undo brings back what never was."""
+    """Else a backup gets parts of a repository one by one, and an undo brings back a state that never was."""
     lay(cage.folder / "repo", {"x/refs": "1", "d/b": "2", "a": "3", "c": "4", "h/in": "5"})
     lay(cage.folder / BACKUP, {"files/x/HEAD": "1", "files/a": "0", "files/h": "0", "base": ""})
     (cage.folder / BACKUP / "added").write_bytes(listed("x/refs", "c", "h/in"))

@@ -91,7 +91,7 @@ def cage(tc, repo, home, docker, request):
 
 
 def shown(folder, variable, **environment):
-    """What a recipe finds in variable, by make itself."""
+    """The value that a recipe finds in variable, by make itself."""
     subprocess.run(["make", "-C", folder, "show"], env={**os.environ, "WANTED": variable, **environment}, check=True)
     return (folder / "shown").read_bytes().removesuffix(b"\n").decode(errors="surrogateescape")
 

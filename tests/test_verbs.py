@@ -1,4 +1,4 @@
-"""The verbs: what reaches make, what comes back, and what stops before it."""
+"""The verbs: arguments for make, its exit codes, and errors before it."""
 
 import os
 import re
@@ -258,7 +258,7 @@ def loaded(*words):
 
 @pytest.mark.parametrize("words", [["--help"], ["list"], ["--version"]])
 def test_start_imports_nothing_heavy(words, web, engine):
-    """Beside what argparse alone loads for its help: since Python 3.14 that is dataclasses and inspect."""
+    """Except for modules that argparse loads for its help: since Python 3.14 dataclasses and inspect."""
     ours = loaded("-m", "cage", *words) - loaded("-c", "import argparse; argparse.ArgumentParser().print_help()")
     assert "cage.cli" in ours
     heavy = {"jinja2", "sh", "dotenv", "inspect", "asyncio", "logging", "typing", "dataclasses"}

@@ -66,7 +66,7 @@ def host_of(files: dict[str, str]) -> question.Host:
 
 
 def merged(base: dict, cage: dict, host: dict, take: str) -> tuple[dict, set]:
-    """What the host should hold, and where a person must decide: the rules of the export, in five lines."""
+    """The files that the host should hold, and the conflicts: the rules of the export, in five lines."""
     result, conflicts = dict(host), set()
     for path in base.keys() | cage.keys() | host.keys():
         before, inside, outside = base.get(path), cage.get(path), host.get(path)
@@ -267,7 +267,7 @@ def test_names_for_a_terminal_hold_nothing_that_acts(cage):
 
 @pytest.fixture
 def commits(tmp_path, monkeypatch):
-    """An agent's repository of a first commit with an escaping link, and what the judge of commits says of the rest."""
+    """An agent's repository, whose first commit has an escaping link, and the judge of commits on the rest."""
     folder = tmp_path / "agent"
     (tmp_path / "scratch").mkdir()
     monkeypatch.setattr(objects, "GIT", str(folder / ".git"))
@@ -282,7 +282,7 @@ def commits(tmp_path, monkeypatch):
         git("commit", "--quiet", "--message", "x", *words)
 
     def judge(beside=()):
-        """What of the commits on the branch work is refused, with files BESIDE on the host."""
+        """The refused entries of the branch work, with files BESIDE on the host."""
         base = {b"README": entry("x"), b"out": tree.link_entry(b"../../etc")}
         host = question.Host(base | dict.fromkeys(beside, entry("x")), set(), {}, set(), links={b"out": b"../../etc"})
         read = objects.Objects()

@@ -10,7 +10,7 @@ from conftest import ROOT, edit
 from cage import cli
 from cage.menu import VERBS
 
-# What stands between two @ in a text: a verb or a target, an option, or the cage's name.
+# The word between two @ in a text: a verb or a target, an option, or the cage's name.
 MARK = re.compile(r"@(--[a-z-]+(?: [A-Z]+)?|[a-z][a-z-]*)@")
 
 
@@ -26,7 +26,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def say(folder):
-    """Run a script of lib there; returns its exit code, what it printed and its errors."""
+    """Run a script of lib there; returns its exit code, its output and its errors."""
 
     def run(script, *words, **environment):
         done = subprocess.run(
