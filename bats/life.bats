@@ -29,6 +29,10 @@ screen_shows() {
     [[ ${lines[0]} == '0 0 0 '*nvim* ]]
     [[ ${lines[1]} == *' 0 1 '* ]]
     [[ ${lines[2]} == *' 0 '*zsh* ]]
+    # The editor knows how high its pane is.
+    docker exec "isolated-dev-$CAGE" tmux send-keys -t 'dev:.{left}' ':call writefile([&lines], "/tmp/lines")' Enter
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'until [ -s /tmp/lines ]; do sleep 0.1; done; cat /tmp/lines'
+    [ "$output" = 47 ]
     tmux -L life send-keys C-a d
     screen_shows 'code=0'
     screen_shows "Return: tc attach $CAGE"

@@ -30,7 +30,8 @@ infocmp "${TERM:-dumb}" 2>/dev/null | grep -q ' clear=' || export TERM=xterm-256
 # Left the editor, top right the agent, bottom right a shell: each split divides the pane made last. No pane is called by its number: a tmux.conf
 # may count from anywhere. The prefix comes last: a key that tmux does not know leaves the rest in place.
 open_session() {
-    lines=${size% *} columns=${size#* }
+    # tmux takes a line for its status: an editor that is just starting would miss that its pane shrinks by it.
+    lines=$((${size% *} - 1)) columns=${size#* }
     tmux -u start-server \; set-option -g "update-environment[40]" "${CAGE_API_KEY_ENV:-ANTHROPIC_API_KEY}" \; \
         new-session -d -s "$session" -x "$columns" -y "$lines" /bin/sh -c "$pane" sh "$editor" \; \
         split-window -h -l "$right" /bin/sh -c "$pane" sh "$agent" \; \
