@@ -74,7 +74,11 @@ publish-test: ## Upload dist/ to TestPyPI
 
 ##@ Maintenance
 
-clean: ## Remove the files that these targets made; cages, images and the engine stay
+still: ## Draw the README's picture of the three panes anew, from a cage's screen (STILL_IMAGE=full)
+	@bash dev/setup test
+	dev/run dev/still
+
+clean: ## Remove what these targets made; cages, images and the engine stay
 	rm -rf .venv dist build/mutants .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -85,5 +89,5 @@ help: ## Show this
 	@bash dev/setup lint
 
 .DEFAULT_GOAL := help
-.PHONY: bats bench build clean demo format help lint mutants publish publish-test pytest test \
+.PHONY: bats bench build clean demo format help lint mutants publish publish-test pytest still test \
 	test-machines
