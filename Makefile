@@ -51,7 +51,7 @@ bats: ## Run the tests of the user's commands (BATS=bats/life.bats for one file)
 mutants: .venv/dev ## Change modules in small ways and count what their tests notice (MODULES=cage/recipes/merge.py for one)
 	dev/run dev/mutants $(MODULES)
 
-bench: ## Compare with older releases and with the floor; refresh the README's table and figure (BENCH='--rounds 3')
+bench: ## Compare with older releases and with the floor; write README's lines, dev/bench.md (BENCH='--rounds 3')
 	@bash dev/setup test
 	dev/run dev/bench --readme $(BENCH)
 

@@ -1,5 +1,6 @@
 """make bench: the text that it writes from its figures; no test depends on a timing."""
 
+import re
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from xml.etree import ElementTree
@@ -27,7 +28,7 @@ would carry about 1000 of them.
 
 @pytest.fixture
 def bench(monkeypatch, tmp_path):
-    """dev/bench as a module, with a README of the test's own."""
+    """dev/bench as a module, with a root of the test's own."""
     loader = SourceFileLoader("bench", str(ROOT / "dev" / "bench"))
     module = module_from_spec(spec_from_loader("bench", loader))
     loader.exec_module(module)
@@ -53,16 +54,38 @@ def test_figure_has_a_bar_for_each_row(bench):
     ]
 
 
-def test_readme_gets_the_table_between_its_marks(bench, tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
-    bench.in_readme("new\n")
-    assert readme.read_text() == "before\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n"
+def test_readme_gets_a_line_for_each_of_some_figures(bench):
+    assert bench.lines(bench.summary(FIGURES | {"attach": FIGURES["help"]}), COST) == (
+        "- Open its session: 0.04 s (0.2.0: 0.10 s).\n"
+        "- Print the help: 0.04 s (0.2.0: 0.10 s).\n"
+        "- An idle cage takes 20 MB and 5 processes.\n"
+    )
 
 
-def test_readme_has_the_marks():
-    text = (ROOT / "README.md").read_text()
-    assert text.index("<!-- bench -->\n") < text.index("<!-- /bench -->")
+def test_figures_are_put_between_their_marks(bench, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
+    bench.put(page, "new\n")
+    assert page.read_text() == "before\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n"
+
+
+def test_page_without_marks_is_an_error(bench, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n")
+    with pytest.raises(SystemExit, match="no place for the figures"):
+        bench.put(page, "new\n")
+
+
+def test_readme_tells_the_figures_of_the_table(bench):
+    table, told = (
+        (ROOT / name).read_text().partition("<!-- bench -->\n")[2].partition("<!-- /bench -->")[0]
+        for name in ("dev/bench.md", "README.md")
+    )
+    cells = [[cell.strip() for cell in line.split("|")[1:4]] for line in table.splitlines() if line[:1] == "|"][2:]
+    rows = [(what, {"this": float(ours), "0.2.0": float(old)}, 0, 0) for what, ours, old in cells]
+    memory, processes = re.search(r"An idle cage takes (\d+) MB and (\d+) processes", table).groups()
+    assert told == bench.lines(rows, {"memory": int(memory) * 1e6, "processes": int(processes)})
+    assert len(told.splitlines()) == 6
 
 
 def test_second_bench_at_once_is_refused(bench, monkeypatch, tmp_path):
