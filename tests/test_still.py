@@ -32,6 +32,10 @@ def test_colours_are_kept():
     assert ".still-r1 { fill: #123456" in draw("\x1b[38;2;18;52;86mred\x1b[m\n")
 
 
+def test_readme_shows_the_picture_first_of_all():
+    assert re.findall(r"!\[[^]]+]\(([^)]+)\)", (ROOT / "README.md").read_text())[0] == "dev/still.svg"
+
+
 def test_picture_holds_the_three_panes():
     said = words(STILL)
     right = min(column for column, text in said if text == "│")
