@@ -34,6 +34,11 @@ def test_recipes_as_they_are_pass(lint):
     assert lint() == []
 
 
+def test_two_engines_files_may_define_the_same(lint):
+    shutil.copy(lint.folder / "recipes/docker.mk", lint.folder / "recipes/podman.mk")
+    assert lint() == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
