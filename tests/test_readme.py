@@ -9,7 +9,7 @@ from conftest import ROOT
 from cage import cli, settings
 
 README = (ROOT / "README.md").read_text()
-PAGES = ["README.md", "dev/bench.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "dev/bench.md"]
 # In this order a reader meets them.
 ORDER = [
     "# trusty-cage", "](dev/still.svg)", "- The agent can't", "## Install", "## A day", "## How it works",
