@@ -13,7 +13,7 @@ teardown_file() { remove_cage; rm -rf "$TRUSTY_CAGE_HOME/trash/$CAGE"-*; }
         "$ENV/guard/policy"
     inside <<<'echo key >key.pem; mkdir keys; echo key >keys/MY.PEM; echo free >free; git add --all; git commit --quiet -m work'
     run -0 tc start "$CAGE"
-    says "The guard's recipe changed since this cage was made. Apply it: tc make $CAGE recreate"
+    says "The guard's recipe changed since this cage was made. Apply it: tc recreate $CAGE"
     run -0 tc status "$CAGE"
     [[ $output =~ stale\ +guard$'\n' ]]
     [[ $output =~ edited\ +guard/policy\ guard/rules.py ]]

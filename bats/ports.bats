@@ -51,7 +51,7 @@ while True: time.sleep(9)' "$1" >"$BATS_TEST_TMPDIR/held" 3>&- 4>&- &
 @test "ports: those that are set are said to wait for recreate, and lead into the cage from then on" {
     echo "PORTS := $PORT $OTHER:8080" >>"$ENV/local.mk"
     run -0 tc start "$CAGE"
-    says "Apply it: tc make $CAGE recreate"
+    says "Apply it: tc recreate $CAGE"
     served
     run ! answers 127.0.0.1 "$PORT"
     run -0 tc make -y "$CAGE" recreate
@@ -100,7 +100,7 @@ while True: time.sleep(9)' "$1" >"$BATS_TEST_TMPDIR/held" 3>&- 4>&- &
     sed -i "s/^PORTS := .*/PORTS := $taken:8080/" "$ENV/local.mk"
     run -1 tc make -y "$CAGE" recreate
     says "error: port $taken of this machine is taken, so the cage was not started"
-    says "Then: tc make $CAGE recreate"
+    says "Then: tc recreate $CAGE"
     [ "$(grep -c '^error' <<<"$output")" = 1 ]
     [ -z "$(docker ps --all --quiet --filter "label=trusty-cage.env=$CAGE")" ]
     kill "$HOLDER"

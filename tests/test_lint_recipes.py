@@ -63,7 +63,7 @@ def test_recipe_that_does_not_read_is_refused(old, new, said, lint):
 @pytest.mark.parametrize("call", ["git status", "x=$(docker info)", '"$CAGE_ENGINE" info', "true && rsync a b"])
 def test_call_of_the_engine_in_a_script_is_refused(call, lint):
     edit(lint.folder / "lib/run/gone", "for _ in", f"{call}\nfor _ in")
-    assert lint() == ["calls the engine, rsync or git: that belongs into a recipe"]
+    assert lint() == ["calls the engine, git or rsync: that belongs into a recipe"]
 
 
 @pytest.mark.parametrize("call", ['"$$CAGE_ENGINE" version', "$(IN_CLONE) status", "git status"])
@@ -71,4 +71,4 @@ def test_call_of_the_engine_in_the_machinery_is_refused(call, lint):
     edit(
         lint.folder.parent / "Makefile.cage", "\t$(Q)mkdir -p -m 700 $@\n", f"\t$(Q)mkdir -p -m 700 $@\n\t$(Q){call}\n"
     )
-    assert lint() == ["calls the engine, rsync or git: that belongs into a recipe of the user's"]
+    assert lint() == ["calls the engine, git or rsync: that belongs into a recipe of the user's"]

@@ -452,7 +452,7 @@ def test_name_that_is_not_utf_8_fits_a_row_too(monkeypatch):
 def test_rows_are_shown_at_the_head_of_the_rules_and_work_when_uncommented():
     text = (GUARD / "rules.py").read_text()
     head = text[: text.index("# Characters that Unicode calls")]
-    assert "REFUSED = [\n    # (" in head and "'recreate' puts it in force" in head
+    assert "REFUSED = [\n    # (" in head and "It is in force at the next export" in head
     names = {"__name__": "edited"}
     exec(compile(text.replace('    # ("*.pem"', '    ("*.pem"'), "rules.py", "exec"), names)
     assert names["refused_reason"](b"a/key.pem") == "may hold a private key"

@@ -25,8 +25,11 @@ def status(tc, repo, home):
         ".state/count": COUNT,
         ".state/volumes": "isolated-dev-web\nisolated-dev-web.home\n",
         ".state/size": "2048\t/sized\n",
+        ".state/tags/image": "new\n",
+        ".state/tags/guard-image": "guard\n",
+        ".history/guard": "isolated-dev-0123456789ab.guard\n",
     }.items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
 
     def run(*words, **environment):
@@ -40,7 +43,7 @@ def status(tc, repo, home):
         created = json.loads((folder / "meta.json").read_text())["created_at"]
         named |= {"CAGE_CREATED_AT": created, "CAGE_VIA": "tc", "CAGE_VERBS": VERBS, "CAGE_BRANCH": ""}
         return subprocess.run(
-            ["bash", "lib/status", "new"],
+            ["bash", "lib/status"],
             cwd=folder,
             env={"PATH": os.environ["PATH"], **made, **named, **environment},
             capture_output=True,

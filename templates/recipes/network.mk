@@ -49,7 +49,7 @@ half-made:
 		--filter "name=$$(cat .history/guard)" \
 		--filter status=created \
 		--quiet >$(S)/ours
-	$(Q)[ ! -s $(S)/ours ] || xargs "$$CAGE_ENGINE" rm --force -- <$(S)/ours >/dev/null
+	$(Q)[ ! -s $(S)/ours ] || xargs $(heard) "$$CAGE_ENGINE" rm --force -- <$(S)/ours >/dev/null
 	$(Q)$(failed)/guard
 
 #: Start the guard, unless it runs
