@@ -310,7 +310,7 @@ SH
 @test "sync: a path that nothing has is an error" {
     echo one >>"$CLONE/README"
     run -2 tc sync "$CAGE" -y README none.txt
-    says "called: none.txt"
+    says "came from the cage at: none.txt"
     [ "$(docker exec "isolated-dev-$CAGE" cat README)" = hello ]
 }
 
