@@ -123,7 +123,7 @@ inside_file() { docker exec --interactive "isolated-dev-$CAGE" sh -c "cat >$1"; 
     for ports in http 70000 0 '8000 8000'; do
         sed -i "s/^PORTS := .*/PORTS := $ports/" "$ENV/local.mk"
         run -1 tc make -y "$CAGE" recreate
-        says 'error: PORTS in recipes/network.mk names '
+        says 'error: PORTS in recipes/network.mk '
         [ "$(grep -c '^error' <<<"$output")" = 1 ]
     done
     [ "$id" = "$(docker inspect --format '{{.Id}}' "isolated-dev-$CAGE")" ]
