@@ -37,6 +37,16 @@ make_cage() {
         { cat "$BATS_FILE_TMPDIR/create.out"; return 1; }
 }
 
+# A Dockerfile in $ENV that builds in a moment, with stand-ins for the programs that a cage has to have.
+tiny_image() {
+    cat >"$ENV/Dockerfile" <<'DOCKERFILE'
+ARG CAGE_BASE_IMAGE
+FROM ${CAGE_BASE_IMAGE}
+RUN for name in tmux git; do ln -s /bin/true /usr/local/bin/$name; done
+RUN useradd --create-home --uid 1000 trustycage && mkdir /home/trustycage/project && chown 1000 /home/trustycage/project
+DOCKERFILE
+}
+
 # The name of a cage's guard, which is random.
 guard() { cat "$TRUSTY_CAGE_HOME/envs/${1:-$CAGE}/.history/guard"; }
 

@@ -80,8 +80,11 @@ verb() {
     tests=$(grep -c '^@test "\(a\|the\|before\)' "$BATS_TEST_FILENAME")
     elsewhere=$(grep -c '^# Elsewhere: ' "$BATS_TEST_FILENAME")
     [ "$rows" = $((tests + elsewhere)) ]
+    sed -n "s/^# Elsewhere: .*, by \(.*\), '\(.*\)'/\1 \2/p" "$BATS_TEST_FILENAME" | while read -r file test; do
+        grep -qF "@test \"$test" "$BATS_TEST_DIRNAME/$file" || { echo "no '$test' in $file"; return 1; }
+    done
 }
 
-# Elsewhere: a port of the cage on the host, in network.bats
-# Elsewhere: the packet rules, in network.bats
-# Elsewhere: which files may leave, in export.bats
+# Elsewhere: a port of the cage on the host, by ports.bats, 'ports: they lead into the cage'
+# Elsewhere: the packet rules, by guard.bats, 'guard: an edit of its rules'
+# Elsewhere: which files may leave, by guard.bats, 'guard: a row of REFUSED holds'

@@ -156,12 +156,7 @@ served_beside() {
     export DOCKER_HOST=unix://$E/sock ENV=$TRUSTY_CAGE_HOME/envs/$CAGE
     make_repo "$BATS_TEST_TMPDIR/repo"
     tc create "$BATS_TEST_TMPDIR/repo" --name "$CAGE" --shell bash --render-only >/dev/null
-    cat >"$ENV/Dockerfile" <<'DOCKERFILE'
-ARG CAGE_BASE_IMAGE
-FROM ${CAGE_BASE_IMAGE}
-RUN for name in tmux git; do ln -s /bin/true /usr/local/bin/$name; done
-RUN useradd --create-home --uid 1000 trustycage && mkdir /home/trustycage/project && chown 1000 /home/trustycage/project
-DOCKERFILE
+    tiny_image
     echo "PORTS := $PORT $OTHER:8080" >>"$ENV/local.mk"
     run -0 tc create "$BATS_TEST_TMPDIR/repo" --name "$CAGE" --no-attach
     over_there mount -t tmpfs none /run

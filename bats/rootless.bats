@@ -23,12 +23,7 @@ setup_file() {
     watch_helpers
     make_repo "$BATS_FILE_TMPDIR/$CAGE"
     tc create "$BATS_FILE_TMPDIR/$CAGE" --shell bash --cpus 1 --render-only >/dev/null
-    cat >"$ENV/Dockerfile" <<'DOCKERFILE'
-ARG CAGE_BASE_IMAGE
-FROM ${CAGE_BASE_IMAGE}
-RUN for name in tmux git; do ln -s /bin/true /usr/local/bin/$name; done
-RUN useradd --create-home --uid 1000 trustycage && mkdir /home/trustycage/project && chown 1000 /home/trustycage/project
-DOCKERFILE
+    tiny_image
     tc create "$BATS_FILE_TMPDIR/$CAGE" --shell bash --cpus 1 --no-attach >"$BATS_FILE_TMPDIR/create.out" 2>&1 ||
         { cat "$BATS_FILE_TMPDIR/create.out"; return 1; }
 }
