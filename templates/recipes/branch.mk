@@ -25,7 +25,7 @@ incoming: incoming-begun
 		| bash lib/run/cpu-limit $(IMPORT_SECONDS) $(INCOMING) fast-import --done --quiet >$(S)/import.log 2>&1 \
 		|| rm -f $(S)/asked
 	$(RESUME)
-	$(Q)[ -e $(S)/asked ] || $(die) 3 'the work could not be made commits, so nothing was written'
+	$(Q)[ -e $(S)/asked ] || $(failed)/commits
 	$(Q)$(INCOMING) rev-parse --quiet --verify 'refs/heads/work^{$(LANDS)}' >$(S)/new 2>/dev/null \
 		|| cp $(S)/old $(S)/new
 
@@ -41,7 +41,8 @@ branch-begun: branch-named
 	$(Q)$(IN_CLONE) rev-parse --quiet --verify "$$(cat $(S)/tip)^{commit}" >$(S)/parent 2>/dev/null || true
 	$(Q)$(IN_CLONE) rev-parse --quiet --verify "$$(cat $(S)/parent)^{$(LANDS)}" >$(S)/old 2>/dev/null || true
 	$(Q)$(IN_CLONE) rev-parse --quiet --verify "$$(cat .history/seeded)^{tree}" >$(S)/seeded-tree
-	$(Q)$(IN_CLONE) var GIT_COMMITTER_IDENT >$(S)/ident 2>/dev/null || bash lib/export/ident >$(S)/ident
+	$(Q)$(IN_CLONE) var GIT_COMMITTER_IDENT >$(S)/ident 2>/dev/null \
+		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/ident
 
 #: Check the branch's name, and ask for the changes since the seeding, beside the files of HEAD
 branch-named: question
@@ -51,6 +52,7 @@ branch-named: question
 		-z HEAD >$(S)/question/head 2>/dev/null || : >$(S)/question/head
 	$(Q)cp .history/base.seeded $(S)/question/base
 	$(Q)printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME}" >$(S)/branch
-	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/branch)" >/dev/null || $(die) 2 'that is no name for a branch'
+	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/branch)" >/dev/null \
+		|| $(die) 2 'that is no name for a branch' 'Give another: @export@ @--as NAME@'
 
 .PHONY: branch-begun branch-named branched incoming incoming-begun

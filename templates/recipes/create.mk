@@ -27,7 +27,8 @@ created: origin repo/.git/index credentials uncommitted
 sound: | $(S)
 	$(Q)$(if_local) bash lib/create/local $(LOCAL)
 	$(Q)$(if_includes) $(within) 20 $(GIT) -C $(LOCAL) config --list >/dev/null 2>&1 || [ $$? != 124 ] || $(die) 1 \
-		"the repository's settings include a file that git would read without end"
+		"the repository's settings include a file that git would read without end" \
+		'Nothing was cloned. Take its include.path lines out of its .git/config.'
 
 LOCAL = "$${CAGE_REPO_URL$(pound)file://}"
 # $(if_local) COMMAND …: if the repository is a folder here; if it has a work tree; if its settings include other files.
@@ -63,7 +64,7 @@ repo/.git/index: | repo
 
 # Uncommitted files of a local repository are counted with a git folder of our own: the repository's settings may name
 # programs, and a filter of the user's own would run with its files.
-ALONE = env GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_OBJECT_DIRECTORY="$$PWD/repo/.git/objects"
+ALONE = env $(NO_SETTINGS) GIT_OBJECT_DIRECTORY="$$PWD/repo/.git/objects"
 
 #: A git folder with the settings, ignore rules and index of the local repository
 index-copied: | repo sound
@@ -155,7 +156,7 @@ credentials-copied:
 	$(Q)bash lib/create/credentials | "$$CAGE_ENGINE" exec \
 		--interactive \
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/write-inside)" sh "$$(bash lib/agent credentials)" \
-		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage'
+		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
 .PHONY: archive index-copied created credentials credentials-copied credentials-there origin sound stripped-dotfiles \
 	unclaimed uncommitted

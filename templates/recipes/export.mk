@@ -66,8 +66,8 @@ plan: stage $(if $(filter 1,$(value CAGE_DIFF)),difference)
 
 # git reads .gitattributes in the folders that it compares, and those are the agent's: info/attributes in a git folder
 # of ours overrules them. All other settings of git are off.
-COMPARING = HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 \
-	GIT_ATTR_NOSYSTEM=1 $(GIT) -c core.attributesFile=/dev/null -c core.quotePath=false
+COMPARING = HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent $(NO_SETTINGS) GIT_ATTR_NOSYSTEM=1 \
+	$(GIT) -c core.attributesFile=/dev/null -c core.quotePath=false
 
 #: The change as a patch, or for a terminal as text
 difference: both-sides

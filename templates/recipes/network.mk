@@ -104,7 +104,7 @@ machine-gone: seen
 network: seen network-seen
 	$(Q)$(if $(only_shown),,grep -q . $(S)/network ||) CAGE_LOCK=../../.network $(lock) $(MAKE) network-there
 	$(Q)! grep -q . $(S)/network || grep -qx '1|false' $(S)/network \
-		|| $(die) 1 "network 'trusty-cage' is somebody else's"
+		|| $(die) 1 "network 'trusty-cage' is somebody else's" 'Nothing was touched. Remove that one, and try again.'
 
 NETWORK_SEEN = "$$CAGE_ENGINE" network inspect --format '$(AS_NETWORK)' -- trusty-cage >$(S)/network 2>/dev/null
 #: Ask the engine for the network

@@ -27,8 +27,9 @@ export SHELL
 # The image may lack the terminal's terminfo entry, or the entry may have no 'clear': tmux needs both.
 infocmp "${TERM:-dumb}" 2>/dev/null | grep -q ' clear=' || export TERM=xterm-256color
 
-# Left the editor, top right the agent, bottom right a shell: each split divides the pane made last. No pane is called by its number: a tmux.conf
-# may count from anywhere. The prefix comes last: a key that tmux does not know leaves the rest in place.
+# Left the editor, top right the agent, bottom right a shell: each split divides the pane made last. No pane is called
+# by its number: a tmux.conf may count from anywhere. The prefix comes last: a key that tmux does not know leaves the
+# rest in place.
 open_session() {
     # tmux takes a line for its status: an editor that is just starting would miss that its pane shrinks by it.
     lines=$((${size% *} - 1)) columns=${size#* }
