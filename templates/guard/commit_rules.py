@@ -199,7 +199,7 @@ class Commits:
         return digest.hexdigest() == before.digest
 
     def _link(self, oid):
-        """The target in object OID; None for one that is too long."""
+        """The target in object OID; None if it is too long."""
         _, size = self.objects.look(oid)
         return self.objects.read(oid, "blob", LINK_BYTES) if size <= LINK_BYTES else None
 

@@ -224,11 +224,11 @@ class Objects:
         return b"".join(self.chunks(oid, kind, most))
 
     def commit(self, oid):
-        """Commit OID; raises SystemExit for one that is none."""
+        """Commit OID; raises SystemExit for a malformed one."""
         return parse_commit(oid, self.read(oid, "commit", COMMIT_BYTES))
 
     def _tree(self, oid):
-        """The Items of tree OID; raises SystemExit for one that is none."""
+        """The Items of tree OID; raises SystemExit for a malformed one."""
         return parse_tree(oid, self.read(oid, "tree", TREE_BYTES))
 
     def tree(self, oid):
@@ -248,7 +248,7 @@ def parse_commit(oid, data):
     """The Commit in DATA; raises SystemExit for bytes that git would not have written."""
     head, _, message = data.partition(b"\n\n")
     fields = {}
-    for line in head.split(b"\n"):  # one that goes on from the last, as in a signature, begins with a blank: no key
+    for line in head.split(b"\n"):  # a continued line, as in a signature, begins with a blank: its key is empty
         key, _, value = line.partition(b" ")
         fields.setdefault(key, []).append(value)
     names = [value.decode("ascii", "replace") for value in [*fields.get(b"tree", []), *fields.get(b"parent", [])]]

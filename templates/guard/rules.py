@@ -116,7 +116,7 @@ def refused_reason(path):
 
 @lru_cache(1 << 16)
 def fits(name, pattern):
-    """Whether some file system reads NAME (bytes) as one that PATTERN, in small letters, stands for."""
+    """Whether some file system reads NAME (bytes) as a name that fits PATTERN, in small letters."""
     return any(fnmatchcase(reading, pattern) for reading in readings(name)) or is_called(name, pattern)
 
 

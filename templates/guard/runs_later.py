@@ -42,7 +42,7 @@ def read_table():
 
 
 class Names:
-    """The parts of all rows' names, found by what they are called: each part is a (number of its row, its place)."""
+    """The parts of all rows' names, found by their text: each part is a (number of its row, its place)."""
 
     def __init__(self, rows):
         self.rows = rows
@@ -56,7 +56,7 @@ class Names:
                 self.add(part, (number, place))
 
     def add(self, part, meaning):
-        """Note PART, a name in small letters with one '*' at most, by what a name begins or ends with that is it."""
+        """Note PART, a name in small letters with one '*' at most, by the beginning or end of names that fit it."""
         start, star, end = part.partition("*")
         if not star:
             self.exact.setdefault(part, []).append(meaning)
@@ -254,7 +254,7 @@ def place(path):
 
 
 def warning(runs):
-    """The lines that point out what RUNS (path -> Reasons) on the host later; none for nothing."""
+    """The warning of RUNS (path -> Reasons) on the host later, as lines; none for nothing."""
     lines = []
     for group, names in sorted_out(runs).items():
         most = PROGRAMS if group == EXECUTABLES else len(names)
