@@ -232,7 +232,7 @@ printed() {
     docker rm --force "isolated-dev-$RUN-other" "$(guard "$RUN-other")" >/dev/null
     docker volume rm "isolated-dev-$RUN-other.home" >/dev/null
     run -1 tc doctor
-    says "volume 'isolated-dev-$RUN-other.home' is gone: logins, history and dotfiles"
+    says "volume 'isolated-dev-$RUN-other.home' is gone: logins, shell history and dotfiles"
     run -0 tc make -y "$RUN-other" recreate
     says "volume 'isolated-dev-$RUN-other.home' is gone"
     [ "$(tc exec "$RUN-other" -- bash -c 'cat ~/.vimrc')" = 'set number' ]

@@ -79,7 +79,7 @@ teardown() {
 }
 
 @test "rebuild-image, with a key in the environment; the image that is built holds none" {
-    # On top of the one that is there: the build itself takes no time.
+    # On top of the image that is there: the build itself takes no time.
     printf 'FROM %s\nRUN env >/tmp/environment; ps -eo args >/tmp/args || true\n' \
         "$(docker inspect --format '{{index .Config.Labels "trusty-cage.image"}}' "isolated-dev-$CAGE")" >"$ENV/Dockerfile"
     run -0 tc rebuild-image "$CAGE" -y

@@ -19,7 +19,7 @@ DESCRIPTION = "Isolated, persistent development environments for AI coding agent
 EXAMPLES = """\
 examples:
   tc create https://github.com/octocat/Hello-World
-  tc create . --name web          the repository that you stand in
+  tc create . --name web          the repository in the current folder
   tc attach web                   Neovim, the agent and a shell in tmux
   tc export web                   bring the work to the host clone
   make -C ~/.trusty-cage/envs/web help
@@ -109,7 +109,7 @@ def parser() -> CommandLine:
         "export",
         "Bring the work back to the host clone",
         yes,
-        ("--dry-run", "only show what would come"),
+        ("--dry-run", "only show the plan"),
         ("--diff", "show the change itself too; as a patch, if it is not for a terminal"),
         as_plan,
         ("--skip-refused", "export the rest where entries are refused"),
@@ -123,7 +123,7 @@ def parser() -> CommandLine:
     export.add_argument("--commits", const="commits", help="bring the agent's own commits on a branch instead", **to)
     export.add_argument("--take", **take)
     export.add_argument("--as", metavar="NAME", help="the branch's name; else cage/<name>")
-    only = ("--dry-run", "only show what would go")
+    only = ("--dry-run", "only show the plan")
     sync = on_cage("sync", "Take the host's changes into the cage", yes, only, as_plan, run="verbs:sync")
     sync.add_argument("paths", nargs="*", help="only these files and folders")
     sync.add_argument("--take", **take)
@@ -143,7 +143,7 @@ def parser() -> CommandLine:
     render = verb("render", "render:render", "Bring recipes up to date, keeping your edits")
     render.add_argument("name", nargs="?", help="name of the cage")
     render.add_argument("--all", action="store_true", help="all cages")
-    render.add_argument("--check", action="store_true", help="only show what would change")
+    render.add_argument("--check", action="store_true", help="only show the changes")
     render.add_argument("--take", choices=("mine", "template"), help="whose lines win a conflict")
     change = on_cage("set", "Change settings", run="set:set_")
     change.epilog = SET_NOTE
@@ -163,7 +163,7 @@ def _create(create: Parser) -> None:
     create.add_argument("repository", help="git URL, local repository or bundle")
     create.add_argument("--name", help="name of the cage; else from the repository's")
     create.add_argument("--branch", metavar="B", help="branch to check out; else the default one")
-    create.add_argument("--dockerfile", metavar="F", help="the cage's Dockerfile; what it copies lies in image/")
+    create.add_argument("--dockerfile", metavar="F", help="the cage's Dockerfile; it copies files from image/")
     create.add_argument("--no-attach", action="store_true", help="don't open it afterwards")
     create.add_argument("--render-only", action="store_true", help="write the recipes, run none")
     clone = create.add_mutually_exclusive_group()
@@ -258,6 +258,6 @@ def _verb(words: list[str], here: str) -> int:
     try:
         Path.cwd()
     except FileNotFoundError:
-        raise CageError(f"the folder that you stand in was deleted: {quote(here)}", "Go to another: cd") from None
+        raise CageError(f"the current folder was deleted: {quote(here)}", "Go to another: cd") from None
     module, _, function = args.run.partition(":")
     return getattr(import_module(f"cage.commands.{module}"), function)(args)

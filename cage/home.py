@@ -35,7 +35,7 @@ def folder_of(name: str) -> Path:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make folder and the parents it lacks, each 0700 whatever the umask."""
+    """Make folder and the parents it lacks, each 0700 under any umask."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The lock of a cage: the one that its recipes take (lib/run/lock), a link that names its owner."""
+"""The lock of a cage, which its recipes take, too (lib/run/lock): a link that names its owner."""
 
 import os
 import subprocess

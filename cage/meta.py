@@ -43,7 +43,7 @@ def change(fields: Fields, values: dict[str, str]) -> Fields:
 
 
 def settings(fields: Fields) -> dict[str, str]:
-    """All settings by key; one that an older release did not know has its default."""
+    """All settings by key; a setting that an older release did not know has its default."""
     known = {**fields["settings"], **{key: fields[key] for key in AT_TOP}}
     return {setting.key: known.get(setting.key, setting.default) for setting in SETTINGS}
 

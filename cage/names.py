@@ -59,7 +59,7 @@ def repository(source: str, what: str = "repository") -> str:
             USAGE,
         )
     if HELPER.match(source):
-        raise CageError(f"{quote(source)} has git run a program of its choice", KINDS, USAGE)
+        raise CageError(f"{quote(source)} would make git run a program", KINDS, USAGE)
     # A URL first: an export could have brought a folder 'https:' with another repository in it.
     if URL.fullmatch(source):
         return source

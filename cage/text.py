@@ -8,7 +8,7 @@ CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 INVISIBLE = "\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
 UNPRINTABLE = re.compile(f"[{CONTROL}{INVISIBLE}]")
 
-# A password or what looks like a token before the host of a URL. 'host:8080/' is a port.
+# A password, or a word that looks like a token, before the host of a URL. 'host:8080/' is a port.
 SECRET = re.compile(
     r"(?i)://(?:[^/?#\s]*(?::(?!\d*(?:/|$))|%3a)[^?#\s]*"
     r"|(?:gh[a-z]_|github_pat_|gl[a-z]+-|hf_|AT[A-Z]TT)[^/?#@\s]*|[A-Za-z0-9_=-]{32,})@"

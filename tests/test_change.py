@@ -55,7 +55,7 @@ def test_set_does_not_bring_an_upgrade(web, tc, release):
         ("colour=red", "'colour=red' is not a setting"),
         ("network=offline", "'offline' for 'network' is not released yet"),
         ("engine=docker", "a cage's engine can't be changed"),
-        ("dotfiles_repo=ext::sh", "'ext::sh' has git run a program of its choice"),
+        ("dotfiles_repo=ext::sh", "'ext::sh' would make git run a program"),
     ],
 )
 def test_set_refuses_by_name_and_changes_nothing(word, problem, web, tc):

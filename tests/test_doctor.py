@@ -70,8 +70,8 @@ def test_all_is_good(said, tc):
     assert done.out.startswith(
         "good  engine      docker 28.0.1, linux/amd64\ngood  runtime     runc 1.2.5\n"
         "good  seccomp     the engine takes each cage's own seccomp.json\n"
-        "good  limits      the engine bounds what a cage takes of: memory, swap, processes, cpus\n"
-        "good  storage     overlay2 on xfs: DISK in a cage's Makefile bounds what is outside its volumes, if that is "
+        "good  limits      the engine limits a cage's use of: memory, swap, processes, cpus\n"
+        "good  storage     overlay2 on xfs: DISK in a cage's Makefile limits its disk outside the volumes, if that is "
         "mounted with pquota\n"
         "good  make        "
     )
@@ -175,7 +175,7 @@ def test_which_system_calls_are_refused(said, tc, options, state, text):
         ("overlayfs", [["driver-type", "io.containerd.snapshotter.v1"]], "note", "overlayfs has no bounds"),
         ("vfs", None, "note", "vfs has no bounds"),
         ("overlay2", [["Backing Filesystem", "xfs"]], "good", "if that is mounted with pquota"),
-        ("btrfs", [["Btrfs", ""]], "good", "btrfs: DISK in a cage's Makefile bounds what is outside its volumes"),
+        ("btrfs", [["Btrfs", ""]], "good", "btrfs: DISK in a cage's Makefile limits its disk outside the volumes"),
         ("zfs", [["Zpool", "a"]], "good", "zfs: DISK in a cage's Makefile"),
     ],
 )
@@ -190,7 +190,7 @@ def test_engine_that_tells_nothing_of_itself(said, tc):
     (said / "info").unlink()
     code, found = findings(tc)
     assert code == 1
-    assert found["seccomp"]["remedy"] == "See what is wrong: docker info"
+    assert found["seccomp"]["remedy"] == "See the reason: docker info"
 
 
 def test_build_of_a_distribution_is_not_judged_by_its_number(said, tc):
@@ -267,7 +267,7 @@ def test_cage_that_is_half_made(said, tc, web):
     ("containers", "volumes", "found"),
     [
         ("", "", {"volume 'isolated-dev-web' is gone, and the work in it": "tc destroy web --force"}),
-        ("gr", "w", {"volume 'isolated-dev-web.home' is gone: logins, history and dotfiles": "tc recreate web"}),
+        ("gr", "w", {"volume 'isolated-dev-web.home' is gone: logins, shell history and dotfiles": "tc recreate web"}),
         ("", "wh", {"the guard of 'web' is gone; the files are kept": "tc recreate web"}),
         ("g", "wh", {"container 'isolated-dev-web' is gone; the files are kept": "tc recreate web"}),
         ("gp", "wh", {"'web' is paused: the verb that read it was interrupted": "tc start web"}),

@@ -279,7 +279,7 @@ def test_folder_that_was_deleted_is_named(words, web, tmp_path, monkeypatch):
     done = subprocess.run(
         ["bash", "-c", script, "sh", gone, sys.executable, "-m", "cage", *words], capture_output=True, text=True
     )
-    said = f"error: the folder that you stand in was deleted: '{gone}'\nGo to another: cd\n"
+    said = f"error: the current folder was deleted: '{gone}'\nGo to another: cd\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
 
 

@@ -22,7 +22,7 @@ DRAFTED |= {"guard", "image", "lib", edits.FOLDER}
 
 
 def create(args: Namespace) -> int:
-    """Make a cage, or go on with one that is half made; returns make's exit code."""
+    """Make a cage, or go on with a half-made one; returns make's exit code."""
     repo_url = names.repository(args.repository)
     name = names.derive(repo_url) if args.name is None else names.check(args.name)
     dockerfile = _read_dockerfile(args.dockerfile)

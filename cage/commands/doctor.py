@@ -153,7 +153,7 @@ def _bounds() -> Iterator[Finding]:
     """Whether the engine takes a cage's seccomp.json, limits its resources, and can pause it."""
     said, why = ask("info", "--format", "{{json .}}")
     if why:
-        yield bad("seccomp", why, "See what is wrong: docker info")
+        yield bad("seccomp", why, "See the reason: docker info")
         return
     info = json.loads(said)
     options = info.get("SecurityOptions") or []
@@ -169,9 +169,9 @@ def _bounds() -> Iterator[Finding]:
     storage = f"{driver} on {below}" if below else driver
     if driver in ("btrfs", "zfs") or storage == "overlay2 on xfs":
         quotas = ", if that is mounted with pquota" if below == "xfs" and driver == "overlay2" else ""
-        yield good("storage", f"{storage}: DISK in a cage's Makefile bounds what is outside its volumes{quotas}")
+        yield good("storage", f"{storage}: DISK in a cage's Makefile limits its disk outside the volumes{quotas}")
     else:
-        yield note("storage", f"{storage} has no bounds: a cage can fill the engine's disk")
+        yield note("storage", f"{storage} has no limits: a cage can fill the engine's disk")
 
 
 def _control(info: dict) -> Iterator[Finding]:
@@ -180,7 +180,7 @@ def _control(info: dict) -> Iterator[Finding]:
     if lacking := [name for field, name in BOUNDS.items() if not info.get(field)]:
         yield note("limits", f"the engine can't limit a cage's use of: {', '.join(lacking)}{why}")
     else:
-        yield good("limits", f"the engine bounds what a cage takes of: {', '.join(BOUNDS.values())}")
+        yield good("limits", f"the engine limits a cage's use of: {', '.join(BOUNDS.values())}")
     if info.get("CgroupDriver") == "none":
         yield note("pause", f"the engine can't pause: export, sync and destroy ask to stop the cage{why}")
 
@@ -227,7 +227,7 @@ def _disk(folder: Path) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(folder).free
     said = f"{free / GIGABYTE:.1f} GB free at '{folder}'"
-    yield (good("disk", said) if free >= ENOUGH else bad("disk", said, "See what could go: docker system df"))
+    yield (good("disk", said) if free >= ENOUGH else bad("disk", said, "See how it is used: docker system df"))
 
 
 def _base(image: str) -> Finding:

@@ -8,7 +8,7 @@ from cage.text import printable
 
 HEADER = """\
 # Defaults of new cages. A flag of 'tc create' and a variable of your shell come first.
-# Take the '#' away from a line to set it. '$' means nothing here: what is written, holds.
+# Take the '#' away from a line to set it. '$' means nothing here: a value is taken as written.
 # No key belongs in this file: it is read from your shell's environment only.
 """
 

@@ -138,7 +138,7 @@ def _missing(name: str, containers: list[Container], volumes: list[Volume]) -> I
     if main not in there:
         yield bad("cage", f"volume '{main}' is gone, and the work in it", f"tc destroy {name} --force")
     elif f"{main}.home" not in there:
-        yield bad("cage", f"volume '{main}.home' is gone: logins, history and dotfiles", anew)
+        yield bad("cage", f"volume '{main}.home' is gone: logins, shell history and dotfiles", anew)
     elif not engine.guards(own):
         yield bad("cage", f"the guard of '{name}' is gone; the files are kept", anew)
     elif not state:

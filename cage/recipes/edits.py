@@ -12,7 +12,7 @@ from cage import home
 from cage.errors import CageError
 from cage.text import quote
 
-# Verbs need these: one that was deleted is rendered again.
+# Verbs need these files: a deleted one is rendered again.
 RECIPES = ("Makefile", "Dockerfile", "layout.sh", "seccomp.json", "guard/Dockerfile")
 ONCE = "local.mk"
 MACHINERY = "Makefile.cage"

@@ -19,7 +19,7 @@ HEADER = 5
 
 @dataclass
 class Change:
-    """The act of a render on one file: data goes live, beside lies next to it under suffix."""
+    """A render's effect on one file: data goes live, beside lies next to it under suffix."""
 
     path: str
     new: bytes | None
