@@ -171,9 +171,9 @@ def test_which_system_calls_are_refused(said, tc, options, state, text):
 @pytest.mark.parametrize(
     ("driver", "status", "state", "text"),
     [
-        ("overlay2", [["Backing Filesystem", "extfs"]], "note", "overlay2 on extfs has no bounds"),
-        ("overlayfs", [["driver-type", "io.containerd.snapshotter.v1"]], "note", "overlayfs has no bounds"),
-        ("vfs", None, "note", "vfs has no bounds"),
+        ("overlay2", [["Backing Filesystem", "extfs"]], "note", "overlay2 on extfs has no limits"),
+        ("overlayfs", [["driver-type", "io.containerd.snapshotter.v1"]], "note", "overlayfs has no limits"),
+        ("vfs", None, "note", "vfs has no limits"),
         ("overlay2", [["Backing Filesystem", "xfs"]], "good", "if that is mounted with pquota"),
         ("btrfs", [["Btrfs", ""]], "good", "btrfs: DISK in a cage's Makefile limits its disk outside the volumes"),
         ("zfs", [["Zpool", "a"]], "good", "zfs: DISK in a cage's Makefile"),
