@@ -157,7 +157,8 @@ printed() {
         for _ in {1..100}; do [[ $(readlink "$OTHER/.state/lock") != *:destroy ]] || break; sleep 0.05; done
         # shellcheck disable=SC2086 # words
         run $way
-        grep -q Destroyed destroy.out || { cat destroy.out; echo "$output"; false; }
+        for _ in {1..100}; do ! grep -q Destroyed "$BATS_TEST_TMPDIR/destroy.out" || break; sleep 0.05; done
+        grep -q Destroyed "$BATS_TEST_TMPDIR/destroy.out" || { cat "$BATS_TEST_TMPDIR/destroy.out"; false; }
         [ "$status" != 0 ]
         says "cage '$RUN-other' is busy with 'destroy'"
         says "error: cage '$RUN-other' was destroyed meanwhile"

@@ -41,6 +41,8 @@ own_surroundings() {
     for name in "${!TRUSTY_CAGE_@}" "${!CAGE_@}" "${!ANTHROPIC_@}" "${!GIT_@}" "${!PYTHON@}"; do
         [ "$name" = TRUSTY_CAGE_CA_BUNDLE ] || unset "$name"
     done
+    # A make that runs the tests, by its own flags and depth.
+    unset MAKEFLAGS MAKELEVEL MFLAGS
     export DOCKER_CONFIG=${DOCKER_CONFIG:-$HOME/.docker}
     export HOME=$BATS_SUITE_TMPDIR/user TRUSTY_CAGE_HOME=$BATS_SUITE_TMPDIR/cages
     # The sockets of tmux are this run's, too.
