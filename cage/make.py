@@ -58,13 +58,13 @@ def run(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> in
     """
     with LAST() as last:
         with _left_to_the_recipe() as interrupts:
-            code = _run(folder, targets, _environment(variables, last))
+            code = _run(folder, targets, environment(variables, last))
         with suppress(BrokenPipeError):
-            complain(_words(last))
+            complain(left_words(last))
         # After Ctrl-C make may end before or after its recipe, so make's own code doesn't tell.
         if (interrupts and code) or code in (-signal.SIGINT, INTERRUPTED):
             return INTERRUPTED
-        meant = _code(last)
+        meant = left_code(last)
     return meant if meant is not None else FAILED if code else DONE
 
 
@@ -74,24 +74,24 @@ def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | 
         done = subprocess.run(
             ["make", *_options(folder), target],
             cwd=NEUTRAL,
-            env=_environment(variables, last),
+            env=environment(variables, last),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
         )
-        return _code(last) if done.returncode else DONE, "\n".join([*_words(last), done.stdout.strip()])
+        return left_code(last) if done.returncode else DONE, "\n".join([*left_words(last), done.stdout.strip()])
 
 
-def _code(last: str) -> int | None:
+def left_code(last: str) -> int | None:
     """The exit code that was meant, if any was."""
     with suppress(FileNotFoundError):
         meant = Path(last, "code").read_text().strip()
         return int(meant) if meant.isdecimal() else None
 
 
-def _words(last: str) -> list[str]:
+def left_words(last: str) -> list[str]:
     """The lines that were left to tc, in the order of time."""
     files = sorted(Path(last).glob("words.*"), key=lambda path: path.stat().st_mtime_ns)
     return [line for file in files for line in file.read_text(errors="replace").splitlines()]
@@ -106,7 +106,8 @@ def _options(folder: Path) -> tuple[str, ...]:
     return ("-f", "Makefile", "--no-print-directory", "-C", str(folder))
 
 
-def _environment(variables: dict[str, str], last: str) -> dict[str, str]:
+def environment(variables: dict[str, str], last: str) -> dict[str, str]:
+    """The caller's environment with variables for recipes, which leave their last words in the folder last."""
     for value in variables.values():
         if len(value.encode(errors="surrogateescape")) > LARGEST:
             problem = f"what is asked for is longer than {LARGEST // 1000} kB"

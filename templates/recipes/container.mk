@@ -8,6 +8,7 @@
 #   HELPER          a short-lived container of the guard's image, without network
 #   READING         a helper that answers a question by reading the volume
 #   PAUSE, RESUME   stops the cage's processes while it is read; lets them go on
+#   up_at_once      makes 'up', unless guard and cage run as the last 'up' left them: no lock is taken then
 
 # Variables that every session gets from the shell that calls make; one that is not set there is left out. Add yours
 # here: SESSION_ENV := … THEME. 'make stop attach' applies it: panes of a session that runs don't get it. The key of
@@ -59,10 +60,12 @@ attachable:
 	$(Q)[ -t 0 -a -t 1 ] || $(die) 1 'attach needs a terminal' 'For one command: @exec@'
 	$(Q)sh -n layout.sh || $(die) 1 "layout.sh can't be read" 'See what was changed in it: @diff-recipes@'
 
+LOOK = "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' -- $(GUARD) "$$CAGE_CONTAINER"
+# The state of the guard and the cage, from the engine.
+LOOK = "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' -- $(GUARD) "$$CAGE_CONTAINER"
 #: Ask the engine once for the state of this cage's containers, and judge the answer
 seen: | $(S) .history .history/guard
-	$(Q)bash lib/engine/answer 30 $(S)/inspect "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' \
-		-- $(GUARD) "$$CAGE_CONTAINER" "$$CAGE_HELPER" "$$CAGE_MACHINE"
+	$(Q)bash lib/engine/answer 30 $(S)/inspect $(LOOK) "$$CAGE_HELPER" "$$CAGE_MACHINE"
 	$(Q)bash lib/engine/facts <$(S)/inspect >$(S)/seen
 
 # Under 'create' and 'recreate', create.mk has the containers made before. A cage that was missing then is started.
@@ -73,7 +76,10 @@ up: policy
 		|| $(failed)/start
 	$(Q)$(when) 'cage (stopped|missing)' $(heard) $(within) 60 "$$CAGE_ENGINE" start -- "$$CAGE_CONTAINER" >/dev/null \
 		|| $(failed)/start
+	$(Q)bash lib/engine/at-hand keep $(LOOK)
 	$(Q)rm -f $(S)/restart
+
+up_at_once = [ -e .history/guard ] && bash lib/engine/at-hand $(LOOK) || $(lock) make -f Makefile $(side_by_side) up
 
 #: Name the stale parts of the cage, a line each
 notice: seen tags
