@@ -3,7 +3,7 @@
 from collections import namedtuple
 from functools import cache
 
-from cage.source import source
+from cage.surroundings import source
 
 FIELDS = "name version amd64 arm64 package program key credentials memory command"
 

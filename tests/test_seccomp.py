@@ -25,7 +25,7 @@ from engine_calls import (
 )
 
 from cage.recipes import syntax, templates
-from cage.source import source
+from cage.surroundings import source
 
 PROFILE = json.loads((source() / "templates/seccomp.json").read_text())
 RENDERED = Path(__file__).parent / "rendered/minimal"

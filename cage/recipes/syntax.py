@@ -4,11 +4,12 @@ import json
 import re
 import subprocess
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from cage.errors import CageError
 from cage.recipes import edits
-from cage.surroundings import NEUTRAL, clean_environment, no_make
+from cage.surroundings import no_make, on_guard
 
 TOP = "Makefile"
 PROFILE = "seccomp.json"
@@ -17,10 +18,8 @@ SHEBANG = re.compile(rb"#!\s*\S*?(?:/env\s+)?(?:\S*/)?(bash|sh|python3?)\b")
 
 def unread(name: str, problem: str) -> CageError:
     """The error for recipes of the cage called name that can't be read."""
-    return CageError(
-        f"the recipes of cage '{name}' can't be read: {problem}",
-        f"See what was changed in them: tc diff-recipes {name}",
-    )
+    remedy = f"See what was changed in them: tc diff-recipes {name}"
+    return CageError(f"the recipes of cage '{name}' can't be read: {problem}", remedy)
 
 
 def everything(folder: Path, edited: list[str]) -> list[str]:
@@ -30,21 +29,10 @@ def everything(folder: Path, edited: list[str]) -> list[str]:
 
 
 def makefiles(folder: Path) -> str:
-    """The first thing that make can't read in the makefiles of folder; empty if there is none.
-
-    Raises CageError where there is no make.
-    """
+    """The first error that make finds in the makefiles of folder; empty without one. CageError if there is no make."""
     command = ["make", "-f", TOP, "-f", "-", "-n", "--no-print-directory", "-C", str(folder), ".parsed"]
     try:
-        done = subprocess.run(
-            command,
-            cwd=NEUTRAL,
-            env=clean_environment(),
-            input=".parsed: ;\n",
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
+        done = subprocess.run(command, **on_guard(), input=".parsed: ;\n")
     except FileNotFoundError:
         raise no_make() from None
     said = [line for line in done.stderr.splitlines() if "warning:" not in line]
@@ -54,12 +42,11 @@ def makefiles(folder: Path) -> str:
 def script(path: str, data: bytes) -> str:
     """The syntax error of a script for a shell, Python or the engine; empty without one, and for other files."""
     if path == PROFILE:
-        return _json(path, data)
+        return _error(path, json.loads, data)
     found = SHEBANG.match(data)
-    kind = "python" if path.endswith(".py") else found[1].decode() if found else ""
-    if kind.startswith("python"):
-        return _python(path, data)
-    return _shell(kind, path, data) if kind else ""
+    if path.endswith(".py") or (found and found[1].startswith(b"python")):
+        return _error(path, compile, data, path, "exec")
+    return _shell(found[1].decode(), path, data) if found else ""
 
 
 def scripts(folder: Path, edited: list[str]) -> dict[str, str]:
@@ -69,26 +56,19 @@ def scripts(folder: Path, edited: list[str]) -> dict[str, str]:
 
 
 def _shell(shell: str, path: str, data: bytes) -> str:
-    done = subprocess.run([shell, "-n"], cwd=NEUTRAL, input=data, env=clean_environment(), capture_output=True)
+    done = subprocess.run([shell, "-n"], **on_guard(), input=data.decode(errors="surrogateescape"))
     if not done.returncode:
         return ""
-    said = done.stderr.decode(errors="replace").partition("\n")[0]
+    said = done.stderr.partition("\n")[0]
     found = re.match(r".*?(?:line )?(\d+): (.*)", said)
     return f"{path}:{found[1]}: {found[2]}" if found else f"{path}: {said}"
 
 
-def _python(path: str, data: bytes) -> str:
+def _error(path: str, read: Callable, *data: object) -> str:
+    """The error that read finds in data; empty without one."""
     try:
         with warnings.catch_warnings(action="ignore"):
-            compile(data, path, "exec")
+            read(*data)
     except (SyntaxError, ValueError) as error:
         return f"{path}:{getattr(error, 'lineno', None) or 1}: {getattr(error, 'msg', error)}"
-    return ""
-
-
-def _json(path: str, data: bytes) -> str:
-    try:
-        json.loads(data)
-    except ValueError as error:
-        return f"{path}:{getattr(error, 'lineno', 1)}: {getattr(error, 'msg', error)}"
     return ""

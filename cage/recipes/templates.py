@@ -1,26 +1,22 @@
 """From templates and meta.json to the files of a cage's folder."""
 
 import re
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import cage
 from cage import agents, meta
 from cage.errors import USAGE, CageError
-from cage.source import source
+from cage.surroundings import source
 from cage.text import quote
 
-# Files that a cage with a Dockerfile of its own does not get.
-OWN_DOCKERFILE = ("Dockerfile.j2",)
 BLANKS = (" ", "\t", "\v", "\f")
 
 
 def make(value: str) -> str:
     """Write value so that make reads it back unchanged: `export X := {{ value | make }}`.
 
-    `empty` and `pound` are defined in Makefile.cage. Raises CageError for a value that no line of
-    a Makefile can hold. Shown on GNU make 3.81 and 4.3.
+    `empty` and `pound` are defined in Makefile.cage. Raises CageError for a value that no line of a Makefile can hold.
     """
     if re.search(r"[\n\r\0]", value):
         raise CageError(f"{quote(value)} holds a line break", "Give it without.", USAGE)
@@ -32,12 +28,9 @@ def make(value: str) -> str:
     return text
 
 
-def files(fields: meta.Fields, home_id: str, origin: Path | None = None) -> dict[str, bytes]:
-    """All files of the cage with these fields, by path.
-
-    Files that end in .j2 go through Jinja and lose the ending; the others are taken as they are.
-    """
-    origin = origin or source()
+def files(fields: meta.Fields, home_id: str) -> dict[str, bytes]:
+    """All files of the cage with these fields, by path. Those that end in .j2 go through Jinja and lose the ending."""
+    origin = source()
     templates = origin / "templates"
     environment = Environment(
         loader=FileSystemLoader(templates),
@@ -48,20 +41,17 @@ def files(fields: meta.Fields, home_id: str, origin: Path | None = None) -> dict
     )
     environment.filters["make"] = make
     values = {
-        "name": fields["name"],
-        "repo_url": fields["repo_url"],
-        "branch": fields["branch"],
-        "created_at": fields["created_at"],
+        **{key: fields[key] for key in ("name", "repo_url", "branch", "created_at")},
         "home_id": home_id,
         "version": cage.__version__,
         "settings": meta.settings(fields),
         "agents": agents.known().values(),
     }
-    own = OWN_DOCKERFILE if fields.get("dockerfile") else ()
     rendered = {"Makefile.cage": (origin / "Makefile.cage").read_bytes()}
     for file in sorted(templates.rglob("*")):
         path = file.relative_to(templates).as_posix()
-        if not file.is_file() or "__pycache__" in path or path in own:
+        # A cage with a Dockerfile of its own does not get ours.
+        if not file.is_file() or "__pycache__" in path or (path == "Dockerfile.j2" and fields.get("dockerfile")):
             continue
         if path.endswith(".j2"):
             text = environment.get_template(path).render(values)
