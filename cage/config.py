@@ -14,10 +14,7 @@ Config = namedtuple("Config", "values origins")
 
 
 def resolve(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Config:
-    """Read the settings of a new cage; flags are by key, None where not given.
-
-    Raises CageError for a value that no released part understands.
-    """
+    """The settings of a new cage; flags are by key, None where not given. CageError for a value that is none."""
     file = read_dotenv()
     values, origins = {}, {}
     for setting in SETTINGS:
@@ -49,10 +46,7 @@ def _settle_agent(values: dict[str, str], origins: Mapping[str, str]) -> None:
 
 
 def read_dotenv() -> dict[str, str | None]:
-    """The variables of the .env of TRUSTY_CAGE_HOME, which never enter the process's environment.
-
-    `$` means nothing there: a value is taken as it is written.
-    """
+    """The variables of the .env, as they are written ('$' means nothing); they never enter the environment."""
     path = home.root() / ".env"
     if not path.exists():
         return {}
@@ -69,8 +63,6 @@ def read_dotenv() -> dict[str, str | None]:
 def _warn_of_keys(file: Mapping[str, str | None], api_key_env: str) -> None:
     for name, value in file.items():
         if value and (name in (api_key_env, "ANTHROPIC_API_KEY") or value.startswith("sk-ant-")):
-            warn(
-                f"the value of {quote(name)} stands in .env and is not used",
-                "A key in a file ends up in backups and in other programs. Take it out, and set\n"
-                f"it in your shell: export {name}=…",
-            )
+            why = "A key in a file ends up in backups and in other programs. Take it out, and set"
+            remedy = f"{why}\nit in your shell: export {name}=…"
+            warn(f"the value of {quote(name)} stands in .env and is not used", remedy)

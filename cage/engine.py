@@ -13,7 +13,6 @@ PATIENCE = 10
 
 # cage is the name that the label says; nobody has checked it.
 Container = namedtuple("Container", "cage name state")
-CONTAINERS = ("ps", "--all", "--no-trunc")
 AS_CONTAINER = '{{.Label "trusty-cage.env"}}\t{{.Names}}\t{{.State}}'
 
 
@@ -66,7 +65,7 @@ def ask(*words: str, patience: int = PATIENCE) -> tuple[str, str]:
 
 def ask_for_containers(verb: str, home_id: str) -> Call:
     """Begin to ask for all containers of a TRUSTY_CAGE_HOME; containers() reads the answer."""
-    return Call(verb, *CONTAINERS, *of_home(home_id), "--format", AS_CONTAINER)
+    return Call(verb, "ps", "--all", "--no-trunc", *of_home(home_id), "--format", AS_CONTAINER)
 
 
 def containers(said: str) -> list[Container]:
@@ -80,10 +79,8 @@ def guards(found: list[Container]) -> list[Container]:
 
 
 def states(found: list[Container]) -> dict[str, str]:
-    """The engine's word for each cage's state, by the cage's name; 'cut-off' for one that runs without its guard.
-
-    A guard that was started after its cage leaves it without a network, too: only lib/engine/facts sees that.
-    """
+    """The engine's word for each cage's state, by the cage's name; 'cut-off' for one that runs without its guard."""
+    # A guard that was started after its cage leaves it without a network, too: only lib/engine/facts sees that.
     guarded = {guard.cage for guard in guards(found) if guard.state == "running"}
     own = {container.cage: container.state for container in found if container.name == object_name(container.cage)}
     return {cage: "cut-off" if state == "running" and cage not in guarded else state for cage, state in own.items()}

@@ -15,6 +15,5 @@ class CageError(Exception):
 
     def __init__(self, problem: str, remedy: str = "", code: int = FAILED) -> None:
         super().__init__(problem)
-        self.problem = problem
-        self.remedy = remedy
-        self.code = code
+        self.problem, self.remedy, self.code = problem, remedy, code
+        self.said = problem, remedy

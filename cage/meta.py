@@ -1,15 +1,16 @@
 """meta.json: the repository and the settings of a cage."""
 
 import json
-import shlex
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cage import engine, home
 from cage.errors import CageError
 from cage.settings import BY_KEY, SETTINGS, dotfiles, readable_file
-from cage.text import quote
+from cage.text import quote, typed
 
 SCHEMA = 1
 LARGEST = 1 << 20
@@ -49,10 +50,7 @@ def settings(fields: Fields) -> dict[str, str]:
 
 
 def read(folder: Path) -> Fields:
-    """The fields of the cage in folder, checked against its name rather than believed.
-
-    Raises CageError that names the file, and FileNotFoundError where there is none.
-    """
+    """The fields of the cage in folder, checked rather than believed; CageError, or FileNotFoundError without any."""
     path = folder / "meta.json"
     fields = _load(path)
     if "schema" not in fields:
@@ -60,22 +58,35 @@ def read(folder: Path) -> Fields:
     if type(fields["schema"]) is not int or fields["schema"] < 1:
         raise _bad(path, "has a schema that is no number")
     if fields["schema"] > SCHEMA:
-        raise CageError(
-            f"{quote(path)} was written by a newer trusty-cage", "Upgrade this one: pip install --upgrade trusty-cage"
-        )
+        remedy = "Upgrade this one: pip install --upgrade trusty-cage"
+        raise CageError(f"{quote(path)} was written by a newer trusty-cage", remedy)
+    if why := next(_faults(fields, folder.name), ""):
+        raise _bad(path, why)
+    return fields
+
+
+def _faults(fields: Fields, name: str) -> Iterator[str]:
+    """Faults of fields for the cage called name; fields that an older release did not know are added."""
     for key in TEXTS:
         if not isinstance(fields.get(key), str):
-            raise _bad(path, f"has no '{key}'")
+            yield f"has no '{key}'"
     inner = fields.setdefault("settings", {})
     if not isinstance(inner, dict) or not isinstance(fields.setdefault("branch", ""), str):
-        raise _bad(path, "has 'settings' or a 'branch' of another kind")
+        yield "has 'settings' or a 'branch' of another kind"
     for key, value in inner.items():
         if not isinstance(value, str):
-            raise _bad(path, f"has a setting {quote(key)} that is not a string")
+            yield f"has a setting {quote(key)} that is not a string"
     if fields.get("dockerfile", "own") != "own":
-        raise _bad(path, "has a 'dockerfile' that is not 'own'")
-    _check_names(path, fields, folder.name)
-    return fields
+        yield "has a 'dockerfile' that is not 'own'"
+    objects = dict.fromkeys(("volume_name", "container_name"), engine.object_name(name))
+    for key, value in {"name": name, **objects}.items():
+        if fields.get(key) != value:
+            yield f"has {quote(fields.get(key))} as '{key}', not '{value}'"
+    # TRUSTY_CAGE_HOME may have been moved since, so nothing is opened by this field.
+    clone = fields.get("host_clone_path")
+    parts = [part for part in str(clone).split("/") if part not in ("", ".")]
+    if ".." in parts or parts[-3:] != ["envs", name, "repo"]:
+        yield f"has {quote(clone)} as 'host_clone_path', not its own clone"
 
 
 def dump(fields: Fields) -> bytes:
@@ -108,29 +119,13 @@ def _load(path: Path) -> Fields:
 def check_settings(folder: Path, fields: Fields) -> None:
     """Raise CageError for a setting that nobody could have typed; a file that one names may be gone."""
     for key, value in settings(fields).items():
-        if BY_KEY[key].check in (readable_file, dotfiles):
-            continue
-        try:
-            if BY_KEY[key].check(value) == value:
-                continue
-        except ValueError:
-            pass
-        raise _bad(folder / "meta.json", f"has {quote(value)} as '{key}'")
-
-
-def _check_names(path: Path, fields: Fields, name: str) -> None:
-    object_name = engine.object_name(name)
-    expected = {"name": name, "volume_name": object_name, "container_name": object_name}
-    for key, value in expected.items():
-        if fields.get(key) != value:
-            raise _bad(path, f"has {quote(fields.get(key))} as '{key}', not '{value}'")
-    # TRUSTY_CAGE_HOME may have been moved since, so nothing is opened by this field.
-    clone = fields.get("host_clone_path")
-    parts = [part for part in str(clone).split("/") if part not in ("", ".")]
-    if ".." in parts or parts[-3:] != ["envs", name, "repo"]:
-        raise _bad(path, f"has {quote(clone)} as 'host_clone_path', not its own clone")
+        kept = value if BY_KEY[key].check in (readable_file, dotfiles) else None
+        with suppress(ValueError):
+            kept = kept or BY_KEY[key].check(value)
+        if kept != value:
+            raise _bad(folder / "meta.json", f"has {quote(value)} as '{key}'")
 
 
 def _bad(path: Path, why: str) -> CageError:
-    by_hand = f"make -C {shlex.quote(str(path.parent))} help"
-    return CageError(f"{quote(path)} {why}", f"Mend it or put a backup back; the recipes work without it: {by_hand}")
+    remedy = f"Mend it or put a backup back; the recipes work without it: make -C {typed(path.parent)} help"
+    return CageError(f"{quote(path)} {why}", remedy)

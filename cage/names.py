@@ -11,14 +11,14 @@ RULE = "A name is 1 to 63 of a-z, 0-9, '-' and '_', and starts with a letter or 
 URL = re.compile(r"(?i)(?:https?|ssh|git|file)://.+|(?:[^/:@]+@)?[^/:@]+:(?!//).+", re.DOTALL)
 OPTION = re.compile(r"(?:[^/@]*://)?(?:[^/@]*@)?-")
 HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
+LEAVE_OUT = """\
+It would be kept in files. Leave it out, and let a git credential helper or an SSH
+key answer for it: git help credentials"""
 KINDS = "Give an https://, ssh:// or git@host:path URL, or the path of a repository."
 
 
 def check(name: str) -> str:
-    """Return name if a cage may be called so, else raise CageError.
-
-    The rule keeps a name inside its folder, its engine objects and a host name.
-    """
+    """Return name if a cage, its folder, objects and host may be called so, else raise CageError."""
     if not NAME.fullmatch(name):
         raise CageError(f"{quote(name)} is not a name for a cage", RULE, USAGE)
     return name
@@ -32,32 +32,22 @@ def derive(source: str) -> str:
     if NAME.fullmatch(name):
         return name
     proposed = re.sub(r"[^a-z0-9_-]+", "-", name).strip("-_")[:63] or "work"
-    raise CageError(
-        f"{quote(name)}, from {quote(source)}, is not a name for a cage",
-        f"{RULE}\nChoose one, for example: --name {proposed}",
-        USAGE,
-    )
+    problem = f"{quote(name)}, from {quote(source)}, is not a name for a cage"
+    raise CageError(problem, f"{RULE}\nChoose one, for example: --name {proposed}", USAGE)
 
 
 def repository(source: str, what: str = "repository") -> str:
     """A git URL as it is, a local repository or bundle as an absolute path.
 
-    Raises CageError for a word that git would take for an option or a program, for control
-    characters, and for a URL with a password: that would land in files and in a cage.
+    Raises CageError for an option or a program of git's, control characters, and a password, which would be kept.
     """
     if not source or OPTION.match(source):
         raise CageError(f"{quote(source)} is not a {what}", KINDS, USAGE)
     if len(source) > LONGEST or re.search(f"[{CONTROL}]", source):
-        raise CageError(
-            f"the {what} {quote(source)} is too long or holds control characters", "Give it without them.", USAGE
-        )
+        problem = f"the {what} {quote(source)} is too long or holds control characters"
+        raise CageError(problem, "Give it without them.", USAGE)
     if has_secret(source):
-        raise CageError(
-            f"the URL of the {what} holds a password or a token",
-            "It would be kept in files. Leave it out, and let a git credential helper or an SSH\n"
-            "key answer for it: git help credentials",
-            USAGE,
-        )
+        raise CageError(f"the URL of the {what} holds a password or a token", LEAVE_OUT, USAGE)
     if HELPER.match(source):
         raise CageError(f"{quote(source)} would make git run a program", KINDS, USAGE)
     # A URL first: an export could have brought a folder 'https:' with another repository in it.
@@ -85,7 +75,6 @@ def _local(path: Path, what: str) -> str:
     else:
         known = (path / ".git").exists() or (path / "objects").is_dir()
     if not known:
-        raise CageError(
-            f"{quote(path)} is not a git {what}", "Give the folder that holds .git, or make one there: git init", USAGE
-        )
+        remedy = "Give the folder that holds .git, or make one there: git init"
+        raise CageError(f"{quote(path)} is not a git {what}", remedy, USAGE)
     return str(path)

@@ -76,8 +76,7 @@ def one_agent(value: str) -> str:
 
 def some_agents(value: str) -> str:
     """Agents of the table, by commas, each once."""
-    chosen = [one_agent(name.strip()) for name in value.split(",")]
-    return ",".join(dict.fromkeys(chosen))
+    return ",".join(dict.fromkeys(one_agent(name.strip()) for name in value.split(",")))
 
 
 def dotfiles(value: str) -> str:
@@ -86,74 +85,40 @@ def dotfiles(value: str) -> str:
 
 
 SETTINGS = [
-    Setting(
-        "dotfiles_repo", "--dotfiles", "TRUSTY_CAGE_DOTFILES_REPO", "", "create",
-        dotfiles, "git URL or path of your dotfiles",
-    ),
-    Setting(
-        "python_version", "--python-version", "TRUSTY_CAGE_PYTHON_VERSION", "3.12", "image",
-        like(r"3\.\d+(\.\d+)?", "3.12"), "Python inside, such as 3.12",
-    ),
-    Setting(
-        "shell", "--shell", "TRUSTY_CAGE_DEFAULT_SHELL", "zsh", "image",
-        one_of("zsh", "bash"), "login shell inside: zsh or bash",
-    ),
-    Setting(
-        "auth_mode", "--auth-mode", "TRUSTY_CAGE_DEFAULT_AUTH_MODE", "api_key", "auth",
-        one_of("api_key", "subscription"), "api_key or subscription",
-    ),
-    Setting(
-        "api_key_env", "--api-key-env", "", "ANTHROPIC_API_KEY", "attach",
-        like(r"[A-Za-z_][A-Za-z0-9_]*", "ANTHROPIC_API_KEY"), "name of the key's variable",
-    ),
-    Setting(
-        "tmux_prefix", "--tmux-prefix", "TRUSTY_CAGE_TMUX_PREFIX", "C-a", "session",
-        like(r"(?:[CMS]-)+(?:[!-~]|[A-Z][A-Za-z0-9]+)|F\d\d?", "C-b"), "prefix key of tmux, such as C-b",
-    ),
-    Setting(
-        "image", "--image", "TRUSTY_CAGE_IMAGE", "full", "image",
-        one_of("full", "slim"), "flavour of the image: full or slim",
-    ),
-    Setting(
-        "base_image", "--base-image", "TRUSTY_CAGE_BASE_IMAGE", "ubuntu:24.04", "image",
-        like(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "debian:12"), "image to build on, such as debian:12",
-    ),
-    Setting(
-        "ca_bundle", "--ca-bundle", "TRUSTY_CAGE_CA_BUNDLE", "", "image",
-        readable_file, "file of certificates to trust, behind a proxy that inspects TLS",
-    ),
-    Setting(
-        "agents", "--agents", "TRUSTY_CAGE_AGENTS", "claude", "image",
-        some_agents, "agents to install, by commas: claude, codex, gemini, opencode",
-    ),
-    Setting(
-        "agent", "--agent", "TRUSTY_CAGE_AGENT", "claude", "session",
-        one_agent, "the agent in the top right pane, one of those",
-    ),
-    Setting(
-        "network", "--network", "TRUSTY_CAGE_NETWORK", "open", "policy",
-        one_of("open", later=("allowlist", "offline")), "policy: open",
-    ),
-    Setting(
-        "memory", "--memory", "TRUSTY_CAGE_MEMORY", "", "limits",
-        like(r"(?:[1-9]\d{0,17}[bkmgBKMG]?)?", "4g"), "limit, such as 4g; empty: half of the engine's",
-    ),
-    Setting(
-        "cpus", "--cpus", "TRUSTY_CAGE_CPUS", "", "limits",
-        like(r"(?:(?=.*[1-9])\d{1,4}(?:\.\d{1,9})?)?", "1.5"), "limit, such as 1.5; empty: none",
-    ),
-    Setting(
-        "pids", "--pids", "TRUSTY_CAGE_PIDS", "4096", "limits",
-        like(r"[1-9]\d{0,8}", "4096"), "limit of processes",
-    ),
-    Setting(
-        "hardened", "--hardened", "TRUSTY_CAGE_HARDENED", "no", "container",
-        yes_or_no, "no sudo and no capability inside",
-    ),
-    Setting(
-        "engine", "--engine", "TRUSTY_CAGE_ENGINE", "docker", "never",
-        one_of("docker", later=("podman",)), "container engine: docker",
-    ),
+    Setting("dotfiles_repo", "--dotfiles", "TRUSTY_CAGE_DOTFILES_REPO", "", "create",
+            dotfiles, "git URL or path of your dotfiles"),
+    Setting("python_version", "--python-version", "TRUSTY_CAGE_PYTHON_VERSION", "3.12", "image",
+            like(r"3\.\d+(\.\d+)?", "3.12"), "Python inside, such as 3.12"),
+    Setting("shell", "--shell", "TRUSTY_CAGE_DEFAULT_SHELL", "zsh", "image",
+            one_of("zsh", "bash"), "login shell inside: zsh or bash"),
+    Setting("auth_mode", "--auth-mode", "TRUSTY_CAGE_DEFAULT_AUTH_MODE", "api_key", "auth",
+            one_of("api_key", "subscription"), "api_key or subscription"),
+    Setting("api_key_env", "--api-key-env", "", "ANTHROPIC_API_KEY", "attach",
+            like(r"[A-Za-z_][A-Za-z0-9_]*", "ANTHROPIC_API_KEY"), "name of the key's variable"),
+    Setting("tmux_prefix", "--tmux-prefix", "TRUSTY_CAGE_TMUX_PREFIX", "C-a", "session",
+            like(r"(?:[CMS]-)+(?:[!-~]|[A-Z][A-Za-z0-9]+)|F\d\d?", "C-b"), "prefix key of tmux, such as C-b"),
+    Setting("image", "--image", "TRUSTY_CAGE_IMAGE", "full", "image",
+            one_of("full", "slim"), "flavour of the image: full or slim"),
+    Setting("base_image", "--base-image", "TRUSTY_CAGE_BASE_IMAGE", "ubuntu:24.04", "image",
+            like(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "debian:12"), "image to build on, such as debian:12"),
+    Setting("ca_bundle", "--ca-bundle", "TRUSTY_CAGE_CA_BUNDLE", "", "image",
+            readable_file, "file of certificates to trust, behind a proxy that inspects TLS"),
+    Setting("agents", "--agents", "TRUSTY_CAGE_AGENTS", "claude", "image",
+            some_agents, "agents to install, by commas: claude, codex, gemini, opencode"),
+    Setting("agent", "--agent", "TRUSTY_CAGE_AGENT", "claude", "session",
+            one_agent, "the agent in the top right pane, one of those"),
+    Setting("network", "--network", "TRUSTY_CAGE_NETWORK", "open", "policy",
+            one_of("open", later=("allowlist", "offline")), "policy: open"),
+    Setting("memory", "--memory", "TRUSTY_CAGE_MEMORY", "", "limits",
+            like(r"(?:[1-9]\d{0,17}[bkmgBKMG]?)?", "4g"), "limit, such as 4g; empty: half of the engine's"),
+    Setting("cpus", "--cpus", "TRUSTY_CAGE_CPUS", "", "limits",
+            like(r"(?:(?=.*[1-9])\d{1,4}(?:\.\d{1,9})?)?", "1.5"), "limit, such as 1.5; empty: none"),
+    Setting("pids", "--pids", "TRUSTY_CAGE_PIDS", "4096", "limits",
+            like(r"[1-9]\d{0,8}", "4096"), "limit of processes"),
+    Setting("hardened", "--hardened", "TRUSTY_CAGE_HARDENED", "no", "container",
+            yes_or_no, "no sudo and no capability inside"),
+    Setting("engine", "--engine", "TRUSTY_CAGE_ENGINE", "docker", "never",
+            one_of("docker", later=("podman",)), "container engine: docker"),
 ]  # fmt: skip
 
 BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -172,8 +137,5 @@ def check(key: str, value: str, origin: str = "") -> str:
 def check_agent(values: Mapping[str, str]) -> None:
     """Raises CageError where the agent to start is not one of those installed."""
     if values["agent"] not in values["agents"].split(","):
-        raise CageError(
-            f"the agent {quote(values['agent'])} is not one of the agents {quote(values['agents'])}",
-            f"Add it to 'agents': {values['agents']},{values['agent']}",
-            USAGE,
-        )
+        problem = f"the agent {quote(values['agent'])} is not one of the agents {quote(values['agents'])}"
+        raise CageError(problem, f"Add it to 'agents': {values['agents']},{values['agent']}", USAGE)

@@ -17,10 +17,7 @@ def shown_on(*streams: TextIOBase | None) -> bool:
 
 
 def ask(question: str, answers: tuple[str, ...], flags: str) -> str:
-    """One of answers, the first, which the question shows, when only Enter is typed.
-
-    Raises CageError, naming the flags that answer it, where nobody can be asked.
-    """
+    """One of answers, the first for a mere Enter. Raises CageError, naming flags, where nobody can be asked."""
     typed = _line(f"{question} ({'/'.join(answers)}) [{answers[0]}]", question, flags) or answers[0]
     matching = [answer for answer in answers if answer.startswith(typed)]
     return matching[0] if len(matching) == 1 else ask(question, answers, flags)

@@ -1,6 +1,7 @@
 """Printed text, without control characters and without the password of a URL."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterable
 
@@ -36,18 +37,19 @@ def quote(text: object) -> str:
     return f"'{shown}'" if len(shown) <= BEARABLE else f"'{shown[:BEARABLE]}…'"
 
 
+def typed(word: object) -> str:
+    """A path, or another word, as it is typed in a shell; for printing it still has to be made printable."""
+    return shlex.quote(str(word))
+
+
 def fail(problem: str, remedy: str = "") -> None:
     """Print an error in the voice of the house: what is wrong, then what to do."""
-    _complain("error", problem, remedy)
+    complain([f"error: {problem}", *remedy.splitlines()])
 
 
 def warn(problem: str, remedy: str = "") -> None:
     """Print a warning: something is wrong but stops nothing."""
-    _complain("warning", problem, remedy)
-
-
-def _complain(kind: str, problem: str, remedy: str) -> None:
-    complain([f"{kind}: {problem}", *remedy.splitlines()])
+    complain([f"warning: {problem}", *remedy.splitlines()])
 
 
 def complain(lines: Iterable[str]) -> None:
