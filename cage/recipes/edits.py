@@ -45,12 +45,7 @@ def is_restored(path: str) -> bool:
     return path in RECIPES or not path.startswith(("image/", "guard/"))
 
 
-def copied(folder: Path) -> list[str]:
-    """The paths that have a pristine copy, the recipes first."""
-    return _copies(folder)[0]
-
-
-def _copies(folder: Path) -> tuple[list[str], list[str]]:
+def copied(folder: Path) -> tuple[list[str], list[str]]:
     """The paths that have a pristine copy, the recipes first, and the folders of the copies."""
     copies = str(folder / COPIES)
     found, folders = set(), []
@@ -66,23 +61,20 @@ def _copies(folder: Path) -> tuple[list[str], list[str]]:
 def edited(folder: Path) -> list[str]:
     """The paths whose live file differs from its last render.
 
-    Files are read once: the result is cached while no inode or ctime has changed,
-    since every edit changes one, even if it restores size and mtime. A pristine copy is only
-    ever replaced, which its folder shows.
+    The result is cached while no inode or ctime has changed: every edit changes one, even if it restores size and
+    mtime. A pristine copy is only ever replaced, which its folder shows.
     """
     with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
         with open(f"{folder}/{FOUND}", "rb") as file:  # noqa: PTH123 (list reads hundreds)
             known = json.load(file)
-        paths, found = known["paths"], known["edited"]
-        texts = isinstance(paths, list) and set(map(type, paths)) == {str} and COPIES in paths
-        if texts and isinstance(found, list) and set(found) <= set(paths) and known["marks"] == _marks(folder, paths):
-            return found
+        if COPIES in known["paths"] and known["marks"] == _marks(folder, known["paths"]):
+            return known["edited"]
     return _look(folder)
 
 
 def _look(folder: Path) -> list[str]:
     """The result of edited() from the files themselves; cached if it can be."""
-    paths, folders = _copies(folder)
+    paths, folders = copied(folder)
     watched = folders + paths
     marks = _marks(folder, watched)
     found = [path for path in paths if live(folder, path) != base(folder, path)]
@@ -112,12 +104,21 @@ def _marks(folder: Path, paths: list[str]) -> list[int]:
 
 def live(folder: Path, path: str) -> bytes | None:
     """The live bytes of path; None if it is gone. Raises CageError if it is no file."""
-    return _bytes(folder, path)
+    try:
+        # A pipe keeps nobody waiting.
+        with open(f"{folder}/{path}", "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except IsADirectoryError:
+        pass
+    raise CageError(f"{quote(folder / path)} is no file, so no recipe", "Move it away.")
 
 
 def base(folder: Path, path: str) -> bytes | None:
     """The bytes that path was last rendered to; None if not known."""
-    return _bytes(folder, f"{COPIES}/{path}")
+    return live(folder, f"{COPIES}/{path}")
 
 
 def version(folder: Path) -> str:
@@ -147,20 +148,3 @@ def _mode(path: str) -> int:
     if path == "lib/run/trace":
         return 0o700
     return 0o644 if path.startswith(("image/", "guard/")) else 0o600
-
-
-def _bytes(folder: Path, path: str) -> bytes | None:
-    try:
-        # fsync of a pipe fails, and there is nothing to wait for.
-        with open(f"{folder}/{path}", "rb", opener=_open) as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except IsADirectoryError:
-        pass
-    raise CageError(f"{quote(folder / path)} is no file, so no recipe", "Move it away.")
-
-
-def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)

@@ -51,20 +51,20 @@ def plan(folder: Path, files: dict[str, bytes], take: str) -> list[Change]:
     """The changes that a render of files into folder makes, the tool's own files first."""
     was = edits.version(folder)
     changes = []
-    for path, new in files.items():
+    for path in dict.fromkeys([*files, *edits.copied(folder)[0]]):
         mine, base = edits.live(folder, path), edits.base(folder, path)
-        change = _of_file(path, mine, base, new, take, was)
+        change = _of_file(path, mine, base, files.get(path), take, was)
         change.mine, change.base = mine, base
         changes.append(change)
-    for path in edits.copied(folder):
-        if path not in files:
-            changes.append(_dropped(path, edits.live(folder, path), edits.base(folder, path)))
     return sorted(changes, key=lambda change: (edits.is_yours(change.path), change.path == "Makefile"))
 
 
-def _of_file(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: str, was: str) -> Change:
-    if path == edits.ONCE and mine is not None:
+def _of_file(path: str, mine: bytes | None, base: bytes | None, new: bytes | None, take: str, was: str) -> Change:
+    """The change to one file. One that the templates no longer have goes, unless its user edited it."""
+    if path == edits.ONCE and (mine is not None or new is None):
         return Change(path, base, KEPT)
+    if new is None:
+        return Change(path, None, RECORDED if mine is None else REMOVED if mine == base else LEFT)
     if edits.is_yours(path):
         return decide(path, mine, base, new, take, was)
     if mine == new:
@@ -72,25 +72,15 @@ def _of_file(path: str, mine: bytes | None, base: bytes | None, new: bytes, take
     return Change(path, new, REPLACED, new)
 
 
-def _dropped(path: str, mine: bytes | None, base: bytes | None) -> Change:
-    """A file that the templates no longer have goes, unless its user edited it."""
-    if path == edits.ONCE:
-        return Change(path, base, KEPT, mine=mine, base=base)
-    action = RECORDED if mine is None else REMOVED if mine == base else LEFT
-    return Change(path, None, action, mine=mine, base=base)
-
-
 def decide(path: str, mine: bytes | None, base: bytes | None, new: bytes, take: str, was: str) -> Change:
     """The change to one file of the user's. An edit is never overwritten unasked."""
     if mine is None and base is not None and not edits.is_restored(path):
         return Change(path, new, RECORDED)
-    if mine is None:
-        return Change(path, new, REPLACED, new)
-    if new == mine:
-        return Change(path, new, KEPT if base == new else RECORDED)
-    if new == base:
+    if new == base and mine is not None:
         return Change(path, new, KEPT)
-    if mine == base:
+    if new == mine:
+        return Change(path, new, RECORDED)
+    if mine is None or mine == base:
         return Change(path, new, REPLACED, new)
     if base is None:
         return _without_base(path, new, take)

@@ -1,7 +1,4 @@
-"""Files of a cage's folder that change together: staged whole, then moved.
-
-A kill before the stage is complete changes nothing; after that, the next verb finishes.
-"""
+"""Files of a cage's folder that change together: staged whole, then moved, after a kill by the next verb."""
 
 import errno
 import shutil
@@ -30,10 +27,7 @@ def land(folder: Path, moves: Moves) -> None:
     for path, (seen, new) in moves.items():
         if seen is not None:
             edits.put(draft / SEEN, path, seen)
-        if new is not None:
-            edits.put(draft / NEW, path, new)
-        else:
-            edits.put(draft / GONE, path, b"")
+        edits.put(draft / (GONE if new is None else NEW), path, new or b"")
     draft.rename(folder / STAGED)
     finish(folder)
 
@@ -45,6 +39,8 @@ def unfinished(folder: Path) -> bool:
 
 def finish(folder: Path) -> None:
     """Move the staged files, under the cage's lock. Those moved before a kill are no longer staged."""
+    if not unfinished(folder):
+        return
     staged = folder / STAGED
     for path in _within(staged / NEW):
         if not (staged / NEW / path).exists():
@@ -52,7 +48,9 @@ def finish(folder: Path) -> None:
         if _is_copy(path) or edits.live(folder, path) == edits.live(staged / SEEN, path):
             _move(staged / NEW / path, folder / path)
         else:
-            _leave(staged, path)
+            # An edit that came in between stays, and the next render merges it.
+            for other in (f"{edits.COPIES}/{edits.VERSION}", f"{edits.COPIES}/{path}", path):
+                (staged / NEW / other).unlink(missing_ok=True)
     for path in _within(staged / GONE):
         if edits.live(folder, path) == edits.live(staged / SEEN, path):
             (folder / path).unlink(missing_ok=True)
@@ -67,13 +65,6 @@ def _within(top: Path) -> list[str]:
 
 def _is_copy(path: str) -> bool:
     return path.startswith(f"{edits.COPIES}/")
-
-
-def _leave(staged: Path, path: str) -> None:
-    """An edit that came in between stays, and the next render merges it."""
-    for other in (edits.VERSION, path):
-        (staged / NEW / edits.COPIES / other).unlink(missing_ok=True)
-    (staged / NEW / path).unlink()
 
 
 def _move(staged: Path, target: Path) -> None:
