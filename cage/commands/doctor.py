@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import re
-import shlex
 import shutil
 import ssl
 import subprocess
@@ -13,36 +12,39 @@ import sys
 import urllib.error
 import urllib.request
 from argparse import Namespace
+from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
 from cage import config, home
 from cage.commands import leftovers
-from cage.commands.findings import Finding, bad, good, note
 from cage.engine import PATIENCE, ask
 from cage.errors import DONE, FAILED, UNREACHABLE, CageError
-from cage.surroundings import NEUTRAL
-from cage.text import printable
+from cage.surroundings import on_guard
+from cage.text import printable, typed
 
-GIGABYTE = 1 << 30
-ENOUGH = 5 * GIGABYTE
+# state is good, bad (with a remedy), or note: worth knowing, and nothing is wrong.
+Finding = namedtuple("Finding", "check state said remedy")
+
+# Gigabytes of free disk.
+ENOUGH = 5
 
 # The oldest releases that have the options of the recipes, and the packages' names.
 TOOLS = {
-    "make": ((3, 81), "make"),
-    "git": ((2, 29), "git"),
-    "tar": ((1, 0), "tar"),
-    "bash": ((3, 2), "bash"),
-    "ps": (None, "procps"),
-    "awk": (None, "mawk"),
+    "make": ("3.81", "make"),
+    "git": ("2.29", "git"),
+    "tar": ("1.0", "tar"),
+    "bash": ("3.2", "bash"),
+    "ps": ("", "procps"),
+    "awk": ("", "mawk"),
 }
-OLDEST_ENGINE = (20, 10)
+OLDEST_ENGINE = "20.10"
 
 # Bugs that let a container out: part, first good release, name. A distribution's own build has fixes that its version
 # number doesn't tell, so it is not judged by it.
 KNOWN_BAD = [
-    ("runc", (1, 1, 12), "a container can get out through an open folder (CVE-2024-21626)"),
-    ("Docker Desktop", (4, 44, 3), "every container reaches the engine itself (CVE-2025-9074)"),
+    ("runc", "1.1.12", "a container can get out through an open folder (CVE-2024-21626)"),
+    ("Docker Desktop", "4.44.3", "every container reaches the engine itself (CVE-2025-9074)"),
 ]
 # Words of docker info for the engine's default profile, and for none.
 OURS_INSTEAD = ("default", "builtin", "unconfined")
@@ -63,6 +65,21 @@ NO_SECRET = re.compile(
 PLAIN_URL = re.compile(r"(?i)https://(?:[^/@\s]*@)?[a-z0-9.-]+(?::\d+)?(?:/[\w.~%/-]*)?", re.ASCII)
 
 
+def good(check: str, said: str) -> Finding:
+    """The check found nothing wrong."""
+    return Finding(check, "good", said, "")
+
+
+def note(check: str, said: str) -> Finding:
+    """Something that a person should know, and need not mend."""
+    return Finding(check, "note", said, "")
+
+
+def bad(check: str, said: str, remedy: str) -> Finding:
+    """Something is wrong, and remedy is the command that mends it."""
+    return Finding(check, "bad", said, remedy)
+
+
 def doctor(args: Namespace) -> int:
     """Print what is good and what is not; 0, 1 for anything bad, 4 for an engine that does not answer."""
     findings = list(_examine())
@@ -74,9 +91,7 @@ def doctor(args: Namespace) -> int:
             for line in finding.remedy.splitlines():
                 print(f"{'':<17} {printable(line)}")
     wrong = [finding.check for finding in findings if finding.state == "bad"]
-    if "engine" in wrong:
-        return UNREACHABLE
-    return FAILED if wrong else DONE
+    return UNREACHABLE if "engine" in wrong else FAILED if wrong else DONE
 
 
 def _examine() -> Iterator[Finding]:
@@ -87,17 +102,17 @@ def _examine() -> Iterator[Finding]:
         yield from _engine(json.loads(version))
         yield from _bounds()
     yield from _tools()
-    yield from _addresses()
-    yield from _disk(home.root())
+    yield _disk(home.root())
     try:
         values = config.resolve({}, os.environ).values
     except CageError as error:
-        yield bad("settings", error.problem, error.remedy)
+        yield bad("settings", *error.said)
         values = {}
     if values and not why:
         yield _base(values["base_image"])
     yield from _registries(values.get("ca_bundle", ""))
-    yield from leftovers.find(not why)
+    cages, wrong = leftovers.find(not why)
+    yield from [bad(*one) for one in wrong] or [good("cages", f"{cages}, and nothing is left over")]
 
 
 def _reach(why: str) -> str:
@@ -105,9 +120,9 @@ def _reach(why: str) -> str:
         if sys.platform == "darwin":
             return "Install OrbStack or Docker Desktop, and start it"
         # Since Debian 13 the client is a package of its own, which the engine's package only recommends.
-        return _install("docker-cli" if shutil.which("dockerd", path=_with_sbin()) else "docker.io")
+        return _install("docker-cli" if _of_root("dockerd") else "docker.io")
     if "permission denied" in why.lower():
-        return f"sudo usermod -aG docker {shlex.quote(getpass.getuser())}\nThen log in again."
+        return f"sudo usermod -aG docker {typed(getpass.getuser())}\nThen log in again."
     if os.environ.get("DOCKER_HOST"):
         return "DOCKER_HOST is set; try without it: unset DOCKER_HOST"
     if ask("context", "show")[0] not in ("", "default"):
@@ -127,24 +142,19 @@ def _install(package: str) -> str:
 def _engine(server: dict) -> Iterator[Finding]:
     release = server.get("Version", "")
     said = f"docker {release}, {server.get('Os', '?')}/{server.get('Arch', '?')}"
-    if _numbers(release) < OLDEST_ENGINE:
-        oldest = ".".join(map(str, OLDEST_ENGINE))
-        yield bad("version", f"{said} is older than {oldest}", _install("docker.io"))
+    if _older(release, OLDEST_ENGINE):
+        yield bad("version", f"{said} is older than {OLDEST_ENGINE}", _install("docker.io"))
     else:
         yield good("engine", said)
     parts = {part["Name"]: part["Version"] for part in server.get("Components") or []}
     name, _, number = (server.get("Platform") or {}).get("Name", "").rpartition(" Desktop ")
     if name:
         parts["Docker Desktop"] = number
-    yield from _runtime(parts)
-
-
-def _runtime(parts: dict[str, str]) -> Iterator[Finding]:
     said = ", ".join(f"{part} {number}" for part, number in parts.items() if part != "Engine")
     wrong = [
-        bad("runtime", f"{part} {parts[part]}: {why}", f"Upgrade it to {'.'.join(map(str, mended))} or newer")
+        bad("runtime", f"{part} {parts[part]}: {why}", f"Upgrade it to {mended} or newer")
         for part, mended, why in KNOWN_BAD
-        if part in parts and not PACKAGED.search(parts[part]) and _numbers(parts[part]) < mended
+        if part in parts and not PACKAGED.search(parts[part]) and _older(parts[part], mended)
     ]
     yield from wrong or [good("runtime", said)]
 
@@ -164,7 +174,13 @@ def _bounds() -> Iterator[Finding]:
         yield good("seccomp", "the engine takes each cage's own seccomp.json")
     else:
         yield note("seccomp", f"the engine's own profile '{profiles[0]}' is in force, no cage's seccomp.json")
-    yield from _control(info)
+    why = ROOTLESS if "name=rootless" in options else ""
+    if lacking := [name for field, name in BOUNDS.items() if not info.get(field)]:
+        yield note("limits", f"the engine can't limit a cage's use of: {', '.join(lacking)}{why}")
+    else:
+        yield good("limits", f"the engine limits a cage's use of: {', '.join(BOUNDS.values())}")
+    if info.get("CgroupDriver") == "none":
+        yield note("pause", f"the engine can't pause: export, sync and destroy ask to stop the cage{why}")
     driver, below = info.get("Driver", "?"), dict(info.get("DriverStatus") or []).get("Backing Filesystem", "")
     storage = f"{driver} on {below}" if below else driver
     if driver in ("btrfs", "zfs") or storage == "overlay2 on xfs":
@@ -174,60 +190,45 @@ def _bounds() -> Iterator[Finding]:
         yield note("storage", f"{storage} has no limits: a cage can fill the engine's disk")
 
 
-def _control(info: dict) -> Iterator[Finding]:
-    """The limits and the pause that the engine's control groups allow; a rootless engine may have none."""
-    why = ROOTLESS if "name=rootless" in (info.get("SecurityOptions") or []) else ""
-    if lacking := [name for field, name in BOUNDS.items() if not info.get(field)]:
-        yield note("limits", f"the engine can't limit a cage's use of: {', '.join(lacking)}{why}")
-    else:
-        yield good("limits", f"the engine limits a cage's use of: {', '.join(BOUNDS.values())}")
-    if info.get("CgroupDriver") == "none":
-        yield note("pause", f"the engine can't pause: export, sync and destroy ask to stop the cage{why}")
-
-
-def _numbers(release: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", re.split(r"[+~-]", release)[0])[:3]))
+def _older(release: str, least: str) -> bool:
+    one, other = (list(map(int, re.findall(r"\d+", re.split(r"[+~-]", text)[0])[:3])) for text in (release, least))
+    return one < other
 
 
 def _tools() -> Iterator[Finding]:
     for tool, (oldest, package) in TOOLS.items():
         if not shutil.which(tool):
             yield bad(tool, "is not installed", _install(package))
-            continue
-        if oldest is None:
+        elif not oldest:
             yield good(tool, "is installed")
-            continue
-        done = _run(tool, "--version")
-        said = (done.stdout.splitlines() or ["?"])[0]
-        number = re.search(r"\d+(\.\d+)+", said)
-        if number and _numbers(number[0]) < oldest:
-            least = ".".join(map(str, oldest))
-            yield bad(tool, f"{number[0]} is older than {least}", _install(package))
         else:
-            yield good(tool, number[0] if number else said)
-
-
-def _addresses() -> Iterator[Finding]:
-    """The program that lists the host's addresses for the guard."""
-    if tool := shutil.which("ip", path=_with_sbin()) or shutil.which("ifconfig", path=_with_sbin()):
+            done = subprocess.run([tool, "--version"], **on_guard())
+            said = (done.stdout.splitlines() or ["?"])[0]
+            number = re.search(r"\d+(\.\d+)+", said)
+            if number and _older(number[0], oldest):
+                yield bad(tool, f"{number[0]} is older than {oldest}", _install(package))
+            else:
+                yield good(tool, number[0] if number else said)
+    # One of them lists the host's addresses for the guard.
+    if tool := _of_root("ip") or _of_root("ifconfig"):
         yield good(Path(tool).name, "is installed")
     else:
         yield bad("ip", "neither 'ip' nor 'ifconfig' is installed", _install("iproute2"))
 
 
-def _with_sbin() -> str:
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+def _of_root(program: str) -> str | None:
+    """The path of a program that may lie where only root's PATH leads."""
+    return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
-def _disk(folder: Path) -> Iterator[Finding]:
+def _disk(folder: Path) -> Finding:
     while not folder.exists():
         folder = folder.parent
     if not os.access(folder, os.W_OK):
-        yield bad("disk", f"'{folder}' can't be written", "Set TRUSTY_CAGE_HOME to a folder that you may write.")
-        return
-    free = shutil.disk_usage(folder).free
-    said = f"{free / GIGABYTE:.1f} GB free at '{folder}'"
-    yield (good("disk", said) if free >= ENOUGH else bad("disk", said, "See how it is used: docker system df"))
+        return bad("disk", f"'{folder}' can't be written", "Set TRUSTY_CAGE_HOME to a folder that you may write.")
+    free = shutil.disk_usage(folder).free / (1 << 30)
+    said = f"{free:.1f} GB free at '{folder}'"
+    return good("disk", said) if free >= ENOUGH else bad("disk", said, "See how it is used: docker system df")
 
 
 def _base(image: str) -> Finding:
@@ -236,12 +237,9 @@ def _base(image: str) -> Finding:
     why = ask("manifest", "inspect", "--", image, patience=30)[1]
     if not why:
         return good("base image", f"'{image}' can be pulled")
-    return bad(
-        "base image",
-        f"'{image}' is not here and can't be pulled: {why}",
-        "Make one from this machine's package mirror:\n"
-        "tc create REPOSITORY --name NAME --render-only && tc make NAME base-image",
-    )
+    make = "tc create REPOSITORY --name NAME --render-only && tc make NAME base-image"
+    said = f"'{image}' is not here and can't be pulled: {why}"
+    return bad("base image", said, f"Make one from this machine's package mirror:\n{make}")
 
 
 def _registries(bundle: str) -> Iterator[Finding]:
@@ -269,21 +267,16 @@ def _registries(bundle: str) -> Iterator[Finding]:
 
 def _first_line(command: tuple[str, ...]) -> str:
     try:
-        done = _run(*command, timeout=PATIENCE, env={k: v for k, v in os.environ.items() if NO_SECRET.fullmatch(k)})
+        known = {key: value for key, value in os.environ.items() if NO_SECRET.fullmatch(key)}
+        done = subprocess.run(command, **{**on_guard(), "env": known, "timeout": PATIENCE})
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.partition("\n")[0].strip()
 
 
-def _run(*command: str, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=NEUTRAL, capture_output=True, text=True, errors="replace", **options)
-
-
 def _unreached(host: str, reason: object) -> Finding:
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return bad(
-            "registries",
-            f"{host} shows a certificate that is not trusted: {reason.verify_message}",
-            "Behind a proxy that inspects TLS, name its certificates:\nexport TRUSTY_CAGE_CA_BUNDLE=FILE",
-        )
+        said = f"{host} shows a certificate that is not trusted: {reason.verify_message}"
+        remedy = "Behind a proxy that inspects TLS, name its certificates:\nexport TRUSTY_CAGE_CA_BUNDLE=FILE"
+        return bad("registries", said, remedy)
     return bad("registries", f"{host} can't be reached: {reason}", f"curl -v https://{host}")
