@@ -11,8 +11,7 @@ def completion(args: Namespace) -> int:
     try:
         text = Path(__file__).parent.with_name("generated").joinpath(f"tc.{args.shell}").read_text()
     except FileNotFoundError:
-        raise CageError(
-            "the completions were not made: this package was never built", "Build it: pip install --editable ."
-        ) from None
+        problem = "the completions were not made: this package was never built"
+        raise CageError(problem, "Build it: pip install --editable .") from None
     print(text, end="")
     return 0

@@ -1,19 +1,17 @@
 """tc create: from a repository to a cage."""
 
 import os
-import shlex
 import shutil
 import sys
-import time
 from argparse import Namespace
+from itertools import count
 from pathlib import Path
 
 from cage import config, home, meta, names, terminal
 from cage.commands.existing import Cage
 from cage.errors import CageError
 from cage.recipes import edits, templates
-from cage.settings import SETTINGS
-from cage.text import printable, quote
+from cage.text import printable, quote, typed
 
 LARGEST = 1 << 20
 # Files of a draft: a folder with no others in it has nobody's work.
@@ -26,41 +24,37 @@ def create(args: Namespace) -> int:
     repo_url = names.repository(args.repository)
     name = names.derive(repo_url) if args.name is None else names.check(args.name)
     dockerfile = _read_dockerfile(args.dockerfile)
-    flags = {setting.key: getattr(args, setting.key) for setting in SETTINGS}
-    chosen = config.resolve(flags, os.environ)
+    chosen = config.resolve(vars(args), os.environ)
     folder = home.folder_of(name)
     if (folder / "meta.json").exists():
-        _check_same(folder, repo_url, args.branch, chosen)
-        _check_same_dockerfile(folder, dockerfile)
+        _check_same(folder, repo_url, args, chosen, dockerfile)
     else:
         _make_folder(folder, repo_url, args, chosen, dockerfile)
     if args.render_only:
         print(f"Rendered cage '{name}'.")
-        print(f"Create it:  make -C {printable(shlex.quote(str(folder)))} create")
+        print(f"Create it:  make -C {printable(typed(folder))} create")
         return 0
     attach = terminal.shown_on(sys.stdin, sys.stdout) and not args.no_attach
     variables = {} if attach else {"CAGE_NO_ATTACH": "1"}
     return Cage.find(name).make("create", **variables)
 
 
-def _check_same(folder: Path, repo_url: str, branch: str | None, chosen: config.Config) -> None:
-    """Let a half-made cage of the same repository and settings go on, and nothing else.
-
-    An option that is not given counts as the same.
-    """
+def _check_same(folder: Path, repo_url: str, args: Namespace, chosen: config.Config, dockerfile: bytes | None) -> None:
+    """Let a half-made cage go on if all that is given is the same; its Dockerfile may have been mended meanwhile."""
     fields = meta.read(folder)
     if (folder / ".history" / "created").exists():
         raise _taken(folder.name, repo_url, fields)
     kept = {"repository": fields["repo_url"], "branch": fields["branch"], **meta.settings(fields)}
     given = {key: chosen.values[key] for key in chosen.origins}
-    given |= {"repository": repo_url, "branch": kept["branch"] if branch is None else branch}
+    given |= {"repository": repo_url, "branch": kept["branch"] if args.branch is None else args.branch}
     for key, value in given.items():
         if kept[key] != value:
-            raise CageError(
-                f"cage '{folder.name}' is half made: its {key} is {quote(kept[key])}, not {quote(value)}",
-                f"Finish it as it is:  make -C {shlex.quote(str(folder))} create\n"
-                f"Or remove it:        tc destroy {folder.name}",
-            )
+            problem = f"cage '{folder.name}' is half made: its {key} is {quote(kept[key])}, not {quote(value)}"
+            remedy = f"Finish it as it is:  make -C {typed(folder)} create"
+            raise CageError(problem, f"{remedy}\nOr remove it:        tc destroy {folder.name}")
+    if dockerfile is not None and dockerfile != edits.live(folder, "Dockerfile"):
+        remedy = f"Edit that one, {typed(folder / 'Dockerfile')}, and create without --dockerfile."
+        raise CageError(f"cage '{folder.name}' is half made, with another Dockerfile", remedy)
 
 
 def _read_dockerfile(given: str | None) -> bytes | None:
@@ -78,30 +72,14 @@ def _read_dockerfile(given: str | None) -> bytes | None:
     return data
 
 
-def _check_same_dockerfile(folder: Path, given: bytes | None) -> None:
-    """A half-made cage goes on with the Dockerfile it has, which its user may have mended meanwhile."""
-    if given is not None and given != edits.live(folder, "Dockerfile"):
-        raise CageError(
-            f"cage '{folder.name}' is half made, with another Dockerfile",
-            f"Edit that one, {shlex.quote(str(folder / 'Dockerfile'))}, and create without --dockerfile.",
-        )
-
-
 def _taken(name: str, repo_url: str, fields: meta.Fields) -> CageError:
     if fields["repo_url"] == repo_url:
-        return CageError(
-            f"cage '{name}' already exists", f"Attach with 'tc attach {name}', or remove it with 'tc destroy {name}'."
-        )
-    return CageError(
-        f"cage '{name}' already exists, made from {quote(fields['repo_url'])}",
-        f"Choose another name: tc create {shlex.quote(repo_url)} --name {_free(name)}",
-    )
-
-
-def _free(name: str) -> str:
-    taken = {path.name for path in home.folder_of(name).parent.iterdir()}
-    free = (f"{name[:59]}-{number}" for number in range(2, 1000))
-    return next(name for name in free if name not in taken)
+        remedy = f"Attach with 'tc attach {name}', or remove it with 'tc destroy {name}'."
+        return CageError(f"cage '{name}' already exists", remedy)
+    others = (f"{name[:59]}-{number}" for number in count(2))
+    free = next(other for other in others if not home.folder_of(other).exists())
+    problem = f"cage '{name}' already exists, made from {quote(fields['repo_url'])}"
+    return CageError(problem, f"Choose another name: tc create {typed(repo_url)} --name {free}")
 
 
 def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Config, dockerfile: bytes | None) -> None:
@@ -110,17 +88,15 @@ def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Co
     settings = dict(chosen.values)
     has_key = os.environ.get(settings["api_key_env"])
     if "auth_mode" not in chosen.origins and not has_key and terminal.interactive():
-        settings["auth_mode"] = terminal.ask(
-            "Does the agent log in with an API key or with your subscription?",
-            ("api_key", "subscription"),
-            "--auth-mode",
-        )
+        question = "Does the agent log in with an API key or with your subscription?"
+        settings["auth_mode"] = terminal.ask(question, ("api_key", "subscription"), "--auth-mode")
     fields = meta.new(folder.name, repo_url, args.branch or "", settings)
     if dockerfile is not None:
         fields["dockerfile"] = "own"
     files = templates.files(fields, home.make_home_id())
     home.make_folder(folder.parent)
-    _remove_old_drafts(folder)
+    for dead in home.dead_drafts(folder.name):
+        shutil.rmtree(dead, ignore_errors=True)
     draft = home.make_folder(folder.with_name(f".new-{folder.name}-{os.urandom(4).hex()}"))
     try:
         edits.put_new(draft, files)
@@ -132,33 +108,19 @@ def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Co
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _remove_old_drafts(folder: Path) -> None:
-    """Remove drafts of killed creates; a running one is done within seconds, so older ones are dead."""
-    for draft in folder.parent.glob(f".new-{folder.name}-????????"):
-        if time.time() - draft.stat().st_mtime > 60:
-            shutil.rmtree(draft, ignore_errors=True)
-
-
 def _settle_clone(folder: Path, args: Namespace) -> str:
-    """The user's choice for the host clone of a destroyed cage: reuse, fresh, or '' without one.
-
-    'debris' are recipes of a create that was killed while it moved them there.
-    """
+    """The choice for the host clone of a destroyed cage: reuse, fresh, '', or debris (a killed create's recipes)."""
     if not folder.exists() or not any(folder.iterdir()):
         return ""
     if not (folder / "repo").is_dir():
         if {path.name for path in folder.iterdir()} <= DRAFTED:
             return "debris"
         raise CageError(f"{quote(folder)} is in the way: it holds neither a cage nor a host clone", home.away(folder))
-    answer = args.clone or terminal.ask(
-        f"the host clone of a destroyed cage '{folder.name}' is left: use it, or move it aside?",
-        ("reuse", "fresh"),
-        "--reuse-clone or --fresh-clone",
-    )
+    question = f"the host clone of a destroyed cage '{folder.name}' is left: use it, or move it aside?"
+    answer = args.clone or terminal.ask(question, ("reuse", "fresh"), "--reuse-clone or --fresh-clone")
     if answer == "reuse" and not (folder / "repo" / ".git").exists():
-        raise CageError(
-            f"the host clone {quote(folder / 'repo')} has no git folder", "Put its .git back, or give --fresh-clone."
-        )
+        problem = f"the host clone {quote(folder / 'repo')} has no git folder"
+        raise CageError(problem, "Put its .git back, or give --fresh-clone.")
     return answer
 
 

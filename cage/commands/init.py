@@ -23,13 +23,9 @@ def init(args: Namespace) -> int:
         kept = path.with_name(home.aside(".", ".env").name)
         path.rename(kept)
         print(f"Moved the old one to {printable(kept)}")
-    home.write(path, _template().encode())
+    lines = [f"\n# {setting.help}\n#{setting.variable}={setting.default}\n" for setting in SETTINGS if setting.variable]
+    home.write(path, (HEADER + "".join(lines)).encode())
     home.make_home_id()
     print(f"Wrote {printable(path)}")
     print("Make a cage:  tc create <git-url>")
     return 0
-
-
-def _template() -> str:
-    lines = [f"\n# {setting.help}\n#{setting.variable}={setting.default}\n" for setting in SETTINGS if setting.variable]
-    return HEADER + "".join(lines)
