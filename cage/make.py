@@ -13,7 +13,7 @@ from types import ModuleType
 
 from cage.errors import DONE, FAILED, INTERRUPTED, USAGE, CageError
 from cage.menu import VERBS
-from cage.surroundings import NEUTRAL, clean_environment, no_make
+from cage.surroundings import NEUTRAL, clean_environment, no_make, on_guard
 from cage.text import complain
 
 # Linux takes no string of the environment, and no argument, over 128 KiB (execve(2)).
@@ -51,11 +51,7 @@ sh = _import_sh()
 
 
 def run(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> int:
-    """Make targets of the Makefile in folder; returns the exit code that was meant.
-
-    The variables travel by environment: make would expand its arguments. A recipe's error is
-    printed here, after make's own words.
-    """
+    """Make targets of the Makefile in folder; returns the exit code that was meant. A recipe's error comes last."""
     with LAST() as last:
         with _left_to_the_recipe() as interrupts:
             code = _run(folder, targets, environment(variables, last))
@@ -71,17 +67,10 @@ def run(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> in
 def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | None, str]:
     """Make target without a terminal; the recipe's exit code, None if it left none, and its output."""
     with LAST() as last:
-        done = subprocess.run(
-            ["make", *_options(folder), target],
-            cwd=NEUTRAL,
-            env=environment(variables, last),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        return left_code(last) if done.returncode else DONE, "\n".join([*left_words(last), done.stdout.strip()])
+        options = {**on_guard(), "env": environment(variables, last), "input": ""}
+        done = subprocess.run(["make", *_options(folder), target], **options)
+        said = "\n".join([*left_words(last), done.stdout, done.stderr])
+        return left_code(last) if done.returncode else DONE, said
 
 
 def left_code(last: str) -> int | None:
@@ -107,7 +96,7 @@ def _options(folder: Path) -> tuple[str, ...]:
 
 
 def environment(variables: dict[str, str], last: str) -> dict[str, str]:
-    """The caller's environment with variables for recipes, which leave their last words in the folder last."""
+    """The environment, by which variables travel: make would expand its arguments. Last words go to the folder last."""
     for value in variables.values():
         if len(value.encode(errors="surrogateescape")) > LARGEST:
             problem = f"what is asked for is longer than {LARGEST // 1000} kB"
@@ -118,11 +107,9 @@ def environment(variables: dict[str, str], last: str) -> dict[str, str]:
 
 def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) -> int:
     try:
-        command = sh.Command("make")
+        sh.Command("make")(*_options(folder), *targets, _fg=True, _cwd=NEUTRAL, _env=environment)
     except sh.CommandNotFound:
         raise no_make() from None
-    try:
-        command(*_options(folder), *targets, _fg=True, _cwd=NEUTRAL, _env=environment)
     except sh.ErrorReturnCode as error:
         return error.exit_code
     return 0
@@ -130,11 +117,9 @@ def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) ->
 
 @contextmanager
 def _left_to_the_recipe() -> Iterator[list[int]]:
-    """Ctrl-C reaches make as well: wait for it to end rather than leave it behind, and note that it came.
-
-    A handler, not SIG_IGN: that one would be inherited. Python ignores SIGPIPE, and recipes are to end of it.
-    """
+    """Ctrl-C reaches make as well: wait for it to end rather than leave it behind, and note that it came."""
     interrupts = []
+    # A handler, not SIG_IGN: that one would be inherited. Python ignores SIGPIPE, and recipes are to end of it.
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     ignored = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

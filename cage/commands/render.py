@@ -1,6 +1,5 @@
 """tc render and tc diff-recipes: the recipes of cages that exist."""
 
-import shlex
 from argparse import Namespace
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,7 +9,7 @@ from cage import home, lock, make
 from cage.commands.existing import Cage, names_of_all
 from cage.errors import DECIDE, DONE, FAILED, USAGE, CageError
 from cage.recipes import edits, merge, replace, syntax, templates
-from cage.text import fail, printable, quote, warn
+from cage.text import fail, printable, quote, typed, warn
 
 # Copies of the files last put beside the live ones; they tell which of those the user edited since.
 BESIDE = Path(".state", "merge")
@@ -27,7 +26,7 @@ def render(args: Namespace) -> int:
         except CageError as error:
             if not args.all:
                 raise
-            fail(error.problem, error.remedy)
+            fail(*error.said)
             codes.append(error.code)
     return max(codes, default=DONE)
 
@@ -43,7 +42,7 @@ def _render_one(cage: Cage, check: bool, take: str) -> int:
     for change in seen:
         print(f"{cage.name}: {change.action:<9} {printable(change.path)}")
     if kept:
-        print(f"{cage.name}: as they were, they are in {printable(shlex.quote(str(cage.folder / kept)))}")
+        print(f"{cage.name}: as they were, they are in {printable(typed(cage.folder / kept))}")
     if not seen:
         print(f"{cage.name}: up to date")
     return FAILED if check and seen else DONE
@@ -57,7 +56,7 @@ def _judge(cage: Cage, changes: list[merge.Change], take: str) -> None:
             error = syntax.unread(cage.name, problem)
             if change.action != merge.KEPT:
                 raise error
-            warn(error.problem, error.remedy)
+            warn(*error.said)
         elif change.is_written and edits.is_yours(change.path):
             _decide_unread(change, syntax.script(change.path, change.data), take)
     if any(change.action == merge.CONFLICT for change in changes):
@@ -67,11 +66,8 @@ def _judge(cage: Cage, changes: list[merge.Change], take: str) -> None:
         if broken := syntax.makefiles(cage.folder):
             raise syntax.unread(cage.name, broken)
         if not merged:
-            raise CageError(
-                f"with the new templates, your edits in cage '{cage.name}' can't be read: {problem}",
-                f"Nothing was changed. Mend your lines: tc diff-recipes {cage.name}",
-                DECIDE,
-            )
+            why = f"with the new templates, your edits in cage '{cage.name}' can't be read: {problem}"
+            raise CageError(why, f"Nothing was changed. Mend your lines: tc diff-recipes {cage.name}", DECIDE)
         merged.sort(key=lambda change: problem.startswith(f"{change.path}:"))
         _decide_unread(change := merged.pop(), problem, take)
         if change.action == merge.CONFLICT:
@@ -102,7 +98,7 @@ def _refuse(cage: Cage, conflicts: list[merge.Change], check: bool) -> int:
     finish, drop = [], []
     for change in conflicts:
         _put_beside(cage.folder, change)
-        live, beside = (shlex.quote(str(cage.folder / f"{change.path}{end}")) for end in ("", change.suffix))
+        live, beside = (typed(cage.folder / f"{change.path}{end}") for end in ("", change.suffix))
         finish.append(f"mv {beside} {live}" if change.suffix == ".merge" else f"diff -u {live} {beside}")
         drop.append(f"rm {beside}")
     verb = "Edit it, then:" if finish[0].startswith("mv") else "Compare, edit yours, then:"
@@ -154,8 +150,7 @@ def _apply(folder: Path, changes: list[merge.Change]) -> str:
 
 def _keep(folder: Path) -> str:
     """A new folder's path, for files that a render takes away."""
-    aside = home.aside(f"envs/{folder.name}/{edits.KEPT}", "before")
-    return aside.relative_to(folder).as_posix()
+    return home.aside(f"envs/{folder.name}/{edits.KEPT}", "before").relative_to(folder).as_posix()
 
 
 def diff_recipes(args: Namespace) -> int:
@@ -163,10 +158,8 @@ def diff_recipes(args: Namespace) -> int:
     found = Cage.find(args.name)
     found.check_whole()
     unread = syntax.everything(found.folder, edits.edited(found.folder))
-    if syntax.makefiles(found.folder):
-        code = make.script(found.folder, "lib/diff-recipes")
-    else:
-        code = make.run(found.folder, ("diff-recipes",), {})
+    readable = not syntax.makefiles(found.folder)
+    code = make.run(found.folder, ("diff-recipes",), {}) if readable else make.script(found.folder, "lib/diff-recipes")
     for problem in unread:
         warn(f"make or a shell can't read this: {problem}")
     return code

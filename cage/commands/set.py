@@ -2,7 +2,6 @@
 
 import re
 from argparse import Namespace
-from collections.abc import Iterable
 
 from cage import agents, lock, make, meta, settings
 from cage.commands.existing import Cage
@@ -16,14 +15,20 @@ COPY = f"{edits.COPIES}/Makefile"
 
 def set_(args: Namespace) -> int:
     """Change settings of a cage: `tc set <name> key=value…`."""
-    values = _values(args.values)
+    values = {}
+    for word in args.values:
+        key, equals, value = word.partition("=")
+        if not equals or key not in settings.BY_KEY:
+            raise CageError(f"{quote(word)} is not a setting", f"Known: {', '.join(settings.BY_KEY)}", USAGE)
+        values[key] = value
     found = Cage.find(args.name)
     moves, said = change(found, values)
     limits = _limit(found, moves) if LIMITS & values.keys() else ""
     for key, told in said.items():
         applies = settings.BY_KEY[key].applies
         when = limits if applies == "limits" else settings.WHEN[applies].format(name=found.name)
-        if limits and key in _lacks(found):
+        # The engine may not keep a limit, as lib/engine/lacks found.
+        if limits and key.encode() in (edits.live(found.folder, ".history/lacks") or b"").split():
             when = "on an engine that can bound it; this one can't"
         print(f"Set {key} of cage '{found.name}' to {quote(meta.settings(found.fields)[key])}.{told}")
         print(f"It applies {when}")
@@ -33,8 +38,7 @@ def set_(args: Namespace) -> int:
 def auth(args: Namespace) -> int:
     """Renew the agent's credentials, or change where they come from."""
     found = Cage.find(args.name)
-    given = {"auth_mode": args.auth_mode, "api_key_env": args.api_key_env}
-    values = {key: value for key, value in given.items() if value is not None}
+    values = {key: vars(args)[key] for key in ("auth_mode", "api_key_env") if vars(args)[key] is not None}
     moves = change(found, values)[0] if values else {}
     code = found.make("auth")
     if code != DONE and moves:
@@ -43,22 +47,8 @@ def auth(args: Namespace) -> int:
     return code
 
 
-def _values(words: Iterable[str]) -> dict[str, str]:
-    values = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or key not in settings.BY_KEY:
-            known = ", ".join(settings.BY_KEY)
-            raise CageError(f"{quote(word)} is not a setting", f"Known: {known}", USAGE)
-        values[key] = value
-    return values
-
-
 def change(cage: Cage, values: dict[str, str]) -> tuple[replace.Moves, dict[str, str]]:
-    """Change settings in meta.json and in the Makefile; returns the moves, and a note by key.
-
-    Only their lines change, in the pristine copy too: this is no re-render.
-    """
+    """Change the lines of settings, in the pristine copy too, and meta.json; returns the moves, and a note by key."""
     values = {key: settings.check(key, value) for key, value in values.items()}
     if "engine" in values:
         raise CageError("a cage's engine can't be changed", "Make another cage with it.", USAGE)
@@ -85,10 +75,7 @@ def change(cage: Cage, values: dict[str, str]) -> tuple[replace.Moves, dict[str,
 
 
 def _follow_agent(old: dict[str, str], values: dict[str, str], mine: bytes) -> None:
-    """Have the key's name go with the agent, as long as it is that agent's own; add it to values.
-
-    A Makefile, mine, that names no agent keeps its key. Raises CageError where the agent is not one of those installed.
-    """
+    """Have the key's name go with the agent while it is that agent's own and the Makefile, mine, names an agent."""
     if not {"agent", "agents"} & values.keys():
         return
     new = {**old, **values}
@@ -103,10 +90,7 @@ def _follow_agent(old: dict[str, str], values: dict[str, str], mine: bytes) -> N
 
 
 def _limit(cage: Cage, moves: replace.Moves) -> str:
-    """Have the running container follow its limits; returns when they apply.
-
-    Raises CageError where the engine refuses them; then everything is as it was.
-    """
+    """Have the running container follow its limits; returns when they apply. CageError, and no change, if refused."""
     code, said = make.unseen(cage.folder, "limits", {"CAGE_MISSING": "ok"})
     if code == DONE:
         seen = edits.live(cage.folder, ".state/seen") or b""
@@ -116,13 +100,8 @@ def _limit(cage: Cage, moves: replace.Moves) -> str:
     if "No rule to make target" in said:
         return f"after: tc recreate {cage.name}"
     _take_back(cage, moves)
-    why = [line for line in said.splitlines() if not line.startswith("make")]
+    why = [line for line in said.splitlines() if line and not line.startswith("make")]
     raise CageError("the engine refuses these limits; nothing was changed", "\n".join(why[:4]))
-
-
-def _lacks(cage: Cage) -> list[str]:
-    """The limits that the engine can't keep (templates/lib/engine/lacks), by their settings' keys, and 'pause'."""
-    return (edits.live(cage.folder, ".history/lacks") or b"").decode(errors="replace").split()
 
 
 def _take_back(cage: Cage, moves: replace.Moves) -> None:

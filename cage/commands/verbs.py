@@ -6,7 +6,7 @@ from argparse import Namespace
 from cage import home
 from cage.commands.existing import Cage, names_of_all
 from cage.errors import DONE, INTERRUPTED, UNREACHABLE, USAGE, CageError
-from cage.text import quote
+from cage.text import quote, typed
 
 # These are not passed on; other options are: --skip-refused as CAGE_SKIP_REFUSED=1, --take host as CAGE_TAKE=host.
 NO_OPTIONS = ("verb", "run", "name", "targets", "paths", "command")
@@ -21,9 +21,8 @@ def export(args: Namespace) -> int:
     """Bring the work back to the host clone: into its work tree, or as commits on a branch."""
     branch = getattr(args, "as")
     if branch is not None and not args.to:
-        raise CageError(
-            "--as names a branch", f"Say what goes onto it: tc export {args.name} --branch, or --commits", USAGE
-        )
+        remedy = f"Say what goes onto it: tc export {args.name} --branch, or --commits"
+        raise CageError("--as names a branch", remedy, USAGE)
     if branch == "":
         raise CageError("the name of the branch is empty", f"For example: --as work/{args.name}", USAGE)
     return plain(args)
@@ -50,11 +49,8 @@ def execute(args: Namespace) -> int:
     """Run a command through a login shell inside; returns its exit code."""
     if not args.command:
         raise CageError("no command is given", f"For example: tc exec {args.name} -- ls", USAGE)
-    for word in args.command:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            raise CageError(f"{quote(word)} is not UTF-8", "Put it into a file, and run that.", USAGE) from None
+    if odd := [word for word in args.command if word.encode(errors="ignore").decode() != word]:
+        raise CageError(f"{quote(odd[0])} is not UTF-8", "Put it into a file, and run that.", USAGE)
     return plain(args, CAGE_CMD=shlex.join(args.command))
 
 
@@ -62,11 +58,8 @@ def targets(args: Namespace) -> int:
     """Make any targets of the cage's Makefile, those of its user too."""
     for target in args.targets:
         if target.startswith("-") or "=" in target or quote(target) != f"'{target}'":
-            raise CageError(
-                f"{quote(target)} is not a target",
-                f"Options and variables go to make itself: make -C {shlex.quote(str(home.folder_of(args.name)))} …",
-                USAGE,
-            )
+            remedy = f"Options and variables go to make itself: make -C {typed(home.folder_of(args.name))} …"
+            raise CageError(f"{quote(target)} is not a target", remedy, USAGE)
     return Cage.find(args.name).make(*args.targets, **_options(args))
 
 
