@@ -68,19 +68,19 @@ class CommandLine(Parser):
             text += f"\n{group}:\n" + "".join(f"  {verb:<15}{self.said[verb]}\n" for verb in verbs.split())
         return f"{text}\n{EXAMPLES}"
 
-    def verb(self, name: str, run: str, text: str, epilog: str = "") -> Parser:
-        """Add a verb."""
+    def verb(self, name: str, run: str, text: str, *switches: tuple[str, ...]) -> Parser:
+        """Add a verb; its switches are given with their help."""
         self.said[name] = text
-        added = self.verbs.add_parser(name, help=text, description=f"{text}.", epilog=epilog)
+        added = self.verbs.add_parser(name, help=text, description=f"{text}.")
         added.set_defaults(run=run)
+        for *flags, said in switches:
+            added.add_argument(*flags, action="store_true", help=said)
         return added
 
     def on_cage(self, name: str, text: str, *switches: tuple[str, ...], run: str = "verbs:plain") -> Parser:
-        """Add a verb that takes a cage's name; its switches are given with their help."""
-        added = self.verb(name, run, text)
+        """Add a verb that takes a cage's name."""
+        added = self.verb(name, run, text, *switches)
         added.add_argument("name", help="name of the cage")
-        for *flags, said in switches:
-            added.add_argument(*flags, action="store_true", help=said)
         return added
 
 
@@ -90,17 +90,17 @@ def parser() -> CommandLine:
     verb, on_cage = top.verb, top.on_cage
     yes = ("-y", "--yes", "don't ask")
     as_json = ("--json", "as JSON")
+    dry_run = ("--dry-run", "only show the plan")
     as_plan = ("--json", "only show the plan, as JSON")
     take = {"choices": ("cage", "host"), "help": "whose version, where both sides changed"}
 
-    init = verb("init", "init:init", "Make the config folder and a commented .env")
-    init.add_argument("--force", action="store_true", help="replace .env, keeping the old one")
+    force = ("--force", "replace .env, keeping the old one")
+    verb("init", "init:init", "Make the config folder and a commented .env", force)
     _create(verb("create", "create:create", "Make a cage from a git URL or a local repository"))
     on_cage("attach", "Open the tmux session, starting the cage if it is stopped")
     on_cage("start", "Start the cage")
     on_cage("stop", "Stop the cage; work is kept")
-    listing = verb("list", "list:listing", "Show all cages")
-    listing.add_argument("--json", action="store_true", help="as JSON")
+    verb("list", "list:listing", "Show all cages", as_json)
     on_cage("status", "Show one cage in full", as_json, ("--size", "count the bytes of the home, too"))
     on_cage("shell", "Open a login shell inside")
     run = on_cage("exec", "Run a command inside, and relay its exit code", run="verbs:execute")
@@ -109,7 +109,7 @@ def parser() -> CommandLine:
         "export",
         "Bring the work back to the host clone",
         yes,
-        ("--dry-run", "only show the plan"),
+        dry_run,
         ("--diff", "show the change itself too; as a patch, if it is not for a terminal"),
         as_plan,
         ("--skip-refused", "export the rest where entries are refused"),
@@ -123,35 +123,28 @@ def parser() -> CommandLine:
     export.add_argument("--commits", const="commits", help="bring the agent's own commits on a branch instead", **to)
     export.add_argument("--take", **take)
     export.add_argument("--as", metavar="NAME", help="the branch's name; else cage/<name>")
-    only = ("--dry-run", "only show the plan")
-    sync = on_cage("sync", "Take the host's changes into the cage", yes, only, as_plan, run="verbs:sync")
+    sync = on_cage("sync", "Take the host's changes into the cage", yes, dry_run, as_plan, run="verbs:sync")
     sync.add_argument("paths", nargs="*", help="only these files and folders")
     sync.add_argument("--take", **take)
-    on_cage(
-        "destroy",
-        "Remove the cage; the host clone is kept",
-        yes,
-        ("--force", "go on although un-exported work can't be counted"),
-    )
-    rebuild = verb("rebuild-image", "verbs:rebuild_image", "Build the image again")
+    force = ("--force", "go on although un-exported work can't be counted")
+    on_cage("destroy", "Remove the cage; the host clone is kept", yes, force)
+    rebuild = verb("rebuild-image", "verbs:rebuild_image", "Build the image again", yes)
     rebuild.add_argument("name", nargs="?", help="name of the cage; all if none is given")
-    rebuild.add_argument(*yes[:2], action="store_true", help=yes[2])
     on_cage("recreate", "Make the containers anew from the image and the settings; the volumes are kept", yes)
     auth = on_cage("auth", "Renew or change the agent's credentials", run="set:auth")
     auth.add_argument("--auth-mode", metavar="MODE", help="api_key or subscription")
     auth.add_argument("--api-key-env", metavar="NAME", help="name of the key's variable")
-    render = verb("render", "render:render", "Bring recipes up to date, keeping your edits")
+    switches = ("--all", "all cages"), ("--check", "only show the changes")
+    render = verb("render", "render:render", "Bring recipes up to date, keeping your edits", *switches)
     render.add_argument("name", nargs="?", help="name of the cage")
-    render.add_argument("--all", action="store_true", help="all cages")
-    render.add_argument("--check", action="store_true", help="only show the changes")
     render.add_argument("--take", choices=("mine", "template"), help="whose lines win a conflict")
     change = on_cage("set", "Change settings", run="set:set_")
     change.epilog = SET_NOTE
     change.add_argument("values", nargs="+", metavar="key=value", help="see below")
     on_cage("diff-recipes", "Show your changes to the recipes", run="render:diff_recipes")
-    doctor = verb("doctor", "doctor:doctor", "Show what is missing on this machine, and what mends it")
-    doctor.add_argument("--json", action="store_true", help="as JSON")
-    completion = verb("completion", "completion:completion", "Print completions for a shell", COMPLETION_NOTE)
+    verb("doctor", "doctor:doctor", "Show what is missing on this machine, and what mends it", as_json)
+    completion = verb("completion", "completion:completion", "Print completions for a shell")
+    completion.epilog = COMPLETION_NOTE
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which one")
     make = on_cage("make", "Make any target of a cage's Makefile", yes, run="verbs:targets")
     make.add_argument("targets", nargs="+", metavar="target", help="for example: help")
@@ -166,19 +159,14 @@ def _create(create: Parser) -> None:
     create.add_argument("--dockerfile", metavar="F", help="the cage's Dockerfile; it copies files from image/")
     create.add_argument("--no-attach", action="store_true", help="don't open it afterwards")
     create.add_argument("--render-only", action="store_true", help="write the recipes, run none")
-    clone = create.add_mutually_exclusive_group()
-    said = "use the host clone that a destroyed cage left"
-    clone.add_argument("--reuse-clone", dest="clone", action="store_const", const="reuse", help=said)
-    said = "move that clone aside, and clone anew"
-    clone.add_argument("--fresh-clone", dest="clone", action="store_const", const="fresh", help=said)
+    clone, to = create.add_mutually_exclusive_group(), {"action": "store_const", "dest": "clone"}
+    clone.add_argument("--reuse-clone", const="reuse", help="use the host clone that a destroyed cage left", **to)
+    clone.add_argument("--fresh-clone", const="fresh", help="move that clone aside, and clone anew", **to)
     group = create.add_argument_group("settings")
     for setting in SETTINGS:
         said = setting.help + (f" (default: {setting.default})" if setting.default else "")
-        options = {"dest": setting.key, "help": said.replace("%", "%%")}
-        if setting.key == "hardened":
-            group.add_argument(setting.flag, action="store_const", const="yes", **options)
-        else:
-            group.add_argument(setting.flag, metavar="X", **options)
+        kind = {"action": "store_const", "const": "yes"} if setting.key == "hardened" else {"metavar": "X"}
+        group.add_argument(setting.flag, dest=setting.key, help=said, **kind)
     group.add_argument("--no-hardened", dest="hardened", action="store_const", const="no", help=SUPPRESS)
 
 
@@ -235,7 +223,7 @@ def _run(words: list[str], here: str) -> int:
         print(end="", flush=True)
         return code
     except CageError as error:
-        fail(error.problem, error.remedy)
+        fail(*error.said)
         return error.code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -243,10 +231,8 @@ def _run(words: list[str], here: str) -> int:
         raise
     except OSError as error:
         where = f": '{error.filename}'" if error.filename else ""
-        fail(
-            f"{(error.strerror or str(error)).lower()}{where}",
-            "Mend that, or set TRUSTY_CAGE_HOME to a folder that you may write.",
-        )
+        remedy = "Mend that, or set TRUSTY_CAGE_HOME to a folder that you may write."
+        fail(f"{(error.strerror or str(error)).lower()}{where}", remedy)
         return FAILED
 
 
