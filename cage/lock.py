@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cage import make
 from cage.errors import FAILED, CageError
-from cage.source import source
+from cage.surroundings import source
 
 # The lock is its process's as long as that lives: cat ends with this process, however that ends.
 HELD = ("sh", "-c", "echo && exec cat")

@@ -12,7 +12,6 @@ import pytest
 from conftest import ROOT, edit, everything
 
 from cage import cli, lock
-from cage.errors import CageError
 from cage.recipes import edits, replace
 
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

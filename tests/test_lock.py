@@ -12,11 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from conftest import seeded
 
 from cage import lock
 from cage.errors import CageError
-
-from conftest import seeded
 
 ROOT = Path(__file__).resolve().parent.parent
 DEAD = "999999999:1:export"
@@ -87,7 +86,7 @@ def started(folder, process):
 
 def links(folder):
     """The links of the lock, by number."""
-    return {int(path.name): os.readlink(path) for path in (folder / ".state/lock").iterdir()}
+    return {int(path.name): str(path.readlink()) for path in (folder / ".state/lock").iterdir()}
 
 
 def left(folder, owner, number=1):
