@@ -50,6 +50,9 @@ DOCKERFILE
 # The name of a cage's guard, which is random.
 guard() { cat "$TRUSTY_CAGE_HOME/envs/${1:-$CAGE}/.history/guard"; }
 
+# The number and the owner of the lock in the folder of a cage, $1.
+owner() { find "$1/.state/lock" -type l -printf '%f %l\n' 2>/dev/null | sort -n | tail -n 1; }
+
 # Remove the cage $1, by default $CAGE, in any state, by its labels alone.
 remove_cage() {
     local home name=${1:-$CAGE}

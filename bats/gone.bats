@@ -154,7 +154,7 @@ printed() {
         other
         (cd "$OTHER" && CAGE_NAME=$RUN-other CAGE_ENGINE=docker CAGE_REPO_URL=x bash lib/run/lock destroy \
             bash -c 'sleep 3; exec bash lib/destroy/to-trash' >"$BATS_TEST_TMPDIR/destroy.out" 2>&1 3>&- &)
-        for _ in {1..100}; do [[ $(readlink "$OTHER/.state/lock") != *:destroy ]] || break; sleep 0.05; done
+        for _ in {1..100}; do [[ $(owner "$OTHER") != *:destroy ]] || break; sleep 0.05; done
         # shellcheck disable=SC2086 # words
         run $way
         for _ in {1..100}; do ! grep -q Destroyed "$BATS_TEST_TMPDIR/destroy.out" || break; sleep 0.05; done
@@ -172,7 +172,7 @@ printed() {
     cd "$ENV"
     CAGE_NAME=$CAGE CAGE_ENGINE=docker bash lib/run/lock start sleep 60 3>&- &
     STOPPED=$!
-    for _ in {1..50}; do [[ $(readlink .state/lock) != "$STOPPED":* ]] || break; sleep 0.1; done
+    for _ in {1..50}; do [[ $(owner "$ENV") != *" $STOPPED":* ]] || break; sleep 0.1; done
     kill -STOP "$STOPPED"
     run -1 tc stop "$CAGE"
     says "cage '$CAGE' is held by 'start' (process $STOPPED), which is stopped"
