@@ -54,10 +54,10 @@ def settled(folder):
 def upgrade(web, release):
     edit(web / "Makefile", "sleep 20", "sleep 30")
     edit(web / "layout.sh", "# Layout", "# My layout")
-    edit(web / "lib/die", "die", "my die")
+    edit(web / "lib/say", "say", "my say")
     release("templates/Makefile.j2", "@exit 3", "@exit 4")
     release("templates/layout.sh.j2", "tmux", "tmux -u")
-    release("templates/lib/die", "die", "die anew")
+    release("templates/lib/say", "say", "say anew")
     (release.folder / "templates/image/new").write_text("new\n")
     (release.folder / "templates/image/profile.sh").unlink()
 
@@ -114,13 +114,13 @@ def test_edit_after_a_kill_stays_and_is_merged(web, tc, release):
     )
     makefile = (web / "Makefile").read_text()
     assert ("sleep 30" in makefile, "still waiting" in makefile, "@exit 3" in makefile) == (True, True, True)
-    assert (web / "lib/die").read_text() == "die anew\n"
+    assert (web / "lib/say").read_text() == "say anew\n"
     assert tc("render", "web").code == 0
     makefile = (web / "Makefile").read_text()
     assert ("sleep 30" in makefile, "still waiting" in makefile, "@exit 4" in makefile) == (True, True, True)
 
 
-OLD = {"Makefile": b"old\n", "layout.sh": b"old\n", "lib/die": b"old\n", "image/x": b"old\n"}
+OLD = {"Makefile": b"old\n", "layout.sh": b"old\n", "lib/say": b"old\n", "image/x": b"old\n"}
 
 
 @pytest.fixture
@@ -145,13 +145,13 @@ def test_files_are_changed_made_and_removed_together(folder):
     moves = {
         **rendered("Makefile", b"old\n", b"new\n"),
         **rendered("image/deep/y", None, b"new\n"),
-        **rendered("lib/die", b"old\n", None),
+        **rendered("lib/say", b"old\n", None),
         "layout.sh": (b"old\n", b"old\n"),
         "never/there": (None, None),
     }
     replace.land(folder, moves)
     assert everything(folder) == {
-        **{path: data for path, data in before.items() if path not in ("lib/die", copy_of("lib/die"))},
+        **{path: data for path, data in before.items() if path not in ("lib/say", copy_of("lib/say"))},
         "Makefile": b"new\n",
         copy_of("Makefile"): b"new\n",
         "image/deep/y": b"new\n",
@@ -178,7 +178,7 @@ def test_draft_of_a_killed_run_is_not_taken_up(folder):
 
 def test_edit_that_comes_in_between_stays_with_its_base(folder):
     (folder / "Makefile").write_bytes(b"mine\n")
-    (folder / "lib/die").write_bytes(b"mine\n")
+    (folder / "lib/say").write_bytes(b"mine\n")
     (folder / "new").write_bytes(b"mine\n")
     version = edits.version(folder)
     replace.land(
@@ -187,13 +187,13 @@ def test_edit_that_comes_in_between_stays_with_its_base(folder):
             **rendered("Makefile", b"old\n", b"new\n"),
             **rendered("layout.sh", b"old\n", b"new\n"),
             **rendered("new", None, b"new\n"),
-            **rendered("lib/die", b"old\n", None),
+            **rendered("lib/say", b"old\n", None),
             copy_of(edits.VERSION): (version.encode(), b"2.0"),
         },
     )
     found = everything(folder)
-    assert {path: found[path] for path in ("Makefile", "lib/die", "new")} == dict.fromkeys(
-        ("Makefile", "lib/die", "new"), b"mine\n"
+    assert {path: found[path] for path in ("Makefile", "lib/say", "new")} == dict.fromkeys(
+        ("Makefile", "lib/say", "new"), b"mine\n"
     )
     assert (found[copy_of("Makefile")], found.get(copy_of("new"))) == (b"old\n", None)
     assert (found["layout.sh"], found[copy_of("layout.sh")]) == (b"new\n", b"new\n")
@@ -203,8 +203,8 @@ def test_edit_that_comes_in_between_stays_with_its_base(folder):
 
 def test_file_that_is_removed_in_between_stays_so(folder):
     (folder / "Makefile").unlink()
-    (folder / "lib/die").unlink()
-    replace.land(folder, {"Makefile": (b"old\n", b"new\n"), "lib/die": (b"old\n", None)})
+    (folder / "lib/say").unlink()
+    replace.land(folder, {"Makefile": (b"old\n", b"new\n"), "lib/say": (b"old\n", None)})
     assert not (folder / "Makefile").exists()
     assert not replace.unfinished(folder)
 
@@ -231,7 +231,7 @@ def test_landing_that_was_interrupted_is_finished_by_whoever_comes_next(folder, 
     moves = {
         **rendered("Makefile", b"old\n", b"new\n"),
         **rendered("layout.sh", b"old\n", b"new\n"),
-        **rendered("lib/die", b"old\n", None),
+        **rendered("lib/say", b"old\n", None),
     }
     assert not replace.unfinished(folder)
     left = iter([replace._move])
@@ -243,7 +243,7 @@ def test_landing_that_was_interrupted_is_finished_by_whoever_comes_next(folder, 
     replace.finish(folder)
     assert not replace.unfinished(folder)
     assert (folder / "layout.sh").read_bytes() == edits.base(folder, "layout.sh") == b"new\n"
-    assert not (folder / "lib/die").exists()
+    assert not (folder / "lib/say").exists()
 
 
 def test_link_of_the_user_s_stays_one(folder, tmp_path):

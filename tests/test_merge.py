@@ -166,8 +166,8 @@ OLD = {
     "layout.sh": BASE,
     "local.mk": b"# Yours alone\n",
     "Makefile.cage": b"old\n",
-    "lib/die": b"old\n",
-    "lib/tell": b"same\n",
+    "lib/say": b"old\n",
+    "lib/status": b"same\n",
     "image/edited": BASE,
     "image/removed": BASE,
     "lib/removed": BASE,
@@ -181,7 +181,7 @@ def folder(tmp_path):
     edits.put_new(folder, OLD)
     (folder / "Makefile").write_bytes(MINE)
     (folder / "local.mk").write_bytes(b"mine\n")
-    (folder / "lib/die").write_bytes(b"mine\n")
+    (folder / "lib/say").write_bytes(b"mine\n")
     (folder / "image/edited").write_bytes(MINE)
     (folder / "layout.sh").unlink()
     return folder
@@ -193,16 +193,16 @@ def test_plan_has_the_tool_s_files_first_and_the_makefile_last(folder):
         "recipes/export.mk": NEW,
         "layout.sh": NEW,
         "local.mk": b"# Yours\n",
-        "lib/die": b"new\n",
-        "lib/tell": b"same\n",
+        "lib/say": b"new\n",
+        "lib/status": b"same\n",
         "Makefile.cage": b"new\n",
         "guard/new": b"x\n",
     }
     before = everything(folder)
     assert merge.plan(folder, new, "") == [
         Change("local.mk", b"# Yours alone\n", KEPT, mine=b"mine\n", base=b"# Yours alone\n"),
-        Change("lib/die", b"new\n", REPLACED, b"new\n", mine=b"mine\n", base=b"old\n"),
-        Change("lib/tell", b"same\n", KEPT, mine=b"same\n", base=b"same\n"),
+        Change("lib/say", b"new\n", REPLACED, b"new\n", mine=b"mine\n", base=b"old\n"),
+        Change("lib/status", b"same\n", KEPT, mine=b"same\n", base=b"same\n"),
         Change("Makefile.cage", b"new\n", REPLACED, b"new\n", mine=b"old\n", base=b"old\n"),
         Change("lib/removed", None, REMOVED, mine=BASE, base=BASE),
         Change("recipes/export.mk", NEW, REPLACED, NEW, mine=BASE, base=BASE),
@@ -228,10 +228,10 @@ def test_plan_renders_local_mk_where_there_is_none(folder):
 
 
 def test_plan_of_what_is_there_already_is_only_recorded(folder):
-    (folder / "lib/die").write_bytes(b"new\n")
+    (folder / "lib/say").write_bytes(b"new\n")
     (folder / "image/removed").unlink()
-    plan = {change.path: change for change in merge.plan(folder, {**OLD, "lib/die": b"new\n"}, "")}
-    assert plan["lib/die"] == Change("lib/die", b"new\n", RECORDED, mine=b"new\n", base=b"old\n")
+    plan = {change.path: change for change in merge.plan(folder, {**OLD, "lib/say": b"new\n"}, "")}
+    assert plan["lib/say"] == Change("lib/say", b"new\n", RECORDED, mine=b"new\n", base=b"old\n")
     assert plan["image/removed"] == Change("image/removed", BASE, RECORDED, base=BASE)
     files = {path: data for path, data in OLD.items() if path != "image/removed"}
     plan = {change.path: change for change in merge.plan(folder, files, "")}
@@ -271,13 +271,13 @@ def test_change_knows_what_it_does(change, expected):
 
 
 def test_trial_reads_the_changed_files_beside_those_that_stay(folder, monkeypatch):
-    (folder / "Makefile").write_text("include local.mk lib/tell\nall:\n")
-    (folder / "lib/tell").write_text("$(info read)\n")
+    (folder / "Makefile").write_text("include local.mk lib/status\nall:\n")
+    (folder / "lib/status").write_text("$(info read)\n")
     (folder / "local.mk").write_text("\n")
     before = everything(folder)
     monkeypatch.setattr(os, "fsync", lambda handle: pytest.fail("a trial waits for no disk"))
     assert merge.trial(folder, {}) == ""
-    assert merge.trial(folder, {"local.mk": b"# fine\n", "lib/tell": b"broken\n"}) == ""
+    assert merge.trial(folder, {"local.mk": b"# fine\n", "lib/status": b"broken\n"}) == ""
     assert merge.trial(folder, {"local.mk": b"\nbroken\n"}) == "local.mk:2: *** missing separator.  Stop."
     assert merge.trial(folder, {"Makefile": b"broken\n"}) == "Makefile:1: *** missing separator.  Stop."
     assert everything(folder) == before

@@ -37,7 +37,7 @@ def recipes(tmp_path_factory):
         command = ["make", "--no-print-directory", "-n", "-C", folder, target]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         shown = done.stdout.replace("\\\n", "").splitlines()
-        shown = [line for line in shown if "bash lib/ask" not in line and not line.startswith("make ")]
+        shown = [line for line in shown if "bash lib/say ask" not in line and not line.startswith("make ")]
         return [step for line in shown for step in opened(line)]
 
     return SimpleNamespace(written=[*lines("written"), "bash lib/export/close"], undone=lines("undone"))

@@ -52,7 +52,7 @@ def test_list_goes_on_past_recipes_that_cannot_be_read(web, tc, engine, repo, ho
     assert done.err.startswith("error: the recipes of cage 'web' can't be read: Makefile:")
 
 
-@pytest.mark.parametrize(("path", "stops"), [("lib/die", "stop"), ("layout.sh", "attach"), ("guard/policy", "")])
+@pytest.mark.parametrize(("path", "stops"), [("lib/say", "stop"), ("layout.sh", "attach"), ("guard/policy", "")])
 def test_script_that_its_shell_cannot_read_stops_the_verbs_that_run_it(path, stops, web, tc):
     (web / path).write_text("#!/bin/sh\nif true\n")
     for verb in ("stop", "attach"):

@@ -22,10 +22,10 @@ def test_render_of_the_same_templates_changes_nothing(web, tc):
 
 def test_render_replaces_what_its_user_left_alone(web, tc, release):
     release("templates/layout.sh.j2", "tmux", "tmux -u")
-    release("templates/lib/die", "die", "die anew")
-    assert tc("render", "web") == (0, "web: replaced  lib/die\nweb: replaced  layout.sh\nweb: replaced  Makefile\n", "")
+    release("templates/lib/say", "say", "say anew")
+    assert tc("render", "web") == (0, "web: replaced  lib/say\nweb: replaced  layout.sh\nweb: replaced  Makefile\n", "")
     assert (web / "layout.sh").read_text() == "# Layout\n#\n#\ntmux -u\n"
-    assert (web / "lib/die").read_text() == "die anew\n"
+    assert (web / "lib/say").read_text() == "say anew\n"
     assert "rendered by trusty-cage 2.0." in (web / "Makefile").read_text()
     assert stat.S_IMODE((web / "Makefile").stat().st_mode) == 0o600
     assert tc("render", "web") == (0, "web: up to date\n", "")
@@ -49,7 +49,7 @@ def test_render_keeps_hand_edit_and_a_backup(web, tc, release):
 def test_conflict_changes_nothing_and_says_how_to_finish(web, tc, release):
     edit(web / "layout.sh", "tmux", "screen")
     release("templates/layout.sh.j2", "tmux", "tmux -u")
-    release("templates/lib/die", "die", "die anew")
+    release("templates/lib/say", "say", "say anew")
     before = everything(web)
     assert tc("render", "web") == (
         3,
@@ -248,13 +248,13 @@ def test_render_of_recipes_that_cannot_be_read_changes_nothing(path, web, tc, re
 
 
 def test_edit_of_the_tools_own_file_gives_way_and_is_kept(web, tc, release):
-    edit(web / "lib/die", "die", "mine")
+    edit(web / "lib/say", "say", "mine")
     with (web / "Makefile.cage").open("a") as file:
         file.write("what is this\n")
-    release("templates/lib/die", "die", "die anew")
+    release("templates/lib/say", "say", "say anew")
     assert tc("render", "web").code == 0
-    assert (web / "lib/die").read_text() == "die anew\n"
-    assert kept(web)["lib/die"] == "mine\n"
+    assert (web / "lib/say").read_text() == "say anew\n"
+    assert kept(web)["lib/say"] == "mine\n"
     assert "what is this" in kept(web)["Makefile.cage"]
     assert tc("stop", "web").code == 0
 
@@ -269,13 +269,13 @@ def test_scripts_of_the_guard_are_merged_too(web, tc, release):
 
 
 def test_file_that_the_templates_dropped_goes_unless_it_was_edited(web, tc, release):
-    for path in ("lib/die", "image/profile.sh", "guard/policy"):
+    for path in ("lib/say", "image/profile.sh", "guard/policy"):
         (release.folder / "templates" / path).unlink()
     edit(web / "image/profile.sh", "profile", "mine")
     (web / "lib/own").write_text("own\n")
     done = tc("render", "web")
-    assert "web: removed   lib/die\nweb: removed   guard/policy\nweb: left      image/profile.sh\n" in done.out
-    assert not (web / "lib/die").exists()
+    assert "web: removed   lib/say\nweb: removed   guard/policy\nweb: left      image/profile.sh\n" in done.out
+    assert not (web / "lib/say").exists()
     assert not (web / "guard/policy").exists()
     assert (web / "image/profile.sh").read_text() == "mine\n"
     assert (web / "lib/own").read_text() == "own\n"

@@ -319,10 +319,9 @@ def test_reader_that_goes_away_ends_a_recipe_quietly(words, repo, tc, home, unre
 
 
 def test_message_that_nobody_reads_is_no_failure(web, repo, tc, home, unread):
-    (web / "Makefile").write_text("stop:\n\t@bash lib/tell done; echo $$? >told\n\t@bash lib/die 3 no\n")
+    (web / "Makefile").write_text("stop:\n\t@bash lib/say tell done; echo $$? >told\n\t@bash lib/say die 3 no\n")
     (web / "lib").joinpath("terminal.bash").write_bytes((ROOT / "templates/lib/terminal.bash").read_bytes())
-    for script in ("tell", "die"):
-        (web / "lib" / script).write_bytes((ROOT / "templates/lib" / script).read_bytes())
+    (web / "lib/say").write_bytes((ROOT / "templates/lib/say").read_bytes())
     assert unread("stop", "web", both=True)[0] == 3
     assert (web / "told").read_text() == "0\n"
 
@@ -417,7 +416,7 @@ def test_remedy_names_the_folder_whatever_is_in_its_name(tmp_path):
     shutil.copytree(ROOT / "templates/lib", folder / "lib")
     (folder / "Makefile").write_text("start:\n")
     done = subprocess.run(
-        ["bash", "lib/die", "3", "no", "Try: @start@"],
+        ["bash", "lib/say", "die", "3", "no", "Try: @start@"],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "CAGE_NAME": "web"},
         capture_output=True,

@@ -1,4 +1,4 @@
-"""How a cage speaks: the words of lib/tell and lib/die, and where they come on the screen."""
+"""How a cage speaks: the words of lib/say, and where they come on the screen."""
 
 import os
 import re
@@ -26,11 +26,11 @@ def folder(tmp_path):
 
 @pytest.fixture
 def say(folder):
-    """Run a script of lib there; returns its exit code, its output and its errors."""
+    """Run lib/say there; returns its exit code, its output and its errors."""
 
-    def run(script, *words, **environment):
+    def run(*words, **environment):
         done = subprocess.run(
-            ["bash", f"lib/{script}", *words],
+            ["bash", "lib/say", *words],
             cwd=folder,
             env={"PATH": os.environ["PATH"], "CAGE_NAME": "web", "CAGE_REPO_URL": "u", **environment},
             capture_output=True,
@@ -106,8 +106,8 @@ def test_make_by_hand_prints_them_at_once(say):
 
 
 def test_remedy_is_the_last_on_the_screen_and_stands_there_once(web, tc):
-    (web / "lib/die").write_bytes((ROOT / "templates/lib/die").read_bytes())
-    edit(web / "Makefile", "fails:\n\t@exit 3\n", "fails:\n\t@bash lib/die 3 'no\x07' 'Try: @stop@'\n")
+    (web / "lib/say").write_bytes((ROOT / "templates/lib/say").read_bytes())
+    edit(web / "Makefile", "fails:\n\t@exit 3\n", "fails:\n\t@bash lib/say die 3 'no\x07' 'Try: @stop@'\n")
     done = tc("make", "web", "fails")
     assert (done.code, done.out) == (3, "")
     assert re.fullmatch(r"make: \*\*\* \[Makefile:\d+: fails\] Error 3\nerror: no\nTry: tc stop web\n", done.err)
@@ -116,8 +116,8 @@ def test_remedy_is_the_last_on_the_screen_and_stands_there_once(web, tc):
 
 
 def test_two_steps_that_die_are_both_heard(web, tc):
-    (web / "lib/die").write_bytes((ROOT / "templates/lib/die").read_bytes())
-    (web / "Makefile").write_text("both:\n\t@bash lib/die 3 one; bash lib/die 4 two\n")
+    (web / "lib/say").write_bytes((ROOT / "templates/lib/say").read_bytes())
+    (web / "Makefile").write_text("both:\n\t@bash lib/say die 3 one; bash lib/say die 4 two\n")
     done = tc("make", "web", "both")
     assert (done.code, done.err.split("\n", 1)[1]) == (4, "error: one\nerror: two\n")
 
