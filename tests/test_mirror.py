@@ -28,7 +28,8 @@ def mirror(tmp_path, monkeypatch):
         text = text.replace(old, str(new))
     (lib / "image").mkdir()
     (lib / "image/mirror").write_text(text)
-    shutil.copy(ROOT / "templates/lib/terminal.bash", lib)
+    for name in ("terminal.bash", "plain.bash"):
+        shutil.copy(ROOT / "templates/lib" / name, lib)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     monkeypatch.setenv("CAGE_NAME", "web")
 

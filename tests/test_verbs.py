@@ -320,7 +320,6 @@ def test_reader_that_goes_away_ends_a_recipe_quietly(words, repo, tc, home, unre
 
 def test_message_that_nobody_reads_is_no_failure(web, repo, tc, home, unread):
     (web / "Makefile").write_text("stop:\n\t@bash lib/say tell done; echo $$? >told\n\t@bash lib/say die 3 no\n")
-    (web / "lib").joinpath("terminal.bash").write_bytes((ROOT / "templates/lib/terminal.bash").read_bytes())
     (web / "lib/say").write_bytes((ROOT / "templates/lib/say").read_bytes())
     assert unread("stop", "web", both=True)[0] == 3
     assert (web / "told").read_text() == "0\n"
