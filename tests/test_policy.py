@@ -481,7 +481,7 @@ def test_rules_of_ones_own_hold_at_the_first_try_and_are_verified(text, more, ke
 def test_published_port_is_reached_from_the_gateway_alone_and_answered(kernel, monkeypatch):
     assert apply(monkeypatch) == 0
     assert "dport {" not in kept()
-    monkeypatch.setenv("CAGE_PORTS", "8000 8080")
+    monkeypatch.setenv("CAGE_PORTS_INSIDE", "8000 8080")
     assert apply(monkeypatch) == 0
     rules = kept()
     come = "ip saddr { 172.18.0.1 } tcp dport { 8000, 8080 } accept"
@@ -492,14 +492,14 @@ def test_published_port_is_reached_from_the_gateway_alone_and_answered(kernel, m
 
 def test_published_port_without_a_gateway_opens_nothing(kernel, monkeypatch):
     monkeypatch.setattr(policy, "routes", lambda: ([SUBNET], [ipaddress.ip_address("fd00::1")]))
-    monkeypatch.setenv("CAGE_PORTS", "8000")
+    monkeypatch.setenv("CAGE_PORTS_INSIDE", "8000")
     assert apply(monkeypatch) == 0
     assert "dport {" not in kept()
 
 
 @pytest.mark.parametrize("ports", ["0", "70000", "http", "80,81", "80; accept", "08", "-1", "٨٠"])
 def test_port_that_is_none_changes_no_rule(ports, kernel, monkeypatch):
-    monkeypatch.setenv("CAGE_PORTS", ports)
+    monkeypatch.setenv("CAGE_PORTS_INSIDE", ports)
     with pytest.raises(ValueError, match="names no port"):
         apply(monkeypatch)
     assert kernel.given == []

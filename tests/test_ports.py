@@ -46,7 +46,7 @@ def test_ports_are_published_on_this_machine_alone_and_told_to_the_policy(ports,
         set_ports(cage, ports)
     words = run_of_guard(cage)
     assert [after for word, after in pairwise(words) if word == "--publish"] == published
-    assert f'--env "CAGE_PORTS={inside}"' in " ".join(words)
+    assert f'--env "CAGE_PORTS_INSIDE={inside}"' in " ".join(words)
     assert make(cage, "ports").returncode == 0
 
 

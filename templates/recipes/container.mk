@@ -24,7 +24,7 @@ SECCOMP := --security-opt seccomp=seccomp.json
 
 ASK_RECREATE := Make the containers anew? Everything outside the volumes is lost.
 
-# A volume of your own: --mount "$(VOLUME).NAME,dst=/home/trustycage/FOLDER" \, beside those below. 'make destroy'
+# A volume of your own: --mount "$(FROM_VOLUME).NAME,dst=/home/trustycage/FOLDER" \, beside those below. 'make destroy'
 # removes it with the others. It is root's unless the Dockerfile makes the folder: add that to the line with 'mkdir -p'.
 #: Make the cage's container, unless it is there
 container: guard image unclaimed engine-seen flags
@@ -42,8 +42,8 @@ container: guard image unclaimed engine-seen flags
 		$(KEPT_SHORT) \
 		--memory "$${CAGE_MEMORY:-$$(bash lib/engine/default memory)}" \
 		--memory-swap "$${CAGE_MEMORY:-$$(bash lib/engine/default memory)}" \
-		--mount "$(VOLUME),dst=/home/trustycage/project,volume-nocopy" \
-		--mount "$(VOLUME).home,dst=/home/trustycage" \
+		--mount "$(FROM_VOLUME),dst=/home/trustycage/project,volume-nocopy" \
+		--mount "$(FROM_VOLUME).home,dst=/home/trustycage" \
 		--name "$$CAGE_CONTAINER" \
 		--network "container:$$(cat .history/guard)" \
 		--pids-limit "$$CAGE_PIDS" \
@@ -155,7 +155,7 @@ HELPER = bash lib/export/informed $(heard) $(fitted) "$$CAGE_ENGINE" run \
 # seccomp profile allows open_by_handle_at, which opens every file of the host.
 READING = bash lib/export/asked $(PAUSE) | $(HELPER) \
 	--cap-add DAC_OVERRIDE \
-	--mount "$(VOLUME),dst=/project,readonly" \
+	--mount "$(FROM_VOLUME),dst=/project,readonly" \
 	--user 0:0 \
 	-- "$$(cat $(S)/guard-image)"
 

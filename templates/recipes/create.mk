@@ -115,7 +115,7 @@ archive: | repo seen helper-gone .history/seeded
 		--git-dir=$(S)/archive.git \
 		-c tar.umask=0022 archive \
 		--format=tar refs/seeded | $(HELPER) \
-		--mount "$(VOLUME),dst=/project" \
+		--mount "$(FROM_VOLUME),dst=/project" \
 		--user 1000:1000 \
 		-- "$$(cat $(S)/guard-image)" seed 2>$(S)/helper.err >$(S)/seeded.tar || $(failed)/helper create
 	$(Q)bash lib/create/seeded || $(failed)/helper create

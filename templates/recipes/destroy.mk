@@ -18,7 +18,7 @@ sized: counted helper-image helper-gone
 	$(Q)rm -f $(S)/size
 	$(Q)! grep -qx "$$CAGE_HOME_VOLUME" $(S)/volumes || $(HELPER) \
 		--cap-add DAC_OVERRIDE \
-		--mount "$(VOLUME).home,dst=/sized,readonly" \
+		--mount "$(FROM_VOLUME).home,dst=/sized,readonly" \
 		--user 0:0 \
 		-- "$$(cat $(S)/guard-image)" du -s -k /sized </dev/null >$(S)/size || rm -f $(S)/size
 

@@ -6,11 +6,11 @@
 #   AS_IMAGE, AS_VOLUME     an inspect of images: id, names; of volumes: name, labels
 #   AS_NETWORK              an inspect of the network: '1|false' is ours, with no traffic between cages
 #   AS_ENGINE               facts of the engine, then a line for each bound that it can't keep
-#   VOLUME                  a mount of the project's volume; with .NAME after it, of another, such as .home
+#   FROM_VOLUME             a mount begins with it: the project's volume; with .NAME after it another, such as .home
 #   KEPT_SHORT              container logs end at 1 MB
 #   ISOLATED                a network with no traffic between its containers
 
-VOLUME = volume-label=$(CAGE_LABEL_ENV),volume-label=$(CAGE_LABEL_HOME),type=volume,src=$(CAGE_CONTAINER)
+FROM_VOLUME = volume-label=$(CAGE_LABEL_ENV),volume-label=$(CAGE_LABEL_HOME),type=volume,src=$(CAGE_CONTAINER)
 KEPT_SHORT := --log-driver local --log-opt max-size=1m
 ISOLATED := --opt com.docker.network.bridge.enable_icc=false
 

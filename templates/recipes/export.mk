@@ -133,7 +133,7 @@ put-back:
 synced: plan
 	$(Q)bash lib/export/nothing-staged || $(ask) 'Write this into the cage?'
 	$(Q)bash lib/export/handed-over $(PAUSE) | $(HELPER) \
-		--mount "$(VOLUME),dst=/project" \
+		--mount "$(FROM_VOLUME),dst=/project" \
 		--user 1000:1000 \
 		-- "$$(cat $(S)/guard-image)" receive >.history/base.new 2>$(S)/helper.err || rm -f $(S)/asked
 	$(RESUME)

@@ -9,8 +9,8 @@ DOCKER_HUB := docker.io index.docker.io registry-1.docker.io auth.docker.io regi
 # 127.0.0.1:8000 lead to port 8000 in the cage, and 127.0.0.1:3000 to its 8080. The program in the cage has to listen on
 # 0.0.0.0, not on 127.0.0.1. Applied by 'make recreate'; 'make -n guard' shows it.
 PORTS :=
-export CAGE_PUBLISHED = $(PORTS)
-PUBLISHED = $(foreach port,$(PORTS),$(if $(findstring :,$(port)),$(port),$(port):$(port)))
+export CAGE_PORTS = $(PORTS)
+PORTS_PUBLISHED = $(foreach port,$(PORTS),$(if $(findstring :,$(port)),$(port),$(port):$(port)))
 PORTS_INSIDE = $(foreach port,$(PORTS),$(lastword $(subst :, ,$(port))))
 
 #: Stop before anything is made if PORTS has a bad number, or names a port of this machine twice
@@ -24,7 +24,7 @@ guard: seen network guard-image engine-seen
 		--cap-add NET_ADMIN \
 		--cap-drop ALL \
 		--detach \
-		--env "CAGE_PORTS=$(PORTS_INSIDE)" \
+		--env "CAGE_PORTS_INSIDE=$(PORTS_INSIDE)" \
 		--hostname cage \
 		$(LABELS) \
 		--label "trusty-cage.image=$$(cat $(S)/guard-image)" \
@@ -35,7 +35,7 @@ guard: seen network guard-image engine-seen
 		--network trusty-cage \
 		$(addprefix --network-alias ,$(DOCKER_HUB)) \
 		--pids-limit 64 \
-		$(addprefix --publish 127.0.0.1:,$(PUBLISHED)) \
+		$(addprefix --publish 127.0.0.1:,$(PORTS_PUBLISHED)) \
 		--restart no \
 		--security-opt no-new-privileges \
 		$(SECCOMP) \
@@ -67,7 +67,7 @@ policy: seen machine guarded
 # machine's own network tells its addresses, which are closed to the cage. They are asked again when the guard starts. A
 # resolver on the machine itself (stub) hides its servers from there; a container of the bridge sees them.
 GUARD_BEGINS := (guard (missing|stopped)|cage cut-off)
-MACHINE = bash lib/engine/ask-machine $(fitted) "$$CAGE_ENGINE" run \
+ASK_MACHINE = bash lib/engine/ask-machine $(fitted) "$$CAGE_ENGINE" run \
 	--cap-drop ALL \
 	$(LABELS) \
 	--log-driver none \
@@ -83,9 +83,9 @@ TELLS = -- "$$(cat $(S)/guard-image)" machine
 
 #: Ask the engine's machine for its addresses, unless they are known
 machine: seen machine-gone
-	$(Q)[ -s $(S)/machine ] || $(MACHINE) --network host --add-host host-gateway:host-gateway $(TELLS)
-	$(Q)[ -s $(S)/machine ] || ! grep -q host-gateway $(S)/machine.err || $(MACHINE) --network host $(TELLS)
-	$(Q)[ -s $(S)/machine ] || ! grep -qx stub $(S)/machine.new || $(MACHINE) --network bridge $(TELLS) servers
+	$(Q)[ -s $(S)/machine ] || $(ASK_MACHINE) --network host --add-host host-gateway:host-gateway $(TELLS)
+	$(Q)[ -s $(S)/machine ] || ! grep -q host-gateway $(S)/machine.err || $(ASK_MACHINE) --network host $(TELLS)
+	$(Q)[ -s $(S)/machine ] || ! grep -qx stub $(S)/machine.new || $(ASK_MACHINE) --network bridge $(TELLS) servers
 	$(Q)[ -s $(S)/machine ] || bash lib/engine/machine
 
 #: Forget the addresses if the guard starts anew, and remove a container that a kill left behind
