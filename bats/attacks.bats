@@ -77,9 +77,9 @@ SH
     says $'\n    *.mk ×2000: '
     says $'\n  CI\n    Jenkinsfile ×1: deep/down/Jenkinsfile\n'
     says $'\n    and 280 more names\n'
-    says "All of them: $ENV/.state/stage/runs-later"
-    [ "$(wc -l <"$ENV/.state/stage/runs-later")" = 5203 ]
-    grep -Fx $'CI\tJenkinsfile\tdeep/down/Jenkinsfile' "$ENV/.state/stage/runs-later"
+    says "All of them: $ENV/.state/export/stage/runs-later"
+    [ "$(wc -l <"$ENV/.state/export/stage/runs-later")" = 5203 ]
+    grep -Fx $'CI\tJenkinsfile\tdeep/down/Jenkinsfile' "$ENV/.state/export/stage/runs-later"
     run -0 --separate-stderr tc export "$CAGE" --dry-run --json
     [ "$(python3 -c 'import json, sys; print(sum(len(row["paths"]) for row in json.load(sys.stdin)["runs_later"]))' <<<"$output")" = 5203 ]
 }
@@ -221,7 +221,7 @@ SH
     printf '[user]\n\tname = theirs\n[credential]\n\thelper = store\n' >"$dots/.gitconfig"
     ln -s "$BATS_TEST_TMPDIR/mine" "$dots/.gitconfig.kept"
     ln -s "$BATS_TEST_TMPDIR/mine" "$dots/.left-out"
-    mkdir -p "$BATS_TEST_TMPDIR/env/.state" && cd "$BATS_TEST_TMPDIR/env" && ln -s "$ENV/lib" lib
+    mkdir -p "$BATS_TEST_TMPDIR/env/.state/clone" && cd "$BATS_TEST_TMPDIR/env" && ln -s "$ENV/lib" lib
     run -0 bash lib/create/strip-dotfiles "$dots"
     says 'left out of the dotfiles: .gitconfig: credential settings and tokens'
     [ "$(cat "$BATS_TEST_TMPDIR/mine")" = mine ]
@@ -241,7 +241,7 @@ SH
     printf '[core]\n\tpager = less\n[credential "https://x"]\n\thelper = store\n' >"$dots/git-common"
     ln -s git-common "$dots/.gitconfig"
     touch "$dots/config/gh/hosts.yml" "$dots/dot_ssh/key" "$dots/.pgpass" "$dots/.env"
-    mkdir -p "$BATS_TEST_TMPDIR/env/.state" && cd "$BATS_TEST_TMPDIR/env" && ln -s "$ENV/lib" lib
+    mkdir -p "$BATS_TEST_TMPDIR/env/.state/clone" && cd "$BATS_TEST_TMPDIR/env" && ln -s "$ENV/lib" lib
     run -0 bash lib/create/strip-dotfiles "$dots"
     [ "$before" = "$(fingerprint "$BATS_TEST_TMPDIR/victim")" ]
     [ "$(cat "$dots/git-common")" = $'[core]\n\tpager = less' ]

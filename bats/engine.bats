@@ -16,7 +16,7 @@ setup_file() {
     export CAGE=$RUN-engine
     tc create "$BATS_SUITE_TMPDIR/empty" --name "$CAGE" --render-only >/dev/null
     CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/$CAGE" guard-image >/dev/null
-    guard=$(cat "$TRUSTY_CAGE_HOME/envs/$CAGE/.state/guard-image")
+    guard=$(cat "$TRUSTY_CAGE_HOME/envs/$CAGE/.state/image/used-guard-image")
     rm -rf "$TRUSTY_CAGE_HOME/envs/$CAGE"
     docker save "$guard" "$TRUSTY_CAGE_BASE_IMAGE" | docker --host "unix://$E/sock" load >/dev/null
     export DOCKER_HOST=unix://$E/sock CLONE=$TRUSTY_CAGE_HOME/envs/$CAGE/repo
@@ -132,7 +132,7 @@ serves() {
     run -0 tc exec "$CAGE" -- true
     run ! answers 198.51.100.7 8765
     run ! answers 198.51.100.200 8765
-    grep -qx 'broadcast 198.51.100.255/32' "$TRUSTY_CAGE_HOME/envs/$CAGE/.state/machine"
+    grep -qx 'broadcast 198.51.100.255/32' "$TRUSTY_CAGE_HOME/envs/$CAGE/.state/engine/machine"
     rm -rf "$TRUSTY_CAGE_HOME/envs/$CAGE/.state"
     run -0 tc exec "$CAGE" -- true
     run ! answers 198.51.100.7 8765
@@ -171,7 +171,7 @@ names() {
     "$OWN" stop "$E"
     OWN_ENGINE='--bridge none' "$OWN" start "$E"
     run -0 tc exec "$CAGE" -- true
-    grep -q '^closed ' "$TRUSTY_CAGE_HOME/envs/$CAGE/.state/machine"
+    grep -q '^closed ' "$TRUSTY_CAGE_HOME/envs/$CAGE/.state/engine/machine"
     "$OWN" restart "$E"
 }
 

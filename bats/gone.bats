@@ -115,14 +115,14 @@ printed() {
 }
 
 @test "a guard of another release does not answer for a helper: its successor's image does" {
-    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' "$(guard "$CAGE")")" ]
+    [ "$(cat "$ENV/.state/image/used-guard-image")" = "$(docker inspect --format '{{.Config.Image}}' "$(guard "$CAGE")")" ]
     echo '# of another release' >>"$ENV/guard/rules.py"
     run -0 tc export "$CAGE" -y
     says "Nothing new to export from cage '$CAGE'."
-    [[ $(cat "$ENV/.state/guard-image") == trusty-cage-guard:* ]]
+    [[ $(cat "$ENV/.state/image/used-guard-image") == trusty-cage-guard:* ]]
     run -0 tc make -y "$CAGE" recreate
     run -0 tc export "$CAGE" -y
-    [ "$(cat "$ENV/.state/guard-image")" = "$(docker inspect --format '{{.Config.Image}}' "$(guard "$CAGE")")" ]
+    [ "$(cat "$ENV/.state/image/used-guard-image")" = "$(docker inspect --format '{{.Config.Image}}' "$(guard "$CAGE")")" ]
 }
 
 @test "the guard's name is gone: it is found by its label, and there is no second guard" {

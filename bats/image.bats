@@ -37,7 +37,7 @@ build() {
 }
 
 in_image() {
-    docker run --rm --network none --env HOME=/home/trustycage "$(cat "$ENV/.state/image")" sh -euc "$1"
+    docker run --rm --network none --env HOME=/home/trustycage "$(cat "$ENV/.state/image/used-image")" sh -euc "$1"
 }
 
 # The environment of any container has $1; a container that goes away meanwhile does not count.
@@ -71,9 +71,9 @@ rebuilt() {
 }
 
 @test "the image's history and its inspection know no proxy's password" {
-    run -0 docker history --no-trunc "$(cat "$ENV/.state/image")"
+    run -0 docker history --no-trunc "$(cat "$ENV/.state/image/used-image")"
     says_not password-of-the-proxy
-    run -0 docker inspect "$(cat "$ENV/.state/image")"
+    run -0 docker inspect "$(cat "$ENV/.state/image/used-image")"
     says_not password-of-the-proxy
 }
 
@@ -81,11 +81,11 @@ rebuilt() {
     run -0 build
     says_not BUILD
     local before
-    before=$(docker image inspect --format '{{.Id}}' "$(cat "$ENV/.state/image")")
+    before=$(docker image inspect --format '{{.Id}}' "$(cat "$ENV/.state/image/used-image")")
     CAGE_MISSING=ok make -C "$ENV" rebuilt
     run rebuilt
     [ -z "$output" ] || { echo "$output"; false; }
-    [ "$(docker image inspect --format '{{.Id}}' "$(cat "$ENV/.state/image")")" = "$before" ]
+    [ "$(docker image inspect --format '{{.Id}}' "$(cat "$ENV/.state/image/used-image")")" = "$before" ]
 }
 
 @test "another version of an agent rebuilds its layer alone; bytes that are not the pinned ones stop and name the line" {

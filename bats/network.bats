@@ -196,7 +196,7 @@ SH
 }
 
 @test "network: the addresses of the last verb are in force after the engine alone restarts the guard" {
-    sed -i '1i closed 203.0.113.200/32' "$ENV/.state/machine"
+    sed -i '1i closed 203.0.113.200/32' "$ENV/.state/engine/machine"
     run -0 tc exec "$CAGE" -- true
     before=$(docker exec "$(guard)" nft list table inet trusty_cage)
     starts=$(docker logs "$(guard)" | grep -c ready)

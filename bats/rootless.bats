@@ -16,7 +16,7 @@ setup_file() {
     "$OWN" start "$E"
     tc create "$BATS_SUITE_TMPDIR/empty" --name "$CAGE" --render-only >/dev/null
     CAGE_MISSING=ok make -C "$ENV" guard-image >/dev/null
-    guard=$(cat "$ENV/.state/guard-image")
+    guard=$(cat "$ENV/.state/image/used-guard-image")
     rm -rf "$ENV"
     docker save "$guard" "$TRUSTY_CAGE_BASE_IMAGE" | docker --host "unix://$E/sock" load >/dev/null
     export DOCKER_HOST=unix://$E/sock

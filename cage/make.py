@@ -76,7 +76,7 @@ def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | 
 def left_code(last: str) -> int | None:
     """The exit code that was meant, if any was."""
     with suppress(FileNotFoundError):
-        meant = Path(last, "code").read_text().strip()
+        meant = Path(last, "exit-code").read_text().strip()
         return int(meant) if meant.isdecimal() else None
 
 
@@ -101,7 +101,7 @@ def environment(variables: dict[str, str], last: str) -> dict[str, str]:
         if len(value.encode(errors="surrogateescape")) > LARGEST:
             problem = f"what is asked for is longer than {LARGEST // 1000} kB"
             raise CageError(problem, "Put a command into a file; name folders in the place of files.", USAGE)
-    ours = {"CAGE_VIA": "tc", "CAGE_TC": str(os.getpid()), "CAGE_VERBS": VERBS, "CAGE_EXIT_FILE": f"{last}/code"}
+    ours = {"CAGE_VIA": "tc", "CAGE_TC": str(os.getpid()), "CAGE_VERBS": VERBS, "CAGE_EXIT_FILE": f"{last}/exit-code"}
     return clean_environment() | variables | ours
 
 

@@ -58,7 +58,7 @@ def folder(tc, repo, home):
     """A cage's folder in which an export is staged: CHANGES, and a file that nobody changed."""
     assert tc("create", repo, "--render-only", "--auth-mode", "api_key").code == 0
     folder = home / "envs/web"
-    stage = folder / ".state/stage"
+    stage = folder / ".state/export/stage"
     subprocess.run(["git", "init", "--quiet", folder / "repo"], check=True)
     put(folder / "repo/untouched", (b"same\n", 0o644))
     for path, (before, after) in CHANGES.items():
@@ -84,7 +84,7 @@ def test_patch_makes_of_the_clone_what_the_cage_has(folder, tmp_path):
     (tmp_path / ".gitconfig").write_text("[diff]\n\tnoprefix = true\n\texternal = false\n[core]\n\tautocrlf = true\n")
     done = subprocess.run(**plan(folder, **hostile), capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"  A  added\nRefused:\n  .env: no\ncounted\n")
-    expected = {"untouched": tree(folder / "repo")["untouched"], **tree(folder / ".state/stage/tree")}
+    expected = {"untouched": tree(folder / "repo")["untouched"], **tree(folder / ".state/export/stage/tree")}
     (tmp_path / ".gitconfig").unlink()
     for option in ("--check", "--index", "--whitespace=nowarn"):
         if option == "--index":
@@ -123,7 +123,7 @@ def in_terminal(**options):
 
 
 def test_terminal_gets_text_in_colour_that_steers_nothing(folder):
-    (folder / ".state/stage/tree/changed").write_bytes(b"1\n\x1b]0;taken over\x07\n3\n")
+    (folder / ".state/export/stage/tree/changed").write_bytes(b"1\n\x1b]0;taken over\x07\n3\n")
     code, shown = in_terminal(**plan(folder, NO_COLOR=""))
     assert code == 0
     assert b"\x1b[32m+]0;taken over\x1b[m\n" in shown
@@ -140,17 +140,17 @@ def test_terminal_without_colour(folder):
 
 def test_nothing_new_is_an_empty_patch(folder):
     for name in ("write", "delete"):
-        (folder / ".state/stage" / name).write_bytes(b"")
+        (folder / ".state/export/stage" / name).write_bytes(b"")
     done = subprocess.run(**plan(folder), capture_output=True)
     assert (done.returncode, done.stdout) == (0, b"")
 
 
 def test_change_that_is_too_long_for_a_person_says_where_it_lies(folder):
-    (folder / ".state/stage/tree/changed").write_bytes(b"abcdefghi\n" * 300_000)
+    (folder / ".state/export/stage/tree/changed").write_bytes(b"abcdefghi\n" * 300_000)
     code, shown = in_terminal(**plan(folder, NO_COLOR="1"))
     *_, told, last = shown.decode(errors="replace").splitlines()
     assert (code, last) == (0, "counted")
-    assert told.endswith(f"all of it: cat -v '{folder}/.state/diff/patch'")
+    assert told.endswith(f"all of it: cat -v '{folder}/.state/export/diff/patch'")
     assert 1_000_000 < len(shown) < 1_001_000
 
 
@@ -158,6 +158,6 @@ def test_what_stands_behind_a_link_of_the_clone_is_not_read(folder, tmp_path):
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret/file").write_text("secret\n")
     (folder / "repo/deep").symlink_to(tmp_path / "secret")
-    (folder / ".state/stage/write").write_bytes(b"./deep/file\0")
-    (folder / ".state/stage/tree/deep/file").write_text("x\n")
+    (folder / ".state/export/stage/write").write_bytes(b"./deep/file\0")
+    (folder / ".state/export/stage/tree/deep/file").write_text("x\n")
     assert b"secret" not in subprocess.run(**plan(folder), capture_output=True).stdout

@@ -144,8 +144,8 @@ def built(tc, repo, home, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
         assert tc("create", repo, "--render-only").code == 0
         web = home / "envs" / "web"
-        (web / ".state").mkdir(exist_ok=True)
-        (web / ".state" / "image").write_text("trusty-cage:0\n")
+        (web / ".state/image").mkdir(parents=True, exist_ok=True)
+        (web / ".state/image/used-image").write_text("trusty-cage:0\n")
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         done = subprocess.run(["make", "-C", web, "build-image"], capture_output=True, text=True)

@@ -18,13 +18,13 @@ def keep(tc, repo, home):
     folder = home / "envs" / "web"
     git(repo, "commit", "--allow-empty", "--quiet", "--message", "first")
     shutil.copytree(repo, folder / "repo")
-    state, incoming = folder / ".state", folder / ".state/incoming.git"
+    state, incoming = folder / ".state/commits", folder / ".state/commits/incoming.git"
     (folder / ".history").mkdir()
-    state.mkdir()
+    state.mkdir(parents=True)
 
     def run(name):
         git(state, "init", "--quiet", "--bare", incoming)
-        (incoming / "objects/info/alternates").write_text("../../../repo/.git/objects\n")
+        (incoming / "objects/info/alternates").write_text("../../../../repo/.git/objects\n")
         (state / "parent").write_text(git(folder / "repo", "rev-parse", "HEAD") + "\n")
         blob = git(incoming, "hash-object", "-w", "--stdin", data=b"work\n")
         entry = b"100644 " + name + b"\0" + bytes.fromhex(blob)
@@ -80,10 +80,10 @@ def test_work_that_the_clone_has_already_needs_no_bundle(keep, home):
     folder = home / "envs/web"
     shutil.rmtree(folder / ".history")
     (folder / ".history").mkdir()
-    git(folder / "repo", "fetch", "--quiet", folder / ".state/incoming.git", "work:ahead")
+    git(folder / "repo", "fetch", "--quiet", folder / ".state/commits/incoming.git", "work:ahead")
     git(folder / "repo", "checkout", "--quiet", "ahead")
     git(folder / "repo", "commit", "--quiet", "--allow-empty", "--message", "on top of it")
-    (folder / ".state/parent").write_text(git(folder / "repo", "rev-parse", "HEAD") + "\n")
+    (folder / ".state/commits/parent").write_text(git(folder / "repo", "rev-parse", "HEAD") + "\n")
     words = ["make", "-C", folder, "kept", "MAKE=true", "CAGE_TO=commits"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")

@@ -22,16 +22,16 @@ def cage(tc, repo, home):
 @pytest.fixture
 def made(cage, engine):
     """Make guard and cage on an engine that lacks some; returns the limits of each and the messages."""
-    (cage / ".state").mkdir()
-    (cage / ".history").mkdir()
+    for name in (".state/engine", ".state/image", ".history"):
+        (cage / name).mkdir(parents=True)
     (cage / ".history/guard").write_text("isolated-dev-0123456789ab.guard\n")
-    for name in ("image", "guard-image", "ids"):
-        (cage / ".state" / name).write_text("1\n2\n")
+    for name in ("used-image", "used-guard-image", "id-image", "id-guard-image"):
+        (cage / ".state/image" / name).write_text("1\n")
 
     def run(*lacks):
         (engine / "asked").write_text("")
         (engine / "answer").write_text("\n".join(["8000000000|4|name=seccomp,profile=default", *lacks]) + "\n")
-        (cage / ".state/seen").write_text("guard missing\ncage missing\n")
+        (cage / ".state/engine/seen").write_text("guard missing\ncage missing\n")
         done_by_others = [f"-o{step}" for step in ("seen", "network", "image", "guard-image", "unclaimed", "flags")]
         command = ["make", "-s", *done_by_others, "container"]
         done = subprocess.run(command, cwd=cage, capture_output=True, text=True, check=True)
@@ -87,8 +87,8 @@ def test_empty_limit_is_no_limit_but_half_of_the_memory(made, cage):
 def test_limits_of_an_engine_that_has_none_are_no_call_and_no_error(cage, engine):
     (engine / "answer").write_text("\n".join(["8000000000|4", *ALL]) + "\n")
     command = ["make", "-s", "-C", cage, "-o", "seen", "limited"]
-    (cage / ".state").mkdir()
-    (cage / ".state/seen").write_text("cage running\n")
+    (cage / ".state/engine").mkdir(parents=True)
+    (cage / ".state/engine/seen").write_text("cage running\n")
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr.endswith("The engine can't limit a cage: memory, cpus and pids have no effect.\n")
     assert "'update'" not in (engine / "asked").read_text()

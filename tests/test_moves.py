@@ -31,7 +31,8 @@ def recipes(tmp_path_factory):
     for path, data in templates.files(meta.read(ROOT / "tests/rendered/minimal"), "0").items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
-    (folder / ".state").mkdir()
+    for name in ("engine", "image", "clone", "export", "undo", "commits"):
+        (folder / ".state" / name).mkdir(parents=True)
 
     def lines(target):
         command = ["make", "--no-print-directory", "-n", "-C", folder, target]
@@ -68,8 +69,8 @@ class Cage:
         self.repo, self.project, self.before = self.folder / "repo", place / "project", host
         lay(self.repo, host)
         (self.folder / "lib").symlink_to(ROOT / "templates/lib")
-        for name in (".state", ".history", "repo/.git"):
-            (self.folder / name).mkdir()
+        for name in (".state/engine", ".state/export", ".state/undo", ".history", "repo/.git"):
+            (self.folder / name).mkdir(parents=True)
         (self.repo / ".git/config").touch()
         (self.folder / ".history/base").write_bytes(tree.manifest(entries(base)))
         lay(self.project, inside)
@@ -97,7 +98,7 @@ class Cage:
 
     def planned(self, kind, take, tracked=()):
         """Stage and plan; False where a person has to decide."""
-        state = self.folder / ".state"
+        state = self.folder / ".state/export"
         for name in ("question", "stage"):
             shutil.rmtree(state / name, ignore_errors=True)
         (state / "question").mkdir()
@@ -120,7 +121,7 @@ class Cage:
 
     def anything(self):
         """Whether the plan writes anything."""
-        return any((self.folder / ".state/stage" / name).read_bytes() for name in ("write", "delete"))
+        return any((self.folder / ".state/export/stage" / name).read_bytes() for name in ("write", "delete"))
 
     def does(self, lines):
         """Run LINES; the host keeps the rules after each of them."""
@@ -158,7 +159,7 @@ def sides(rng):
 def killed(rng, lines):
     """LINES up to one after which, or amid which, they are killed: a part of its list or its tree is done then."""
     *whole, last = lines[: rng.randrange(1, len(lines))]
-    names = [".state/kept/files"] if "kept/*" in last else re.findall(r"(?:copy repo |<)(\.state/[a-z/]+)", last)
+    names = [".state/export/kept/files"] if "kept/*" in last else re.findall(r"(?:copy repo |<)(\.state/[a-z/]+)", last)
     cuts = [f"head -n {rng.randrange(3)} -z {name} >part; mv part {name}" for name in names]
     for folder in re.findall(r"bash lib/export/put (\S+)", last):
         cuts.append(f"find {folder} ! -type d -print0 | sort -z | tail -n +{rng.randrange(1, 4)} -z | xargs -0 rm -f")
@@ -202,7 +203,7 @@ def test_random_exports_are_undone(place, recipes, monkeypatch, part):
 
 def received(cage):
     """The new base, after the cage got all that the recipe sends."""
-    (cage.folder / ".state/seen").write_text("cage stopped\n")
+    (cage.folder / ".state/engine/seen").write_text("cage stopped\n")
     sent = ["/bin/bash", "lib/export/handed-over", "false"]
     told = subprocess.run(sent, cwd=cage.folder, check=True, capture_output=True).stdout
     return tree.parse_manifest(cage.ask(RECEIVE.main, told=told)[1])
@@ -210,7 +211,7 @@ def received(cage):
 
 def plant(cage, rng):
     """The agent puts a link out of the project into the way of a path that is to be written; whether it could."""
-    paths = tree.paths_in((cage.folder / ".state/stage/write").read_bytes())
+    paths = tree.paths_in((cage.folder / ".state/export/stage/write").read_bytes())
     ways = sorted({path.split(b"/")[0].decode() for path in paths if b"/" in path})
     if not ways:
         return False

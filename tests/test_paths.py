@@ -15,7 +15,7 @@ def staged(tmp_path):
     """A cage's folder with an empty stage; lib/SCRIPT runs there with paths put into one list."""
     folder = tmp_path / "cage"
     shutil.copytree(ROOT / "templates/lib", folder / "lib")
-    stage = folder / ".state/stage"
+    stage = folder / ".state/export/stage"
     (stage / "tree").mkdir(parents=True)
     (folder / "repo/.git").mkdir(parents=True)
     (folder / ".history").mkdir()
@@ -26,11 +26,11 @@ def staged(tmp_path):
     def run(script, name, *paths):
         (stage / name).write_bytes(b"".join(path + b"\0" for path in paths))
         if script == "export/recheck":
-            digest = "set -eu; . lib/terminal.bash; . lib/export/digests.bash; stage_digest >.state/staged"
+            digest = "set -eu; . lib/terminal.bash; . lib/export/digests.bash; stage_digest >.state/export/stage-digest"
             subprocess.run(["bash", "-c", digest], cwd=folder, check=True)
-            (folder / ".state/question").mkdir(exist_ok=True)
-            (folder / ".state/question/links").touch()
-            (folder / ".state/question/sums").touch()
+            (folder / ".state/export/question").mkdir(exist_ok=True)
+            (folder / ".state/export/question/links").touch()
+            (folder / ".state/export/question/sums").touch()
         environment = {"PATH": os.environ["PATH"], "CAGE_NAME": "web"}
         words = ["bash", f"lib/{script}", *(["export"] if script == "export/plan" else [])]
         return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
@@ -87,13 +87,13 @@ def test_names_are_shown_without_what_steers_a_terminal(staged):
 
 def test_plan_of_nothing_passes(staged):
     for name in LISTS:
-        (staged.folder / ".state/stage" / name).unlink()
+        (staged.folder / ".state/export/stage" / name).unlink()
     assert staged("export/paths", "report").returncode == 0
 
 
 def test_lists_that_can_not_be_read_are_refused(staged):
-    (staged.folder / ".state/stage/write").unlink()
-    (staged.folder / ".state/stage/write").mkdir()
+    (staged.folder / ".state/export/stage/write").unlink()
+    (staged.folder / ".state/export/stage/write").mkdir()
     assert staged("export/paths", "report").returncode != 0
 
 

@@ -48,7 +48,7 @@ def cage(tc, repo, home, tmp_path, monkeypatch):
     (engine / "id").write_text((home / "id").read_text())
     (engine / "status").write_text("running")
     subprocess.run(["make", "-s", "-C", folder, "tag-guard-image"], check=True)
-    shutil.copy(folder / ".state/tags/guard-image", engine)
+    shutil.copy(folder / ".state/image/tag-guard-image", engine)
     (folder / ".history").mkdir()
     (folder / ".history" / "created").touch()
     (folder / ".history" / "guard").write_text("isolated-dev-0123456789ab.guard\n")
@@ -79,7 +79,7 @@ def unfrozen(cage, repo):
         (folder / ".history" / name).write_text(f"{text}\n")
     for name in ("base", "base.seeded"):
         (folder / ".history" / name).touch()
-    (folder / ".state/machine").write_text("end\n")
+    (folder / ".state/engine/machine").write_text("end\n")
     (engine / "stubborn").write_text("99")
     (engine / "answers").write_text("no freezer")
 
@@ -184,7 +184,7 @@ def test_cage_is_read_stopped_and_started_again_whatever_the_end(words, how, unf
     assert code == 2
     assert asked == ["stop", "run", "exec", "start"]
     assert "  STOP     web\n" in said and "  START    web\n" in said
-    assert not (unfrozen.folder / ".state/restart").exists()
+    assert not (unfrozen.folder / ".state/export/stopped").exists()
 
 
 def test_destroy_that_reads_nothing_starts_the_cage_again(unfrozen):

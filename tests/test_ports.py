@@ -88,9 +88,9 @@ def test_bad_port_is_one_error_before_anything_is_made(verb, ports, problem, cag
 
 
 def failed(cage, said, created):
-    (cage / ".state").mkdir()
+    (cage / ".state/engine").mkdir(parents=True)
     (cage / ".history").mkdir(exist_ok=True)
-    (cage / ".state/half-made.err").write_text(said)
+    (cage / ".state/engine/half-made.err").write_text(said)
     if created:
         (cage / ".history/created").touch()
     values = {"CAGE_VIA": "tc", "CAGE_VERBS": "create recreate", "CAGE_NAME": "web", "CAGE_REPO_URL": "r"}

@@ -35,7 +35,7 @@ def folder(tmp_path):
     folder = tmp_path / "cage"
     shutil.copytree(ROOT / "templates/lib", folder / "lib")
     (folder / "repo/.git").mkdir(parents=True)
-    into = folder / ".state/question"
+    into = folder / ".state/export/question"
     into.mkdir(parents=True)
     (folder / ".history").mkdir()
     for name in ("base", "hooks", "included"):
@@ -60,7 +60,7 @@ def asked(folder, monkeypatch, path=os.defpath):
     subprocess.run(["bash", "lib/export/inventory"], cwd=folder, env=environment, check=True)
     told = io.BytesIO()
     with tarfile.open(fileobj=told, mode="w") as tar:
-        tar.add(folder / ".state/question", ".")
+        tar.add(folder / ".state/export/question", ".")
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(told.getvalue())))
     return question.read_question()[1]
 

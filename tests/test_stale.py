@@ -16,7 +16,7 @@ def cage(tc, repo, home):
     """The folder of a cage rendered from the real templates, and its scripts as recipes run them."""
     assert tc("create", repo, "--render-only").code == 0
     folder = home / "envs" / "web"
-    (folder / ".state").mkdir()
+    (folder / ".state/engine").mkdir(parents=True)
     (folder / ".history").mkdir()
     (folder / ".history/guard").write_text("isolated-dev-0123456789ab.guard\n")
 
@@ -31,11 +31,11 @@ def cage(tc, repo, home):
 
     def inspected(tag="new", limits="|0|0|4096"):
         rows = [INSPECT.format(name="0123456789ab.guard", tag="guard"), INSPECT.format(name="web", tag=tag) + limits]
-        (folder / ".state/inspect").write_text("\n".join(rows) + "\n")
-        (folder / ".state/inspect.err").write_text("")
+        (folder / ".state/engine/containers").write_text("\n".join(rows) + "\n")
+        (folder / ".state/engine/containers.err").write_text("")
 
     def made(state="missing"):
-        (folder / ".state/seen").write_text(f"guard {state}\ncage {state}\nhelper missing\n")
+        (folder / ".state/engine/seen").write_text(f"guard {state}\ncage {state}\nhelper missing\n")
         subprocess.run(["make", "-C", folder, "-o", "seen", "flags"], check=True, capture_output=True)
 
     run.folder, run.inspected, run.made = folder, inspected, made
@@ -54,7 +54,7 @@ def test_image_of_another_recipe_is_stale(cage):
 
 def test_guard_of_another_recipe_is_stale(cage):
     assert cage("engine/stale", "new", "other") == "guard\n"
-    (cage.folder / ".state/inspect").write_text("")
+    (cage.folder / ".state/engine/containers").write_text("")
     assert cage("engine/stale", "new", "other") == ""
 
 
@@ -70,7 +70,7 @@ def asked(folder, line):
 def tag_of_guard(folder):
     """The name that the recipes of now give the guard's image."""
     subprocess.run(["make", "-s", "-C", folder, "tag-guard-image"], check=True)
-    return (folder / ".state/tags/guard-image").read_text().strip()
+    return (folder / ".state/image/tag-guard-image").read_text().strip()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def tag_of_guard(folder):
 def test_edit_of_the_guard_s_is_said_at_attach_start_and_by_status_until_it_is_made_anew(path, old, new, cage, capfd):
     def said(guard):
         row = INSPECT.format(name="0123456789ab.guard", tag=guard)
-        (cage.folder / ".state/inspect").write_text(row + "\n" + INSPECT.format(name="web", tag="x") + "\n")
+        (cage.folder / ".state/engine/containers").write_text(row + "\n" + INSPECT.format(name="web", tag="x") + "\n")
         words = ["make", "--no-print-directory", "-C", cage.folder, "-o", "seen", "notice"]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         status = asked(cage.folder, "@bash lib/status")
@@ -130,7 +130,7 @@ def test_name_of_its_cage_and_release_makes_no_guard_stale(cage):
 def test_container_of_other_flags_is_stale_until_it_is_made_anew(old, new, cage):
     edit_recipe(cage.folder, old, new)
     assert cage("engine/stale", "new", "guard") == "container\n"
-    (cage.folder / ".state/inspect").write_text("")
+    (cage.folder / ".state/engine/containers").write_text("")
     assert cage("engine/stale", "new", "guard") == ""
     cage.made("running")
     cage.inspected()

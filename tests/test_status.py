@@ -20,13 +20,13 @@ def status(tc, repo, home):
     assert tc("create", repo, "--render-only", "--memory", "2g").code == 0
     folder = home / "envs/web"
     for name, text in {
-        ".state/seen": SEEN,
-        ".state/inspect": "/isolated-dev-web|running|2030|old|sha256:1|web|id|1073741824|1500000000|4096\n",
-        ".state/count": COUNT,
-        ".state/volumes": "isolated-dev-web\nisolated-dev-web.home\n",
-        ".state/size": "2048\t/sized\n",
-        ".state/tags/image": "new\n",
-        ".state/tags/guard-image": "guard\n",
+        ".state/engine/seen": SEEN,
+        ".state/engine/containers": "/isolated-dev-web|running|2030|old|sha256:1|web|id|1073741824|1500000000|4096\n",
+        ".state/export/count": COUNT,
+        ".state/engine/volumes": "isolated-dev-web\nisolated-dev-web.home\n",
+        ".state/engine/home-size": "2048\t/sized\n",
+        ".state/image/tag-image": "new\n",
+        ".state/image/tag-guard-image": "guard\n",
         ".history/guard": "isolated-dev-0123456789ab.guard\n",
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -103,9 +103,9 @@ def test_size_is_shown_where_it_is_asked_for(status):
 
 
 def test_cage_without_a_container_shows_the_limits_that_are_set(status):
-    (status.folder / ".state/inspect").write_text("")
+    (status.folder / ".state/engine/containers").write_text("")
     assert "\nlimits        memory 2g, cpus -, pids 4096\n" in status()
-    (status.folder / ".state/count").unlink()
+    (status.folder / ".state/export/count").unlink()
     assert "\nproject       -\nun-exported   unknown\n" in status()
 
 

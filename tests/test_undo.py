@@ -15,7 +15,7 @@ def cage(tmp_path):
     """A cage's folder; cage(SCRIPT) runs it there, with LISTS in the stage."""
     folder = tmp_path / "cage"
     shutil.copytree(ROOT / "templates/lib", folder / "lib")
-    for name in (".state/stage/tree", ".state/question", "repo/.git", f"{BACKUP}/files"):
+    for name in (".state/export/stage/tree", ".state/export/question", ".state/undo", "repo/.git", f"{BACKUP}/files"):
         (folder / name).mkdir(parents=True)
     (folder / ".history/last").write_text(f"{BACKUP}\n")
     (folder / ".history/base").touch()
@@ -23,12 +23,12 @@ def cage(tmp_path):
 
     def run(script, **lists):
         environment = {"PATH": os.environ["PATH"], "CAGE_NAME": "web", "LC_ALL": "C"}
-        if not (folder / ".state/question/links").exists():  # planned once, before any move
+        if not (folder / ".state/export/question/links").exists():  # planned once, before any move
             for name in ("write", "delete", "rmdir", "added", "backup"):
-                (folder / ".state/stage" / name).write_bytes(listed(*lists.get(name, ())))
-            lay(folder / ".state/stage/tree", dict.fromkeys(lists.get("write", ()), "new"))
+                (folder / ".state/export/stage" / name).write_bytes(listed(*lists.get(name, ())))
+            lay(folder / ".state/export/stage/tree", dict.fromkeys(lists.get("write", ()), "new"))
             words = ". lib/terminal.bash; . lib/export/digests.bash"
-            inventory = f"set -eu; {words}; stage_digest >.state/staged; bash lib/export/inventory"
+            inventory = f"set -eu; {words}; stage_digest >.state/export/stage-digest; bash lib/export/inventory"
             subprocess.run(["bash", "-c", inventory], cwd=folder, env=environment, check=True)
         return subprocess.run(["bash", f"lib/{script}"], cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -95,7 +95,7 @@ def test_many_links_take_no_time(cage):
 
 def kept(cage):
     """The folders of the backup, with the paths that each gets."""
-    return {list.name.partition("-")[0]: paths(list) for list in (cage.folder / ".state/kept").iterdir()}
+    return {list.name.partition("-")[0]: paths(list) for list in (cage.folder / ".state/export/kept").iterdir()}
 
 
 def test_first_attempt_keeps_all_that_it_replaces_and_the_folders_above(cage):
@@ -117,7 +117,7 @@ def test_second_attempt_takes_nothing_of_the_first_for_the_state_before(cage):
 def test_folders_that_are_made_are_told_once_however_deep(cage):
     deep = "/".join("d" * 90)
     assert cage("export/keep", added=[f"{deep}/{number:04}/f" for number in range(300)]).returncode == 0
-    backup = cage.folder / (cage.folder / ".state/backup").read_text().strip()
+    backup = cage.folder / (cage.folder / ".state/export/backup").read_text().strip()
     made = (backup / "made").read_bytes().decode().split("\0")[:-1]
     assert len(made) == len(set(made)) == 390
     assert made.index(f"./{deep}/0000") < made.index(f"./{deep}")
@@ -130,12 +130,13 @@ def undone(cage, files, added, now):
     """The plan of lib/export/undo: the paths that are kept aside, those that go, and the folders that go, in order."""
     lay(cage.folder / BACKUP / "files", files)
     (cage.folder / BACKUP / "added").write_bytes(listed(*added))
-    (cage.folder / ".state/backup").write_text(f"{BACKUP}\n")
+    (cage.folder / ".state/undo/backup").write_text(f"{BACKUP}\n")
     lay(cage.folder / "repo", now)
     done = cage("export/undo")
     assert (done.returncode, done.stderr) == (0, "")
     state = cage.folder / ".state"
-    return paths(state / "aside"), paths(state / "delete"), (state / "rmdir").read_bytes().decode().split("\0")[:-1]
+    folders = (state / "export/rmdir").read_bytes().decode().split("\0")[:-1]
+    return paths(state / "undo/aside"), paths(state / "export/delete"), folders
 
 
 def test_file_that_became_a_folder_comes_back(cage):
@@ -162,7 +163,7 @@ def test_link_of_the_owners_is_kept_and_nothing_below_it_is_moved(cage, tmp_path
 def test_folder_with_files_of_the_owners_is_not_replaced(cage):
     lay(cage.folder / BACKUP / "files", {"a": "1"})
     (cage.folder / BACKUP / "added").write_bytes(listed("a/x"))
-    (cage.folder / ".state/backup").write_text(f"{BACKUP}\n")
+    (cage.folder / ".state/undo/backup").write_text(f"{BACKUP}\n")
     lay(cage.folder / "repo", {"a/x": "2", "a/mine": "3"})
     done = cage("export/undo")
     assert done.returncode == 3

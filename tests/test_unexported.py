@@ -18,12 +18,13 @@ def ask(tmp_path):
     """Run lib/destroy/would-lose in a cage's folder with these files; returns exit code and words."""
     (tmp_path / "lib").symlink_to(LIB)
     (tmp_path / ".history").mkdir()
-    (tmp_path / ".state").mkdir()
+    (tmp_path / ".state/engine").mkdir(parents=True)
+    (tmp_path / ".state/export").mkdir()
 
     def run(count="", volume=True, seen="", force="", **history):
-        (tmp_path / ".state/count").write_text(count)
-        (tmp_path / ".state/volumes").write_text("isolated-dev-web\n" if volume else "")
-        (tmp_path / ".state/seen").write_text(seen)
+        (tmp_path / ".state/export/count").write_text(count)
+        (tmp_path / ".state/engine/volumes").write_text("isolated-dev-web\n" if volume else "")
+        (tmp_path / ".state/engine/seen").write_text(seen)
         for name in history:
             (tmp_path / ".history" / name).touch()
         environment = {"PATH": "/usr/bin:/bin", "CAGE_NAME": "web", "CAGE_VOLUME": "isolated-dev-web"}

@@ -83,8 +83,8 @@ def cage(tc, repo, home, docker, request):
     (folder / ".history").mkdir()
     (folder / ".history" / "created").touch()
     (folder / ".history" / "guard").write_text("isolated-dev-0123456789ab.guard\n")
-    (folder / ".state").mkdir()
-    (folder / ".state" / "machine").write_text("closed 192.0.2.1/32\nend\n")
+    (folder / ".state/engine").mkdir(parents=True)
+    (folder / ".state/engine/machine").write_text("closed 192.0.2.1/32\nend\n")
     (docker / "id").write_text((home / "id").read_text())
     (folder / "local.mk").write_text("show:\n\t@printenv $$WANTED >shown || true\n")
     return folder
@@ -405,7 +405,7 @@ def test_output_of_an_install_script_is_kept_only_in_part(cage, tc, docker, dotf
     with (docker / "docker").open("a") as file:
         file.write('if "exec" in sys.argv and "install.sh" in sys.argv[-1]:\n    print("loud\\n" * 1000000)\n')
     assert by_make(cage, ".history/dotfiles").returncode == 0
-    assert (cage / ".state" / "dotfiles.out").stat().st_size == 65536
+    assert (cage / ".state/clone/dotfiles.out").stat().st_size == 65536
 
 
 def test_auth_leaves_the_dotfiles_alone(cage, tc, docker, dotfiles):

@@ -93,7 +93,7 @@ def _limit(cage: Cage, moves: replace.Moves) -> str:
     """Have the running container follow its limits; returns when they apply. CageError, and no change, if refused."""
     code, said = make.unseen(cage.folder, "limits", {"CAGE_MISSING": "ok"})
     if code == DONE:
-        seen = edits.live(cage.folder, ".state/seen") or b""
+        seen = edits.live(cage.folder, ".state/engine/seen") or b""
         return "when its container is made" if b"cage missing" in seen else settings.WHEN["limits"]
     if code == UNREACHABLE:
         return f"after: tc make {cage.name} limits (the engine can't be reached now)"

@@ -7,52 +7,54 @@ IMPORT_SECONDS := 600
 # Objects to compare: among the agent's own commits an empty one counts, so commits; else trees.
 AGENTS_OWN = $(filter commits,$(value CAGE_TO))
 LANDS = $(if $(AGENTS_OWN),commit,tree)
-INCOMING = $(GIT) --git-dir=$(S)/incoming.git
+INCOMING = $(GIT) --git-dir=$(S)/commits/incoming.git
 
 #: Fetch the new commits onto the branch, and tell how to review it
 branched: incoming
-	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(IN_CLONE) $(CHECKED) fetch \
+	$(Q)cmp -s $(S)/commits/old $(S)/commits/new || $(FROM_HERE) $(IN_CLONE) $(CHECKED) fetch \
 		--quiet \
 		--no-tags \
 		--no-write-fetch-head \
-		-- "$$PWD/$(S)/incoming.git" "refs/heads/work:refs/heads/$$(cat $(S)/branch)" 2>$(S)/fetch.err \
-		|| $(failed)/branch
+		-- "$$PWD/$(S)/commits/incoming.git" "refs/heads/work:refs/heads/$$(cat $(S)/commits/branch)" \
+		2>$(S)/commits/fetch.err || $(failed)/branch
 	$(Q)bash lib/export/close-branch
 
 #: Commits in a git folder beside the clone, from parsed values; the fetch checks them before the clone has them
 incoming: incoming-begun
 	$(Q)$(READING) $(if $(AGENTS_OWN),commits export,judge branch) \
-		| bash lib/run/cpu-limit $(IMPORT_SECONDS) $(INCOMING) fast-import --done --quiet >$(S)/import.log 2>&1 \
-		|| rm -f $(S)/asked
+		| bash lib/run/cpu-limit $(IMPORT_SECONDS) $(INCOMING) fast-import --done --quiet \
+		>$(S)/commits/import.log 2>&1 || rm -f $(S)/export/asked
 	$(RESUME)
-	$(Q)[ -e $(S)/asked ] || $(failed)/commits
-	$(Q)$(INCOMING) rev-parse --quiet --verify 'refs/heads/work^{$(LANDS)}' >$(S)/new 2>/dev/null \
-		|| cp $(S)/old $(S)/new
+	$(Q)[ -e $(S)/export/asked ] || $(failed)/commits
+	$(Q)$(INCOMING) rev-parse --quiet --verify 'refs/heads/work^{$(LANDS)}' >$(S)/commits/new 2>/dev/null \
+		|| cp $(S)/commits/old $(S)/commits/new
 
 #: A git folder that borrows the clone's objects
 incoming-begun: branch-begun
-	$(Q)rm -rf $(S)/incoming.git
-	$(Q)$(INIT) $(S)/incoming.git
-	$(Q)echo ../../../repo/.git/objects >$(S)/incoming.git/objects/info/alternates
+	$(Q)rm -rf $(S)/commits/incoming.git
+	$(Q)$(INIT) $(S)/commits/incoming.git
+	$(Q)echo ../../../../repo/.git/objects >$(S)/commits/incoming.git/objects/info/alternates
 
+# $(OBJECT) NAME: the hash of an object of the clone; a failure if there is none.
+OBJECT = $(IN_CLONE) rev-parse --quiet --verify
 #: Find the branch's tip and parent, and the committer's name for new commits
 branch-begun: branch-named
-	$(Q)$(IN_CLONE) rev-parse --quiet --verify "refs/heads/$$(cat $(S)/branch)" >$(S)/tip || cp .history/seeded $(S)/tip
-	$(Q)$(IN_CLONE) rev-parse --quiet --verify "$$(cat $(S)/tip)^{commit}" >$(S)/parent 2>/dev/null || true
-	$(Q)$(IN_CLONE) rev-parse --quiet --verify "$$(cat $(S)/parent)^{$(LANDS)}" >$(S)/old 2>/dev/null || true
-	$(Q)$(IN_CLONE) rev-parse --quiet --verify "$$(cat .history/seeded)^{tree}" >$(S)/seeded-tree
-	$(Q)$(IN_CLONE) var GIT_COMMITTER_IDENT >$(S)/ident 2>/dev/null \
-		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/ident
+	$(Q)$(OBJECT) "refs/heads/$$(cat $(S)/commits/branch)" >$(S)/commits/tip || cp .history/seeded $(S)/commits/tip
+	$(Q)$(OBJECT) "$$(cat $(S)/commits/tip)^{commit}" >$(S)/commits/parent 2>/dev/null || true
+	$(Q)$(OBJECT) "$$(cat $(S)/commits/parent)^{$(LANDS)}" >$(S)/commits/old 2>/dev/null || true
+	$(Q)$(OBJECT) "$$(cat .history/seeded)^{tree}" >$(S)/commits/seeded-tree
+	$(Q)$(IN_CLONE) var GIT_COMMITTER_IDENT >$(S)/commits/ident 2>/dev/null \
+		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/commits/ident
 
 #: Check the branch's name, and ask for the changes since the seeding, beside the files of HEAD
 branch-named: question
 	$(Q)$(IN_CLONE) ls-tree \
 		--full-tree \
 		-r \
-		-z HEAD >$(S)/question/head 2>/dev/null || : >$(S)/question/head
-	$(Q)cp .history/base.seeded $(S)/question/base
-	$(Q)printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME}" >$(S)/branch
-	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/branch)" >/dev/null \
+		-z HEAD >$(S)/export/question/head 2>/dev/null || : >$(S)/export/question/head
+	$(Q)cp .history/base.seeded $(S)/export/question/base
+	$(Q)printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME}" >$(S)/commits/branch
+	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/commits/branch)" >/dev/null \
 		|| $(die) 2 'that is no name for a branch' 'Give another: @export@ @--as NAME@'
 
 .PHONY: branch-begun branch-named branched incoming incoming-begun

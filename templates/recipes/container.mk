@@ -38,7 +38,7 @@ container: guard image unclaimed engine-seen flags
 		--init \
 		--ipc private \
 		$(LABELS) \
-		--label "trusty-cage.image=$$(cat $(S)/image)" \
+		--label "trusty-cage.image=$$(cat $(S)/image/used-image)" \
 		$(KEPT_SHORT) \
 		--memory "$${CAGE_MEMORY:-$$(bash lib/engine/default memory)}" \
 		--memory-swap "$${CAGE_MEMORY:-$$(bash lib/engine/default memory)}" \
@@ -53,20 +53,19 @@ container: guard image unclaimed engine-seen flags
 		--ulimit core=0 \
 		--user 1000:1000 \
 		--workdir /home/trustycage/project \
-		-- "$$(sed -n 1p $(S)/ids)" sleep infinity >/dev/null
+		-- "$$(cat $(S)/image/id-image)" sleep infinity >/dev/null
 
 #: Stop early if there is no terminal or layout.sh has a syntax error
 attachable:
 	$(Q)[ -t 0 -a -t 1 ] || $(die) 1 'attach needs a terminal' 'For one command: @exec@'
 	$(Q)sh -n layout.sh || $(die) 1 "layout.sh can't be read" 'See what was changed in it: @diff-recipes@'
 
-LOOK = "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' -- $(GUARD) "$$CAGE_CONTAINER"
 # The state of the guard and the cage, from the engine.
 LOOK = "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' -- $(GUARD) "$$CAGE_CONTAINER"
 #: Ask the engine once for the state of this cage's containers, and judge the answer
-seen: | $(S) .history .history/guard
-	$(Q)bash lib/engine/answer 30 $(S)/inspect $(LOOK) "$$CAGE_HELPER" "$$CAGE_MACHINE"
-	$(Q)bash lib/engine/facts <$(S)/inspect >$(S)/seen
+seen: | $(FOLDERS) .history .history/guard
+	$(Q)bash lib/engine/answer 30 $(S)/engine/containers $(LOOK) "$$CAGE_HELPER" "$$CAGE_MACHINE"
+	$(Q)bash lib/engine/facts <$(S)/engine/containers >$(S)/engine/seen
 
 # Under 'create' and 'recreate', create.mk has the containers made before. A cage that was missing then is started.
 #: Guard, rules, cage, in this order and no other: there is no moment without rules
@@ -77,7 +76,7 @@ up: policy
 	$(Q)$(when) 'cage (stopped|missing)' $(heard) $(within) 60 "$$CAGE_ENGINE" start -- "$$CAGE_CONTAINER" >/dev/null \
 		|| $(failed)/start
 	$(Q)bash lib/engine/at-hand keep $(LOOK)
-	$(Q)rm -f $(S)/restart
+	$(Q)rm -f $(S)/export/stopped
 
 up_at_once = [ -e .history/guard ] && bash lib/engine/at-hand $(LOOK) || $(lock) make -f Makefile $(side_by_side) up
 
@@ -87,7 +86,7 @@ notice: seen tags
 
 #: Stop the cage and its guard
 stopped: seen
-	$(Q)rm -f $(S)/restart
+	$(Q)rm -f $(S)/export/stopped
 	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" $(GUARD) >/dev/null
 
 #: Apply the limits to the running container; an empty one is lifted
@@ -100,24 +99,24 @@ limited: seen engine-seen
 		-- "$$CAGE_CONTAINER" >/dev/null
 
 #: Ask the engine for its memory, processors and seccomp profile, and for features that it lacks
-engine-seen: | $(S) .history
-	$(Q)"$$CAGE_ENGINE" info --format '$(AS_ENGINE)' >$(S)/engine 2>/dev/null
-	$(Q)sed -E '1!d; /[|]name=seccomp,profile=(default|builtin|unconfined)([|]|$$)/d' $(S)/engine \
+engine-seen: | $(FOLDERS) .history
+	$(Q)"$$CAGE_ENGINE" info --format '$(AS_ENGINE)' >$(S)/engine/info 2>/dev/null
+	$(Q)sed -E '1!d; /[|]name=seccomp,profile=(default|builtin|unconfined)([|]|$$)/d' $(S)/engine/info \
 		>.history/own-seccomp
-	$(Q)sed 1d $(S)/engine | bash lib/engine/lacks
+	$(Q)sed 1d $(S)/engine/info | bash lib/engine/lacks
 
 #: Keep the commands that make the containers, for later verbs to compare
 flags: seen
-	$(Q)$(when) 'cage missing' bash lib/engine/flags >$(S)/flags || true
-	$(Q)[ ! -s $(S)/flags ] || mv $(S)/flags .history/flags
+	$(Q)$(when) 'cage missing' bash lib/engine/flags >$(S)/engine/flags || true
+	$(Q)[ ! -s $(S)/engine/flags ] || mv $(S)/engine/flags .history/flags
 
 #: Make the containers anew and start them; a new home gets credentials and dotfiles again
 recreated: up
-	$(Q)$(if $(only_shown),,[ ! -e $(S)/home-is-new ] ||) $(MAKE) homed
+	$(Q)$(if $(only_shown),,[ ! -e $(S)/engine/home-is-new ] ||) $(MAKE) homed
 
 #: The credentials and the dotfiles are in the new home
 homed: credentials
-	$(Q)rm -f $(S)/home-is-new
+	$(Q)rm -f $(S)/engine/home-is-new
 
 #: Remove the containers once the images for new ones are there
 replaceable: images unclaimed
@@ -125,9 +124,9 @@ replaceable: images unclaimed
 
 #: Remove all containers that have this cage's labels
 removed: seen
-	$(Q)"$$CAGE_ENGINE" ps --all $(OURS) --quiet >$(S)/ours
-	$(Q)[ ! -s $(S)/ours ] || xargs $(heard) "$$CAGE_ENGINE" rm --force -- <$(S)/ours >/dev/null
-	$(Q)rm -f .history/guard $(S)/restart
+	$(Q)"$$CAGE_ENGINE" ps --all $(OURS) --quiet >$(S)/engine/ours
+	$(Q)[ ! -s $(S)/engine/ours ] || xargs $(heard) "$$CAGE_ENGINE" rm --force -- <$(S)/engine/ours >/dev/null
+	$(Q)rm -f .history/guard $(S)/export/stopped
 
 # ---- The helper
 
@@ -157,7 +156,7 @@ READING = bash lib/export/asked $(PAUSE) | $(HELPER) \
 	--cap-add DAC_OVERRIDE \
 	--mount "$(FROM_VOLUME),dst=/project,readonly" \
 	--user 0:0 \
-	-- "$$(cat $(S)/guard-image)"
+	-- "$$(cat $(S)/image/used-guard-image)"
 
 PAUSE = "$$CAGE_ENGINE" pause -- "$$CAGE_CONTAINER"
 RESUME = $(Q)bash lib/run/resume "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER"
@@ -165,7 +164,7 @@ RESUME = $(Q)bash lib/run/resume "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER"
 #: Let a cage go on that was paused or stopped to be read; the last step of a verb, after a failure too
 goes-on:
 	$(RESUME)
-	$(Q)$(if $(only_shown),,[ ! -e $(S)/restart ] ||) $(MAKE) started-again
+	$(Q)$(if $(only_shown),,[ ! -e $(S)/export/stopped ] ||) $(MAKE) started-again
 
 #: Start a cage that was stopped to be read
 started-again:
@@ -186,7 +185,7 @@ readable: seen
 #: Stop the cage to be read; goes-on starts it again
 halted:
 	$(call say,STOP,$$CAGE_NAME)
-	$(Q): >$(S)/restart
+	$(Q): >$(S)/export/stopped
 	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" >/dev/null
 	$(Q)bash lib/engine/now 'cage (running|cut-off)' 'cage stopped'
 

@@ -24,7 +24,7 @@ created: origin repo/.git/index credentials uncommitted
 	$(Q)touch .history/created
 
 #: Refuse a local repository with a FIFO, a device or an endless file in it: git would hang
-sound: | $(S)
+sound: | $(FOLDERS)
 	$(Q)$(if_local) bash lib/create/local $(LOCAL)
 	$(Q)$(if_includes) $(within) 20 $(GIT) -C $(LOCAL) config --list >/dev/null 2>&1 || [ $$? != 124 ] || $(die) 1 \
 		"the repository's settings include a file that git would read without end" \
@@ -38,26 +38,26 @@ if_includes := bash lib/create/where includes
 
 # All commits and branches come along. The work tree comes later, so that seeding need not wait for it.
 #: Clone the repository
-repo: | $(S) .history sound
+repo: | $(FOLDERS) .history sound
 	$(call say,CLONE,$$CAGE_REPO_URL)
-	$(Q)rm -rf $(S)/incoming
+	$(Q)rm -rf $(S)/clone/incoming
 	$(Q)bash lib/run/progress $(GIT) $(FSCK) clone \
 		$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"} \
 		--no-checkout \
 		$$([ ! -t 2 ] || echo --progress) \
 		--template= \
-		-- "$$CAGE_REPO_URL" $(S)/incoming || $(failed)/clone
-	$(Q)mv $(S)/incoming repo
+		-- "$$CAGE_REPO_URL" $(S)/clone/incoming || $(failed)/clone
+	$(Q)mv $(S)/clone/incoming repo
 
 #: A local repository hands on its own origin
 origin: | repo
-	$(Q)$(if_local) $(GIT) -C $(LOCAL) config --get remote.origin.url >$(S)/origin || true
-	$(Q)! url=$$(bash lib/create/origin <$(S)/origin) || $(IN_CLONE) config remote.origin.url "$$url"
+	$(Q)$(if_local) $(GIT) -C $(LOCAL) config --get remote.origin.url >$(S)/clone/origin || true
+	$(Q)! url=$$(bash lib/create/origin <$(S)/clone/origin) || $(IN_CLONE) config remote.origin.url "$$url"
 
 #: Check out the files of the clone. git writes the index last: without one, the check-out never finished
 repo/.git/index: | repo
-	$(Q)rm -f repo/.git/index.lock $(S)/unlaid
-	$(Q)! $(IN_CLONE) rev-parse HEAD >/dev/null 2>&1 || $(IN_CLONE) checkout --force --quiet 2>$(S)/checkout.err \
+	$(Q)rm -f repo/.git/index.lock $(S)/clone/unlaid
+	$(Q)! $(IN_CLONE) rev-parse HEAD >/dev/null 2>&1 || $(IN_CLONE) checkout --force --quiet 2>$(S)/clone/checkout.err \
 		|| $(failed)/checkout
 
 # ---- Uncommitted files
@@ -68,24 +68,24 @@ ALONE = env $(NO_SETTINGS) GIT_OBJECT_DIRECTORY="$$PWD/repo/.git/objects"
 
 #: A git folder with the settings, ignore rules and index of the local repository
 index-copied: | repo sound
-	$(Q)rm -rf $(S)/count.git
-	$(Q)$(if_work_tree) $(INIT) $(S)/count.git
+	$(Q)rm -rf $(S)/clone/uncommitted.git
+	$(Q)$(if_work_tree) $(INIT) $(S)/clone/uncommitted.git
 	$(Q)$(if_work_tree) $(GIT) -C $(LOCAL) config \
 		--list \
-		--null >$(S)/count.settings 2>/dev/null || true
+		--null >$(S)/clone/settings 2>/dev/null || true
 	$(Q)$(if_work_tree) $(GIT) -C $(LOCAL) rev-parse \
 		--git-path index \
-		--git-path info/exclude HEAD >$(S)/count.paths 2>/dev/null || true
+		--git-path info/exclude HEAD >$(S)/clone/paths 2>/dev/null || true
 	$(Q)$(if_work_tree) bash lib/create/copy-index $(LOCAL)
 
 #: Say how many uncommitted files are not taken
 uncommitted: | index-copied
 	$(Q)$(if_work_tree) bash lib/create/local $(LOCAL) tree && $(if_work_tree) $(ALONE) $(within) 20 $(GIT) \
-		--git-dir=$(S)/count.git \
+		--git-dir=$(S)/clone/uncommitted.git \
 		--work-tree=$(LOCAL) status \
 		--ignore-submodules=all \
-		--porcelain >$(S)/uncommitted 2>/dev/null || echo '?' >$(S)/uncommitted
-	$(Q)bash lib/create/uncommitted <$(S)/uncommitted
+		--porcelain >$(S)/clone/uncommitted 2>/dev/null || echo '?' >$(S)/clone/uncommitted
+	$(Q)bash lib/create/uncommitted <$(S)/clone/uncommitted
 
 # ---- Seeding
 
@@ -96,37 +96,38 @@ unclaimed: seen
 
 #: The commit that the cage begins with; an empty tree if there is none
 .history/seeded: | repo
-	$(Q)$(IN_CLONE) rev-parse --quiet --verify 'HEAD^{commit}' >$(S)/seeded \
-		|| $(IN_CLONE) hash-object -t tree /dev/null >$(S)/seeded
-	$(Q)mv $(S)/seeded $@
+	$(Q)$(IN_CLONE) rev-parse --quiet --verify 'HEAD^{commit}' >$(S)/clone/seeded \
+		|| $(IN_CLONE) hash-object -t tree /dev/null >$(S)/clone/seeded
+	$(Q)mv $(S)/clone/seeded $@
 
 #: A git folder that borrows the clone's objects; its info/attributes overrule export-ignore
 archive: | repo seen helper-gone .history/seeded
 	$(Q)[ -e .history/base ] || $(when) 'cage was-started' $(die) 1 \
 		'the cage has run, but .history/base is gone' 'Bring it back, or: @destroy@'
-	$(Q)rm -rf $(S)/archive.git
-	$(Q)$(INIT) $(S)/archive.git
+	$(Q)rm -rf $(S)/clone/archive.git
+	$(Q)$(INIT) $(S)/clone/archive.git
 	$(Q)bash lib/create/archive
 
 #: Fill the volume with all files of that commit, make the first commit inside, and keep the base manifest
 .history/base: | archive guard-image unclaimed engine-seen
 	$(call say,SEED,$$CAGE_NAME)
 	$(Q)set -o pipefail; $(GIT) \
-		--git-dir=$(S)/archive.git \
+		--git-dir=$(S)/clone/archive.git \
 		-c tar.umask=0022 archive \
 		--format=tar refs/seeded | $(HELPER) \
 		--mount "$(FROM_VOLUME),dst=/project" \
 		--user 1000:1000 \
-		-- "$$(cat $(S)/guard-image)" seed 2>$(S)/helper.err >$(S)/seeded.tar || $(failed)/helper create
+		-- "$$(cat $(S)/image/used-guard-image)" seed 2>$(S)/engine/helper.err >$(S)/clone/seeded.tar \
+		|| $(failed)/helper create
 	$(Q)bash lib/create/seeded || $(failed)/helper create
-	$(Q)mv $(S)/base $@ && rm -f .history/seeding
+	$(Q)mv $(S)/clone/base $@ && rm -f .history/seeding
 
 # ---- Dotfiles and credentials
 
 #: Clone the dotfiles on the host, strip credentials from them, and copy them into the home
 .history/dotfiles: | up
 	$(Q)$(MAKE) stripped-dotfiles
-	$(Q)set -o pipefail; tar -C $(S)/dotfiles -cf - . | "$$CAGE_ENGINE" exec \
+	$(Q)set -o pipefail; tar -C $(S)/clone/dotfiles -cf - . | "$$CAGE_ENGINE" exec \
 		--interactive \
 		-- "$$CAGE_CONTAINER" /bin/sh -c 'mkdir -p ~/.dotfiles && tar -C ~/.dotfiles -xf -' >/dev/null 2>&1
 	$(Q)bash lib/create/install-dotfiles "$$CAGE_ENGINE" exec \
@@ -134,17 +135,17 @@ archive: | repo seen helper-gone .history/seeded
 	$(Q)touch $@
 
 #: The dotfiles' clone, without git folders and credentials
-stripped-dotfiles: | $(S)
+stripped-dotfiles: | $(FOLDERS)
 	$(call say,DOTFILES,$$CAGE_DOTFILES_REPO)
 	$(Q)[ ! -d "$$CAGE_DOTFILES_REPO" ] || bash lib/create/local "$$CAGE_DOTFILES_REPO"
-	$(Q)rm -rf $(S)/dotfiles
+	$(Q)rm -rf $(S)/clone/dotfiles
 	$(Q)bash lib/run/progress $(GIT) clone \
 		--depth 1 \
 		--quiet \
 		--template= \
-		-- "$$CAGE_DOTFILES_REPO" $(S)/dotfiles \
+		-- "$$CAGE_DOTFILES_REPO" $(S)/clone/dotfiles \
 		|| $(die) 1 "the dotfiles '$$CAGE_DOTFILES_REPO' can't be cloned" 'Try again: @create@'
-	$(Q)bash lib/create/strip-dotfiles $(S)/dotfiles
+	$(Q)bash lib/create/strip-dotfiles $(S)/clone/dotfiles
 
 #: Copy the subscription's credentials into the home; warn if the key is not set
 credentials: up

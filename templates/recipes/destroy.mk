@@ -3,30 +3,31 @@
 
 #: Count un-exported work, for status and before anything is destroyed
 counted: seen
-	$(Q)rm -f $(S)/count
-	$(Q)"$$CAGE_ENGINE" volume ls --quiet $(OURS) >$(S)/volumes
+	$(Q)rm -f $(S)/export/count
+	$(Q)"$$CAGE_ENGINE" volume ls --quiet $(OURS) >$(S)/engine/volumes
 	$(Q)$(if $(only_shown),,! bash lib/destroy/can-count ||) $(MAKE) count
 
 #: Have the guard count
 count: question
-	$(Q)$(READING) judge count >$(S)/count || rm -f $(S)/asked
+	$(Q)$(READING) judge count >$(S)/export/count || rm -f $(S)/export/asked
 	$(RESUME)
-	$(Q)[ -e $(S)/asked ] || rm -f $(S)/count
+	$(Q)[ -e $(S)/export/asked ] || rm -f $(S)/export/count
 
 #: Measure the home in KiB, for 'status' with CAGE_SIZE=1
 sized: counted helper-image helper-gone
-	$(Q)rm -f $(S)/size
-	$(Q)! grep -qx "$$CAGE_HOME_VOLUME" $(S)/volumes || $(HELPER) \
+	$(Q)rm -f $(S)/engine/home-size
+	$(Q)! grep -qx "$$CAGE_HOME_VOLUME" $(S)/engine/volumes || $(HELPER) \
 		--cap-add DAC_OVERRIDE \
 		--mount "$(FROM_VOLUME).home,dst=/sized,readonly" \
 		--user 0:0 \
-		-- "$$(cat $(S)/guard-image)" du -s -k /sized </dev/null >$(S)/size || rm -f $(S)/size
+		-- "$$(cat $(S)/image/used-guard-image)" du -s -k /sized </dev/null >$(S)/engine/home-size \
+		|| rm -f $(S)/engine/home-size
 
 #: Remove containers, volumes and the folder; keep the host clone, bundle the work
 destroyed: to-be-destroyed
 	$(Q)CAGE_STAYS_PAUSED=1 $(MAKE) removed
 	$(Q): >.history/destroying
-	$(Q)[ ! -s $(S)/volumes ] || xargs $(heard) "$$CAGE_ENGINE" volume rm -- <$(S)/volumes >/dev/null
+	$(Q)[ ! -s $(S)/engine/volumes ] || xargs $(heard) "$$CAGE_ENGINE" volume rm -- <$(S)/engine/volumes >/dev/null
 	$(Q)bash lib/destroy/to-trash
 
 #: Count the work that would be lost, ask, stop the agent, and bundle the work
@@ -43,26 +44,27 @@ all-kept:
 	$(Q)CAGE_STAYS_PAUSED=1 $(MAKE) kept CAGE_TO=commits || $(failed)/bundle
 	$(Q)CAGE_STAYS_PAUSED=1 $(MAKE) kept CAGE_TO=branch || $(failed)/bundle
 
-KEPT = $(GIT) --git-dir=$(S)/kept.git
+KEPT = $(GIT) --git-dir=$(S)/commits/kept.git
 # git before 2.47 does not check the objects of a bundle, so a fetch checks them before they are bundled.
 #: Bundle un-exported work; bundles go into the trash with .history. A refused entry stops it, unless --force
 kept: kept-begun
-	$(Q)cmp -s $(S)/old $(S)/new || $(FROM_HERE) $(KEPT) $(CHECKED) fetch \
+	$(Q)cmp -s $(S)/commits/old $(S)/commits/new || $(FROM_HERE) $(KEPT) $(CHECKED) fetch \
 		--quiet \
 		--no-tags \
 		--no-write-fetch-head \
-		-- "$$PWD/$(S)/incoming.git" refs/heads/work:refs/heads/work 2>$(S)/fetch.err \
+		-- "$$PWD/$(S)/commits/incoming.git" refs/heads/work:refs/heads/work 2>$(S)/commits/fetch.err \
 		|| $(die) 3 'git refused the work that was to be bundled'
-	$(Q)cmp -s $(S)/old $(S)/new || $(KEPT) rev-list --count refs/heads/work --not $$(cat $(S)/parent) >$(S)/news
-	$(Q)cmp -s $(S)/old $(S)/new || grep -qx 0 $(S)/news || $(KEPT) bundle create \
+	$(Q)cmp -s $(S)/commits/old $(S)/commits/new || $(KEPT) rev-list --count refs/heads/work \
+		--not $$(cat $(S)/commits/parent) >$(S)/commits/count
+	$(Q)cmp -s $(S)/commits/old $(S)/commits/new || grep -qx 0 $(S)/commits/count || $(KEPT) bundle create \
 		--quiet ".history/$$CAGE_TO.bundle" refs/heads/work \
-		--not $$(cat $(S)/parent) 2>$(S)/bundle.err
+		--not $$(cat $(S)/commits/parent) 2>$(S)/commits/bundle.err
 
 #: A git folder for the bundle, beside the one with the new commits
 kept-begun:
 	$(Q)CAGE_SKIP_REFUSED="$$CAGE_FORCE" CAGE_FORCE=1 $(MAKE) incoming
-	$(Q)rm -rf $(S)/kept.git
-	$(Q)$(INIT) $(S)/kept.git
-	$(Q)cp $(S)/incoming.git/objects/info/alternates $(S)/kept.git/objects/info/alternates
+	$(Q)rm -rf $(S)/commits/kept.git
+	$(Q)$(INIT) $(S)/commits/kept.git
+	$(Q)cp $(S)/commits/incoming.git/objects/info/alternates $(S)/commits/kept.git/objects/info/alternates
 
 .PHONY: all-kept count counted destroyed kept kept-begun sized to-be-destroyed

@@ -36,7 +36,8 @@ AS_ENGINE := {{.MemTotal}}|{{.NCPU}}{{range .SecurityOptions}}|{{.}}{{end}} \
 	{{- if eq .CgroupDriver "none"}}{{"\n"}}pause{{end}}
 
 #: Say it if the engine can't be reached; asked where something failed
-reached: | $(S)
-	$(Q)"$$CAGE_ENGINE" version >/dev/null 2>$(S)/reached || $(failed)/engine <$(S)/reached || true
+reached: | $(FOLDERS)
+	$(Q)"$$CAGE_ENGINE" version >/dev/null 2>$(S)/engine/reached.err \
+		|| $(failed)/engine <$(S)/engine/reached.err || true
 
 .PHONY: reached

@@ -2,7 +2,7 @@
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 #
 # question takes the host clone's inventory, stage has a helper judge the cage's changes against it and takes them into
-# .state/stage, plan shows them, apply writes exactly those. The rules of what may leave stand in guard/rules.py.
+# .state/export/stage, plan shows them, apply writes exactly those. The rules of what may leave stand in guard/rules.py.
 
 #: Stop if the options contradict each other
 exportable:
@@ -22,18 +22,19 @@ helper-image: seen tag-guard-image
 
 #: The question for the helper: the base, and the inventory of the host clone
 question: ready readable helper-image helper-gone question-begun hooks-and-includes
-	$(Q)$(IN_CLONE) ls-files -z >$(S)/question/tracked 2>$(S)/files.err || [ "$$CAGE_WAY" != sync ] || $(failed)/files
+	$(Q)$(IN_CLONE) ls-files -z >$(S)/export/question/tracked 2>$(S)/export/files.err \
+		|| [ "$$CAGE_WAY" != sync ] || $(failed)/files
 	$(Q)[ "$$CAGE_WAY" != sync ] || $(within) 120 $(IN_CLONE) ls-files \
 		--exclude-standard \
 		--ignored \
 		--others \
-		-z >$(S)/question/private 2>$(S)/files.err || $(failed)/files
+		-z >$(S)/export/question/private 2>$(S)/export/files.err || $(failed)/files
 
 #: An empty question, with the base
 question-begun: ready
-	$(Q)rm -rf $(S)/question $(S)/stage
-	$(Q)mkdir $(S)/question $(S)/stage
-	$(Q)cp .history/base $(S)/question/base
+	$(Q)rm -rf $(S)/export/question $(S)/export/stage
+	$(Q)mkdir $(S)/export/question $(S)/export/stage
+	$(Q)cp .history/base $(S)/export/question/base
 
 #: Files in the clone that its git settings name, as hooks or as settings to include
 hooks-and-includes: question-begun
@@ -43,22 +44,22 @@ hooks-and-includes: question-begun
 		--show-origin \
 		--type=path \
 		--get core.hooksPath \
-		| bash lib/export/included hooks >$(S)/question/hooks
+		| bash lib/export/included hooks >$(S)/export/question/hooks
 	$(Q)git -C repo \
 		--git-dir=.git config \
 		--null \
 		--show-origin \
 		--type=path \
 		--get-regexp '^include(if\..*)?\.path$$' \
-		| bash lib/export/included >$(S)/question/included
+		| bash lib/export/included >$(S)/export/question/included
 
-# .state/asked is the mark of success: a helper or a stream that fails leaves none.
+# .state/export/asked is the mark of success: a helper or a stream that fails leaves none.
 #: Have a helper judge the changes; its answer is lists, and a tree of the changed files
 stage: question
 	$(call say,STAGE,$$CAGE_NAME)
-	$(Q)$(READING) judge "$${CAGE_WAY:-export}" | bash lib/export/staged || rm -f $(S)/asked
+	$(Q)$(READING) judge "$${CAGE_WAY:-export}" | bash lib/export/staged || rm -f $(S)/export/asked
 	$(RESUME)
-	$(Q)[ -e $(S)/asked ] || $(failed)/read
+	$(Q)[ -e $(S)/export/asked ] || $(failed)/read
 
 #: Show the plan; stop if a person must decide
 plan: stage $(if $(filter 1,$(value CAGE_DIFF)),difference)
@@ -71,27 +72,27 @@ COMPARING = HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent $(NO_SETTINGS) GIT_AT
 
 #: The change as a patch, or for a terminal as text
 difference: both-sides
-	$(Q)$(COMPARING) -C $(S)/diff \
+	$(Q)$(COMPARING) -C $(S)/export/diff \
 		--git-dir=git/.git diff \
-		$$(cat $(S)/diff/how) \
+		$$(cat $(S)/export/diff/how) \
 		--no-color \
 		--no-ext-diff \
 		--no-index \
 		--no-prefix \
 		--no-renames \
 		--no-textconv \
-		-- a b >$(S)/diff/patch || [ $$? = 1 ]
+		-- a b >$(S)/export/diff/patch || [ $$? = 1 ]
 
 #: The files of both sides that change, in folders of their own
 both-sides: stage
-	$(Q)rm -rf $(S)/diff
-	$(Q)mkdir -p $(S)/diff/a $(S)/diff/b
-	$(Q)$(COMPARING) init --quiet --template= $(S)/diff/git
+	$(Q)rm -rf $(S)/export/diff
+	$(Q)mkdir -p $(S)/export/diff/a $(S)/export/diff/b
+	$(Q)$(COMPARING) init --quiet --template= $(S)/export/diff/git
 	$(Q)bash lib/export/both-sides
 
 #: Write what was shown into the host clone, if anything changed
 apply: plan
-	$(Q): >$(S)/backup
+	$(Q): >$(S)/export/backup
 	$(Q)$(if $(only_shown),,bash lib/export/nothing-to-write ||) $(MAKE) written
 	$(Q)bash lib/export/close
 
@@ -105,20 +106,22 @@ agreed:
 kept-aside: agreed
 	$(Q)bash lib/export/keep
 	$(Q)bash lib/export/copy-kept
-	$(Q)bash lib/export/put $(S)/keeping "$$(cat $(S)/backup)"
+	$(Q)bash lib/export/put $(S)/export/keeping "$$(cat $(S)/export/backup)"
 
 #: Remove what the plan removes, then move the staged tree into the clone
 written: kept-aside
 	$(Q)$(removing) || $(failed)/export
-	$(Q)bash lib/export/put $(S)/stage/tree repo || $(failed)/export
+	$(Q)bash lib/export/put $(S)/export/stage/tree repo || $(failed)/export
 
-# Removes the files of .state/delete, then the folders of .state/rmdir that are empty by then.
+# Removes the files of .state/export/delete, then the folders of .state/export/rmdir that are empty by then; an undo
+# writes these two lists as well.
 removing := bash lib/export/remove
 
 #: Undo the last export, even an interrupted one
-undone: | $(S)
+undone: | $(FOLDERS)
 	$(Q)bash lib/export/undo-last
-	$(Q)$(ask) "Put the host clone back to its state before $$(cat $(S)/backup)? Changes made there since are kept."
+	$(Q)$(ask) \
+		"Put the host clone back to its state before $$(cat $(S)/undo/backup)? Changes made there since are kept."
 	$(Q)$(MAKE) put-back
 	$(Q)bash lib/export/close-undo
 
@@ -127,7 +130,7 @@ put-back:
 	$(Q)bash lib/export/undo
 	$(Q)bash lib/export/keep-undone
 	$(Q)$(removing) || $(failed)/undo
-	$(Q)bash lib/export/put $(S)/back repo || $(failed)/undo
+	$(Q)bash lib/export/put $(S)/undo/back repo || $(failed)/undo
 
 #: Take the host's changes since the base into the cage, compared as for an export; CAGE_PATHS restricts it
 synced: plan
@@ -135,9 +138,10 @@ synced: plan
 	$(Q)bash lib/export/handed-over $(PAUSE) | $(HELPER) \
 		--mount "$(FROM_VOLUME),dst=/project" \
 		--user 1000:1000 \
-		-- "$$(cat $(S)/guard-image)" receive >.history/base.new 2>$(S)/helper.err || rm -f $(S)/asked
+		-- "$$(cat $(S)/image/used-guard-image)" receive >.history/base.new 2>$(S)/engine/helper.err \
+		|| rm -f $(S)/export/asked
 	$(RESUME)
-	$(Q)[ -e $(S)/asked ] || $(failed)/helper sync
+	$(Q)[ -e $(S)/export/asked ] || $(failed)/helper sync
 	$(Q)mv .history/base.new .history/base
 
 .PHONY: agreed apply both-sides difference exportable helper-image hooks-and-includes kept-aside plan put-back \

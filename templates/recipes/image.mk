@@ -25,18 +25,19 @@ LOADED = $$("$$CAGE_ENGINE" build --help 2>/dev/null | grep -o -m 1 -e ' --load 
 
 #: Build those of the two images that are missing
 images: images-seen
-	$(Q)$(if $(only_shown),$(MAKE) $(addprefix build-,$(IMAGES)),[ ! -s $(S)/unbuilt ] || $(MAKE) built)
+	$(Q)$(if $(only_shown),$(MAKE) $(addprefix build-,$(IMAGES)),[ ! -s $(S)/image/unbuilt ] || $(MAKE) built)
 
 #: Build the missing images side by side, and look again
 built:
-	$(Q)$(MAKE) $(side_by_side) $$(cat $(S)/unbuilt)
+	$(Q)$(MAKE) $(side_by_side) $$(cat $(S)/image/unbuilt)
 	$(Q)$(MAKE) images-seen
 
 #: Ask the engine for the ids of both images; containers are made from ids, since 'docker ps' looks each name up
 images-seen: seen tags
-	$(Q)cp $(S)/tags/image $(S)/tags/guard-image $(S)
-	$(Q)"$$CAGE_ENGINE" image inspect --format '$(AS_IMAGE)' -- "$$(cat $(S)/image)" "$$(cat $(S)/guard-image)" \
-		>$(S)/images 2>/dev/null || true
+	$(Q)cp $(S)/image/tag-image $(S)/image/used-image
+	$(Q)cp $(S)/image/tag-guard-image $(S)/image/used-guard-image
+	$(Q)"$$CAGE_ENGINE" image inspect --format '$(AS_IMAGE)' \
+		-- "$$(cat $(S)/image/used-image)" "$$(cat $(S)/image/used-guard-image)" >$(S)/engine/images 2>/dev/null || true
 	$(Q)bash lib/image/unbuilt $(IMAGES)
 
 #: Name both images after their contexts
@@ -44,18 +45,17 @@ tags: tag-image tag-guard-image
 
 #: The hash of an image's build context and arguments
 tag-image tag-guard-image: contexts
-	$(Q)bash lib/image/context $(@:tag-%=%) | git hash-object --stdin >$(S)/tags/$@
-	$(Q)bash lib/image/tag $(@:tag-%=%) <$(S)/tags/$@ >$(S)/tags/$(@:tag-%=%)
+	$(Q)bash lib/image/context $(@:tag-%=%) | git hash-object --stdin >$(S)/image/$(@:tag-%=hash-%)
+	$(Q)bash lib/image/tag $(@:tag-%=%) <$(S)/image/$(@:tag-%=hash-%) >$(S)/image/$@
 
 #: Lay the CA bundle into the build contexts, and refuse a build argument with a password in it
-contexts: | $(S)
-	$(Q)mkdir -p $(S)/tags
+contexts: | $(FOLDERS)
 	$(Q)bash lib/image/ca
 	$(Q)bash lib/image/build-args
 
 # Name of an image until it is checked, this cage's own. Its id would not do: with containerd's image store buildx
 # prints an id that the engine doesn't know.
-UNCHECKED = "$$(cat $(S)/$(@:build-%=%)).$$CAGE_HOME_ID.$$CAGE_NAME"
+UNCHECKED = "$$(cat $(S)/image/$(@:build-%=used-%)).$$CAGE_HOME_ID.$$CAGE_NAME"
 
 build-image: RECIPE = --file Dockerfile $(from_settings) -- image
 build-guard-image: RECIPE = $(for_guard) -- guard
@@ -72,14 +72,14 @@ build-image: CHECK = bash lib/image/check "$$CAGE_ENGINE" run \
 
 #: Build an image, check it, and give it its name
 build-image build-guard-image: base
-	$(call say,BUILD,$$(cat $(S)/$(@:build-%=%)))
+	$(call say,BUILD,$$(cat $(S)/image/$(@:build-%=used-%)))
 	$(Q)$(log) bash lib/image/for-build "$$CAGE_ENGINE" build \
 		--force-rm \
 		--label trusty-cage.shared=1 \
 		--tag $(UNCHECKED) \
 		$(LOADED) $(CACHE) $(RECIPE)
 	$(Q)$(CHECK) || ! "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
-	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$$(cat $(S)/$(@:build-%=%))"
+	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$$(cat $(S)/image/$(@:build-%=used-%))"
 	$(Q)"$$CAGE_ENGINE" image rm -- $(UNCHECKED) >/dev/null
 
 #: Build the cage's image anew, whether it is there or not
@@ -87,15 +87,16 @@ rebuilt: images-seen
 	$(Q)$(MAKE) build-image
 
 #: Pull the base image if it is missing, and find a name of it that every builder takes
-base: | $(S)
-	$(Q)"$$CAGE_ENGINE" image inspect --format '$(AS_IMAGE)' -- "$$CAGE_BASE_IMAGE" >$(S)/base.seen 2>/dev/null \
+base: | $(FOLDERS)
+	$(Q)"$$CAGE_ENGINE" image inspect --format '$(AS_IMAGE)' -- "$$CAGE_BASE_IMAGE" \
+		>$(S)/engine/base-image 2>/dev/null \
 		|| $(log) "$$CAGE_ENGINE" pull -- "$$CAGE_BASE_IMAGE" \
 		|| $(die) 1 "base image '$$CAGE_BASE_IMAGE' can't be pulled" 'Make one from a package mirror: @base-image@'
-	$(Q)bash lib/image/base <$(S)/base.seen >$(S)/base-image
+	$(Q)bash lib/image/base <$(S)/engine/base-image >$(S)/image/base
 
 #: Make a root file system by debootstrap and import it
-base-imported: | $(S)
-	$(Q)bash lib/image/mirror >$(S)/mirror
+base-imported: | $(FOLDERS)
+	$(Q)bash lib/image/mirror >$(S)/image/mirror
 	$(Q)set -o pipefail; bash lib/image/rootfs | "$$CAGE_ENGINE" import - "$$(bash lib/image/base-name)" >/dev/null
 
 .PHONY: base base-imported build-guard-image build-image built contexts guard-image image images images-seen rebuilt \

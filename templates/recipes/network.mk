@@ -27,7 +27,7 @@ guard: seen network guard-image engine-seen
 		--env "CAGE_PORTS_INSIDE=$(PORTS_INSIDE)" \
 		--hostname cage \
 		$(LABELS) \
-		--label "trusty-cage.image=$$(cat $(S)/guard-image)" \
+		--label "trusty-cage.image=$$(cat $(S)/image/used-guard-image)" \
 		$(KEPT_SHORT) \
 		--memory 128m \
 		--memory-swap 128m \
@@ -40,7 +40,7 @@ guard: seen network guard-image engine-seen
 		--security-opt no-new-privileges \
 		$(SECCOMP) \
 		--stop-signal SIGKILL \
-		-- "$$(sed -n 2p $(S)/ids)" policy run >/dev/null
+		-- "$$(cat $(S)/image/id-guard-image)" policy run >/dev/null
 	$(Q)$(when) 'guard missing' bash lib/engine/now 'guard missing' 'guard running'
 
 #: Remove a guard that was made but not started, since a port is taken: its name would block the next try
@@ -48,19 +48,21 @@ half-made:
 	$(Q)"$$CAGE_ENGINE" ps $(OURS) \
 		--filter "name=$$(cat .history/guard)" \
 		--filter status=created \
-		--quiet >$(S)/ours
-	$(Q)[ ! -s $(S)/ours ] || xargs $(heard) "$$CAGE_ENGINE" rm --force -- <$(S)/ours >/dev/null
+		--quiet >$(S)/engine/ours
+	$(Q)[ ! -s $(S)/engine/ours ] || xargs $(heard) "$$CAGE_ENGINE" rm --force -- <$(S)/engine/ours >/dev/null
 	$(Q)$(failed)/guard
 
 #: Start the guard, unless it runs
 guarded: seen
-	$(Q)$(unless) 'guard running' "$$CAGE_ENGINE" start -- $(GUARD) >/dev/null 2>$(S)/half-made.err || $(failed)/guard
+	$(Q)$(unless) 'guard running' "$$CAGE_ENGINE" start -- $(GUARD) >/dev/null 2>$(S)/engine/half-made.err \
+		|| $(failed)/guard
 
 #: Load the rules with the current addresses of this machine and the engine's, and verify that the kernel holds them
 policy: seen machine guarded
-	$(Q)bash lib/engine/host-addresses >$(S)/addresses
-	$(Q)cat $(S)/machine $(S)/addresses | "$$CAGE_ENGINE" exec --interactive -- $(GUARD) policy apply "$$CAGE_NETWORK" \
-		>$(S)/policy || $(failed)/policy
+	$(Q)bash lib/engine/host-addresses >$(S)/engine/host-addresses
+	$(Q)cat $(S)/engine/machine $(S)/engine/host-addresses \
+		| "$$CAGE_ENGINE" exec --interactive -- $(GUARD) policy apply "$$CAGE_NETWORK" >$(S)/engine/policy \
+		|| $(failed)/policy
 	$(Q)$(when) '$(GUARD_BEGINS)' bash lib/engine/uncounted
 
 # The engine may run on another machine than this one: in a virtual one on macOS, or elsewhere. A container on that
@@ -79,36 +81,39 @@ ASK_MACHINE = bash lib/engine/ask-machine $(fitted) "$$CAGE_ENGINE" run \
 	--security-opt no-new-privileges \
 	$(SECCOMP) \
 	--user 1000:1000
-TELLS = -- "$$(cat $(S)/guard-image)" machine
+TELLS = -- "$$(cat $(S)/image/used-guard-image)" machine
 
 #: Ask the engine's machine for its addresses, unless they are known
 machine: seen machine-gone
-	$(Q)[ -s $(S)/machine ] || $(ASK_MACHINE) --network host --add-host host-gateway:host-gateway $(TELLS)
-	$(Q)[ -s $(S)/machine ] || ! grep -q host-gateway $(S)/machine.err || $(ASK_MACHINE) --network host $(TELLS)
-	$(Q)[ -s $(S)/machine ] || ! grep -qx stub $(S)/machine.new || $(ASK_MACHINE) --network bridge $(TELLS) servers
-	$(Q)[ -s $(S)/machine ] || bash lib/engine/machine
+	$(Q)[ -s $(S)/engine/machine ] || $(ASK_MACHINE) --network host --add-host host-gateway:host-gateway $(TELLS)
+	$(Q)[ -s $(S)/engine/machine ] || ! grep -q host-gateway $(S)/engine/machine.err \
+		|| $(ASK_MACHINE) --network host $(TELLS)
+	$(Q)[ -s $(S)/engine/machine ] || ! grep -qx stub $(S)/engine/machine.new \
+		|| $(ASK_MACHINE) --network bridge $(TELLS) servers
+	$(Q)[ -s $(S)/engine/machine ] || bash lib/engine/machine
 
 #: Forget the addresses if the guard starts anew, and remove a container that a kill left behind
 machine-gone: seen
-	$(Q)rm -f $(S)/machine.new
-	$(Q)$(when) '$(GUARD_BEGINS)' rm -f $(S)/machine
+	$(Q)rm -f $(S)/engine/machine.new
+	$(Q)$(when) '$(GUARD_BEGINS)' rm -f $(S)/engine/machine
 	$(Q)$(unless) 'machine missing' "$$CAGE_ENGINE" rm --force -- "$$CAGE_MACHINE" >/dev/null 2>&1 || true
 
 #: The guard's name, found by its labels if the file was lost
-.history/guard: | $(S) .history
-	$(Q)bash lib/engine/answer 30 $(S)/ours "$$CAGE_ENGINE" ps --all $(OURS) --format '$(AS_NAMES)'
-	$(Q)bash lib/engine/guard-name >$(S)/guard
-	$(Q)mv $(S)/guard $@
+.history/guard: | $(FOLDERS) .history
+	$(Q)bash lib/engine/answer 30 $(S)/engine/names "$$CAGE_ENGINE" ps --all $(OURS) --format '$(AS_NAMES)'
+	$(Q)bash lib/engine/guard-name >$(S)/engine/guard-name
+	$(Q)mv $(S)/engine/guard-name $@
 
 #: One network for all cages: the engine's default address pools end at about thirty
 network: seen network-seen
-	$(Q)$(if $(only_shown),,grep -q . $(S)/network ||) CAGE_LOCK=../../.network $(lock) $(MAKE) network-there
-	$(Q)! grep -q . $(S)/network || grep -qx '1|false' $(S)/network \
+	$(Q)$(if $(only_shown),,grep -q . $(S)/engine/network ||) CAGE_LOCK=../../.network $(lock) $(MAKE) network-there
+	$(Q)! grep -q . $(S)/engine/network || grep -qx '1|false' $(S)/engine/network \
 		|| $(die) 1 "network 'trusty-cage' is somebody else's" 'Nothing was touched. Remove that one, and try again.'
 
-NETWORK_SEEN = "$$CAGE_ENGINE" network inspect --format '$(AS_NETWORK)' -- trusty-cage >$(S)/network 2>/dev/null
+NETWORK_SEEN = "$$CAGE_ENGINE" network inspect --format '$(AS_NETWORK)' \
+	-- trusty-cage >$(S)/engine/network 2>/dev/null
 #: Ask the engine for the network
-network-seen: | $(S)
+network-seen: | $(FOLDERS)
 	$(Q)$(NETWORK_SEEN) || true
 
 #: Make the network, unless another cage just did

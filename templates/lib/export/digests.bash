@@ -90,7 +90,7 @@ git_fingerprint() {
         sums | sort | digest
 }
 
-# One digest over all of .state/stage.
+# One digest over all of .state/export/stage.
 stage_digest() {
-    tar -C .state/stage -cf - . | digest
+    tar -C .state/export/stage -cf - . | digest
 }
