@@ -20,6 +20,15 @@ from cage.recipes import templates
 Result = namedtuple("Result", "code out err")
 
 TOY = Path(__file__).parent / "toy"
+
+# A container in an answer of the engine, as AS_STATE of recipes/docker.mk asks for it.
+CONTAINER = (
+    "container=/isolated-dev-{name}\nstatus={status}\nstarted=2030-01-01T00:00:00Z\n"
+    "image={image}\nimage_id=sha256:1\ncage=web\nhome={home}\n{limits}\n"
+)
+LIMITS = "memory={}\ncpus={}\npids={}\n"
+# The engine, as AS_ENGINE asks for it.
+INFO = "memory={memory}\ncpus=4\nsecurity={security}\nlacks={lacks}\n"
 ROOT = Path(__file__).parent.parent
 
 

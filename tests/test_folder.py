@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import CONTAINER, LIMITS, ROOT
 
 from cage import surroundings
 
@@ -37,13 +37,13 @@ case "$*" in
         echo 'Error: No such container: x' >&2
         exit 1 ;;
     'volume inspect'*) cat "$here/volumes" 2>/dev/null ;;
-    'volume ls'*) cut -d '|' -f 1 "$here/volumes" 2>/dev/null ;;
+    'volume ls'*) sed -n 's/^volume=//p' "$here/volumes" 2>/dev/null ;;
     'volume rm'*) rm "$here/volumes" ;;
-    'image inspect --format'*) printf 'sha256:1\nsha256:2\n' ;;
-    'network inspect'*) echo '1|false' ;;
+    'image inspect --format'*) printf 'id=sha256:%s\ntags=\n\n' 1 2 ;;
+    'network inspect'*) printf 'shared=1\nbetween=false\n\n' ;;
     'version --format'*) echo '{"Version": "28.0.1"}' ;;
     'info --format {{json'*) echo '{}' ;;
-    'info --format'*) echo 8000000000 ;;
+    'info --format'*) printf 'memory=8000000000\ncpus=4\nsecurity=\nlacks=\n' ;;
     'create '*) : >"$here/made" ;;
     'ps --all '*' --quiet') [ ! -e "$here/made" ] || echo isolated-dev-web ;;
     'rm --force'*) rm -f "$here/made" ;;
@@ -188,12 +188,13 @@ class Cage:
     def settle(self):
         """The engine has the containers, and the clone the traps."""
         home_id = (self.folder.parent.parent / "id").read_text().strip()
-        rows = [
-            f"/{name}|running|2030-01-01T00:00:0{number}Z|x|sha256:2|web|{home_id}|0|0|4096\n"
-            for number, name in enumerate(("GUARD", "isolated-dev-web"))
-        ]
-        (self.bin / "engine" / "inspect").write_text("".join(rows))
-        volumes = (f"isolated-dev-web{part}|web|{home_id}\n" for part in ("", ".home"))
+        limits = LIMITS.format(0, 0, 4096)
+        answer = "".join(
+            CONTAINER.format(name=name, status="running", image="x", home=home_id, limits=limits)
+            for name in ("GUARD", "web")
+        )
+        (self.bin / "engine" / "inspect").write_text(answer.replace("isolated-dev-GUARD", "GUARD"))
+        volumes = (f"volume=isolated-dev-web{part}\ncage=web\nhome={home_id}\n\n" for part in ("", ".home"))
         (self.bin / "engine" / "volumes").write_text("".join(volumes))
         plant(self.folder / "repo", self.mark)
 

@@ -5,7 +5,7 @@ import itertools
 import subprocess
 
 import pytest
-from conftest import edit
+from conftest import INFO, edit
 
 ALL = ["memory", "swap", "pids", "cpus", "pause"]
 BOUNDS = "The engine can't limit a cage's use of: {}. Those settings have no effect.\n"
@@ -30,7 +30,9 @@ def made(cage, engine):
 
     def run(*lacks):
         (engine / "asked").write_text("")
-        (engine / "answer").write_text("\n".join(["8000000000|4|name=seccomp,profile=default", *lacks]) + "\n")
+        security = " name=seccomp,profile=default"
+        info = INFO.format(memory=8000000000, security=security, lacks="".join(f" {it}" for it in lacks))
+        (engine / "answer").write_text(info)
         (cage / ".state/engine/seen").write_text("guard missing\ncage missing\n")
         done_by_others = [f"-o{step}" for step in ("seen", "network", "image", "guard-image", "unclaimed", "flags")]
         command = ["make", "-s", *done_by_others, "container"]
@@ -85,7 +87,7 @@ def test_empty_limit_is_no_limit_but_half_of_the_memory(made, cage):
 
 
 def test_limits_of_an_engine_that_has_none_are_no_call_and_no_error(cage, engine):
-    (engine / "answer").write_text("\n".join(["8000000000|4", *ALL]) + "\n")
+    (engine / "answer").write_text(INFO.format(memory=8000000000, security="", lacks="".join(f" {it}" for it in ALL)))
     command = ["make", "-s", "-C", cage, "-o", "seen", "limited"]
     (cage / ".state/engine").mkdir(parents=True)
     (cage / ".state/engine/seen").write_text("cage running\n")

@@ -9,6 +9,7 @@ import sys
 import termios
 
 import pytest
+from conftest import CONTAINER
 
 # Pauses when it was asked as often as the file `stubborn` says; before that it gives `answers`, a line a time.
 ENGINE = f"""#!{sys.executable}
@@ -21,7 +22,7 @@ if sys.argv[1:3] == ["container", "inspect"]:
     label = (here / "id").read_text().strip()
     for name, state in (("0123456789ab.guard", "running"), ("web", status.read_text())):
         made_from = (here / "guard-image").read_text().strip() if name.endswith(".guard") else "image"
-        print(f"/isolated-dev-{{name}}|{{state}}|2030-01-01T00:00:00Z|{{made_from}}|sha256:1|web|{{label}}")
+        print({CONTAINER!r}.format(name=name, status=state, image=made_from, home=label, limits=""), end="")
 if verb in ("stop", "start"):
     status.write_text({{"stop": "exited", "start": "running"}}[verb])
 if verb == "run" and (here / "kill").exists():

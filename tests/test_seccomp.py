@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import edit
+from conftest import INFO, edit
 from engine_calls import (
     AF_ALG,
     AF_VSOCK,
@@ -181,16 +181,16 @@ def cage(tc, repo, home):
 @pytest.mark.parametrize(
     ("options", "ours"),
     [
-        ("|name=seccomp,profile=default", True),
-        ("|name=apparmor|name=seccomp,profile=builtin|name=cgroupns", True),
-        ("|name=seccomp,profile=unconfined", True),
-        ("|name=seccomp,profile=/etc/docker/default.json", False),
-        ("|name=seccomp,profile=default.json|name=rootless", False),
-        ("|name=apparmor", False),
+        (" name=seccomp,profile=default", True),
+        (" name=apparmor name=seccomp,profile=builtin name=cgroupns", True),
+        (" name=seccomp,profile=unconfined", True),
+        (" name=seccomp,profile=/etc/docker/default.json", False),
+        (" name=seccomp,profile=default.json name=rootless", False),
+        (" name=apparmor", False),
     ],
 )
 def test_engine_with_a_profile_of_its_own_keeps_it(options, ours, cage, engine):
-    (engine / "answer").write_text(f"16000000000|4{options}\n")
+    (engine / "answer").write_text(INFO.format(memory=16000000000, security=options, lacks=""))
     show = 'shown: engine-seen\n\t@$(fitted) echo $(SECCOMP) --memory "$$(bash lib/engine/default memory)"\n'
     command = ["make", "-s", "-f", "Makefile", "-f", "-", "shown"]
     done = subprocess.run(command, cwd=cage, input=show, capture_output=True, text=True, check=True)

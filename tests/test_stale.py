@@ -4,11 +4,16 @@ import os
 import subprocess
 
 import pytest
-from conftest import edit, edit_recipe
+from conftest import CONTAINER, LIMITS, edit, edit_recipe
 
 from cage import settings
 
-INSPECT = "/isolated-dev-{name}|running|2030-01-01T00:00:00Z|{tag}|sha256:1|web|id"
+GUARD = "0123456789ab.guard"
+
+
+def made_of(image, name="web", limits=""):
+    """The engine's words about a container that was made of IMAGE."""
+    return CONTAINER.format(name=name, status="running", image=image, home="id", limits=limits)
 
 
 @pytest.fixture
@@ -29,9 +34,10 @@ def cage(tc, repo, home):
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
         return done.stdout
 
-    def inspected(tag="new", limits="|0|0|4096"):
-        rows = [INSPECT.format(name="0123456789ab.guard", tag="guard"), INSPECT.format(name="web", tag=tag) + limits]
-        (folder / ".state/engine/containers").write_text("\n".join(rows) + "\n")
+    def inspected(tag="new", limits=(0, 0, 4096)):
+        limits = LIMITS.format(*limits) if limits else ""
+        answer = made_of("guard", GUARD) + made_of(tag, limits=limits)
+        (folder / ".state/engine/containers").write_text(answer)
         (folder / ".state/engine/containers.err").write_text("")
 
     def made(state="missing"):
@@ -86,8 +92,7 @@ def tag_of_guard(folder):
 )
 def test_edit_of_the_guard_s_is_said_at_attach_start_and_by_status_until_it_is_made_anew(path, old, new, cage, capfd):
     def said(guard):
-        row = INSPECT.format(name="0123456789ab.guard", tag=guard)
-        (cage.folder / ".state/engine/containers").write_text(row + "\n" + INSPECT.format(name="web", tag="x") + "\n")
+        (cage.folder / ".state/engine/containers").write_text(made_of(guard, GUARD) + made_of("x"))
         words = ["make", "--no-print-directory", "-C", cage.folder, "-o", "seen", "notice"]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         status = asked(cage.folder, "@bash lib/status")
@@ -156,13 +161,13 @@ def test_edits_that_no_container_is_made_with_leave_it_fresh(line, cage):
 @pytest.mark.parametrize(
     ("limits", "values", "stale"),
     [
-        ("", {"CAGE_PIDS": "7"}, ""),
-        ("|0|0|7", {}, "limits\n"),
-        ("|536870912|0|4096", {"CAGE_MEMORY": "512m"}, ""),
-        ("|4294967296|1500000000|4096", {"CAGE_MEMORY": "4G", "CAGE_CPUS": "1.5"}, ""),
-        ("|536870912|290000000|4096", {"CAGE_MEMORY": "536870912", "CAGE_CPUS": "0.29"}, ""),
-        ("|536870912|0|4096", {"CAGE_MEMORY": "1g"}, "limits\n"),
-        ("|0|2000000000|4096", {"CAGE_CPUS": "1"}, "limits\n"),
+        ((), {"CAGE_PIDS": "7"}, ""),
+        ((0, 0, 7), {}, "limits\n"),
+        ((536870912, 0, 4096), {"CAGE_MEMORY": "512m"}, ""),
+        ((4294967296, 1500000000, 4096), {"CAGE_MEMORY": "4G", "CAGE_CPUS": "1.5"}, ""),
+        ((536870912, 290000000, 4096), {"CAGE_MEMORY": "536870912", "CAGE_CPUS": "0.29"}, ""),
+        ((536870912, 0, 4096), {"CAGE_MEMORY": "1g"}, "limits\n"),
+        ((0, 2000000000, 4096), {"CAGE_CPUS": "1"}, "limits\n"),
     ],
 )
 def test_container_with_other_limits_than_the_settings_is_stale(limits, values, stale, cage):
@@ -180,7 +185,7 @@ def test_container_with_other_limits_than_the_settings_is_stale(limits, values, 
     ],
 )
 def test_limit_that_the_engine_lacks_is_never_stale(lacks, stale, cage):
-    cage.inspected(limits="|0|0|0")
+    cage.inspected(limits=(0, 0, 0))
     (cage.folder / ".history/lacks").write_text(lacks.replace(" ", "\n") + "\n")
     assert cage("engine/stale", "new", "guard", CAGE_MEMORY="1g", CAGE_CPUS="1") == stale
 

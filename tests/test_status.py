@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import edit
+from conftest import CONTAINER, LIMITS, edit
 
 from cage import settings
 from cage.menu import VERBS
@@ -21,7 +21,13 @@ def status(tc, repo, home):
     folder = home / "envs/web"
     for name, text in {
         ".state/engine/seen": SEEN,
-        ".state/engine/containers": "/isolated-dev-web|running|2030|old|sha256:1|web|id|1073741824|1500000000|4096\n",
+        ".state/engine/containers": CONTAINER.format(
+            name="web",
+            status="running",
+            image="old",
+            home="id",
+            limits=LIMITS.format(1073741824, 1500000000, 4096),
+        ),
         ".state/export/count": COUNT,
         ".state/engine/volumes": "isolated-dev-web\nisolated-dev-web.home\n",
         ".state/engine/home-size": "2048\t/sized\n",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import edit
+from conftest import CONTAINER, edit
 
 from cage.settings import SETTINGS
 
@@ -60,7 +60,7 @@ if "policy" in sys.argv:
 if sys.argv[1:3] == ["container", "inspect"]:
     label = (here / "id").read_text().strip()
     for name in ("0123456789ab.guard", "web"):
-        print(f"/isolated-dev-{{name}}|running|2030-01-01T00:00:00Z|image|sha256:1|web|{{label}}")
+        print({CONTAINER!r}.format(name=name, status="running", image="image", home=label, limits=""), end="")
 """
 
 

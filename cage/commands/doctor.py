@@ -48,7 +48,7 @@ KNOWN_BAD = [
 ]
 # Words of docker info for the engine's default profile, and for none.
 OURS_INSTEAD = ("default", "builtin", "unconfined")
-# Fields of docker info, as in AS_ENGINE of Makefile.cage.
+# Fields of docker info, as in AS_ENGINE of recipes/docker.mk.
 BOUNDS = {"MemoryLimit": "memory", "SwapLimit": "swap", "PidsLimit": "processes", "CpuCfsQuota": "cpus"}
 ROOTLESS = " (rootless, it needs systemd and cgroup v2 for that)"
 PACKAGED = re.compile(r"ds\d|ubuntu|deb\d|\.el\d|\.fc\d")

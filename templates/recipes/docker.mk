@@ -4,8 +4,8 @@
 # For the other files:
 #   AS_STATE, AS_NAMES      an inspect of containers, for lib/engine/facts; a listing of their names
 #   AS_IMAGE, AS_VOLUME     an inspect of images: id, names; of volumes: name, labels
-#   AS_NETWORK              an inspect of the network: '1|false' is ours, with no traffic between cages
-#   AS_ENGINE               facts of the engine, then a line for each bound that it can't keep
+#   AS_NETWORK              an inspect of the network: shared=1 is ours; between=false, no traffic between cages
+#   AS_ENGINE               facts of the engine: memory, processors, security options, bounds that it can't keep
 #   FROM_VOLUME             a mount begins with it: the project's volume; with .NAME after it another, such as .home
 #   KEPT_SHORT              container logs end at 1 MB
 #   ISOLATED                a network with no traffic between its containers
@@ -21,19 +21,46 @@ export CAGE_SAYS_AWAY := cannot connect
 export CAGE_SAYS_STILL := is already paused|is not running
 export CAGE_SAYS_NO_PAUSE := freezer not supported|cgroups not configured
 
-labels := {{index .Config.Labels "trusty-cage.env"}}|{{index .Config.Labels "trusty-cage.home"}}
+# An answer is lines of name=value, with a blank line after each object; lib/engine/objects.bash reads it. No value can
+# bring a line of its own: an agent chooses none of them, names have no line breaks, labels and images are the recipes'.
+# Somebody who labels a container of theirs has the engine, and could as well label it as ours.
+# $(then) breaks the line between two values, $(done) ends an object with the blank line.
+then := {{- "\n" -}}
+done := {{- "\n"}}
+label_of = {{index $(1) "trusty-cage.$(2)"}}
 made_from := {{with index .Config.Labels "trusty-cage.image"}}{{.}}{{else}}{{.Config.Image}}{{end}}
-bounds := {{.HostConfig.Memory}}|{{.HostConfig.NanoCpus}}|{{.HostConfig.PidsLimit}}
-AS_STATE := {{.Name}}|{{.State.Status}}|{{.State.StartedAt}}|$(made_from)|{{.Image}}|$(labels)|$(bounds)
+
+AS_STATE := container={{.Name}} $(then) \
+	status={{.State.Status}} $(then) \
+	started={{.State.StartedAt}} $(then) \
+	image=$(made_from) $(then) \
+	image_id={{.Image}} $(then) \
+	cage=$(call label_of,.Config.Labels,env) $(then) \
+	home=$(call label_of,.Config.Labels,home) $(then) \
+	memory={{.HostConfig.Memory}} $(then) \
+	cpus={{.HostConfig.NanoCpus}} $(then) \
+	pids={{.HostConfig.PidsLimit}} $(done)
+
 AS_NAMES := {{.Names}}
-AS_VOLUME := {{.Name}}|{{index .Labels "trusty-cage.env"}}|{{index .Labels "trusty-cage.home"}}
-AS_NETWORK := {{index .Labels "trusty-cage.shared"}}|{{index .Options "com.docker.network.bridge.enable_icc"}}
-AS_IMAGE := {{.Id}}{{range .RepoTags}} {{.}}{{end}}
-# Memory, processors, security options.
-AS_ENGINE := {{.MemTotal}}|{{.NCPU}}{{range .SecurityOptions}}|{{.}}{{end}} \
-	{{- if not .MemoryLimit}}{{"\n"}}memory{{end}} {{- if not .SwapLimit}}{{"\n"}}swap{{end}} \
-	{{- if not .PidsLimit}}{{"\n"}}pids{{end}} {{- if not .CPUCfsQuota}}{{"\n"}}cpus{{end}} \
-	{{- if eq .CgroupDriver "none"}}{{"\n"}}pause{{end}}
+
+AS_VOLUME := volume={{.Name}} $(then) \
+	cage=$(call label_of,.Labels,env) $(then) \
+	home=$(call label_of,.Labels,home) $(done)
+
+AS_NETWORK := shared=$(call label_of,.Labels,shared) $(then) \
+	between={{index .Options "com.docker.network.bridge.enable_icc"}} $(done)
+
+AS_IMAGE := id={{.Id}} $(then) \
+	tags={{range .RepoTags}} {{.}}{{end}} $(done)
+
+AS_ENGINE := memory={{.MemTotal}} $(then) \
+	cpus={{.NCPU}} $(then) \
+	security={{range .SecurityOptions}} {{.}}{{end}} $(then) \
+	lacks={{if not .MemoryLimit}} memory{{end}} \
+	{{- if not .SwapLimit}} swap{{end}} \
+	{{- if not .PidsLimit}} pids{{end}} \
+	{{- if not .CPUCfsQuota}} cpus{{end}} \
+	{{- if eq .CgroupDriver "none"}} pause{{end}}
 
 #: Say it if the engine can't be reached; asked where something failed
 reached: | $(FOLDERS)
