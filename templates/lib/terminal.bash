@@ -1,7 +1,8 @@
 # Shared by the scripts beside it: how a cage speaks. Sourced, never run.
 # shellcheck shell=bash
 
-. lib/plain.bash
+# shellcheck source=templates/lib/plain.bash
+. "${BASH_SOURCE%/*}/plain.bash"
 
 folder=$PWD
 
