@@ -44,7 +44,7 @@ lint: .venv/dev ## Check the Python, the shell, the recipes, and for tools that 
 pytest: .venv/dev ## Run the Python tests
 	dev/run pytest --numprocesses auto --durations 10 -rs
 
-bats: ## Run the tests of the user's commands (BATS=bats/life.bats for one file)
+bats: ## Run the tests of the user's commands (BATS=bats/sync.bats for one file)
 	@bash dev/setup test
 	dev/run dev/bats $(BATS)
 

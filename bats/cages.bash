@@ -53,6 +53,16 @@ guard() { cat "$TRUSTY_CAGE_HOME/envs/${1:-$CAGE}/.history/guard"; }
 # The number and the owner of the lock in the folder of a cage, $1.
 owner() { find "$1/.state/lock" -type l -printf '%f %l\n' 2>/dev/null | sort -n | tail -n 1; }
 
+# Files run side by side: for one whose tests make cages of names that another's have too, they begin with its own.
+own_names() { export RUN=$RUN-in-$1; }
+
+# A cage beside the file's, $RUN-other, made with the options $@; its folder is $OTHER.
+other() {
+    make_repo "$RUN-other"
+    tc create "$PWD/$RUN-other" --no-attach "$@" >other.out 2>&1 || { cat other.out; return 1; }
+    OTHER=$TRUSTY_CAGE_HOME/envs/$RUN-other
+}
+
 # Remove the cage $1, by default $CAGE, in any state, by its labels alone.
 remove_cage() {
     local home name=${1:-$CAGE}
@@ -62,6 +72,54 @@ remove_cage() {
     docker volume ls --quiet --filter "label=trusty-cage.env=$name" --filter "label=trusty-cage.home=$home" |
         xargs -r docker volume rm >/dev/null
     rm -rf "$TRUSTY_CAGE_HOME/envs/$name"
+}
+
+# Both sides of $CAGE back to the first commit, and agreed on it.
+back_to_first() {
+    inside_as_root <<<'find . -mindepth 1 -maxdepth 1 ! -name .git -exec rm -rf {} +'
+    inside <<<'git update-ref --no-deref HEAD "$(git rev-list --max-parents=0 HEAD)"; git reset -q --hard
+        git checkout -q -B main'
+    git -C "$CLONE" checkout --quiet --force trunk && git -C "$CLONE" reset --quiet --hard "$(cat "$ENV/.history/seeded")" && git -C "$CLONE" clean -qffdx
+    git -C "$CLONE" for-each-ref --format='%(refname:short)' refs/heads | grep -v '^trunk$' | xargs -r git -C "$CLONE" branch -qD
+    cp "$ENV/.history/base.seeded" "$ENV/.history/base"
+    rm -rf "$ENV/.history/applying" "$ENV/.history/last"
+}
+
+# The cage's git as it was seeded.
+anew() {
+    inside <<SH
+echo 'ref: refs/heads/main' >.git/HEAD
+rm -f .git/refs/stash
+echo $(cat "$ENV/.history/imported") >.git/refs/heads/main
+git for-each-ref --format='%(refname)' | grep -v '^refs/heads/main$' | xargs -r -n 1 git update-ref -d
+git reset -q --hard; git clean -qdffx
+SH
+}
+
+# Two containers and two volumes of the cage $1, none more, and its own files in it.
+whole() {
+    [ "$(docker ps --all --format '{{.Names}}' --filter "label=trusty-cage.env=$1" | sort)" = \
+        "$(printf '%s\n' "isolated-dev-$1" "$(guard "$1")" | sort)" ]
+    [ "$(docker volume ls --quiet --filter "label=trusty-cage.env=$1" | wc -l)" = 2 ]
+    [ -z "$(tc exec "$1" -- git status --porcelain 2>&1)" ]
+    [ "$(tc exec "$1" -- git ls-files | tr '\n' ' ')" = '.gitignore README lib/code.txt link run.sh ' ]
+    run -0 tc export "$1"
+    says "Nothing new to export from cage '$1'."
+}
+
+# The engine has nothing of the cage $1.
+gone() {
+    [ -z "$(docker ps --all --quiet --filter "label=trusty-cage.env=$1")" ]
+    [ -z "$(docker volume ls --quiet --filter "label=trusty-cage.env=$1")" ]
+}
+
+# The work that a destroy put into the trash has the file $1.
+kept() {
+    local bundle
+    bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path "*/$RUN-other-*/branch.bundle")
+    git -C "$OTHER/repo" fetch -q "$bundle" work:kept
+    [ "$(git -C "$OTHER/repo" show "kept:$1")" = precious ]
+    rm -rf "$TRUSTY_CAGE_HOME/trash/$RUN"-other-*
 }
 
 # Run the script on standard input in the cage, as the agent would.
@@ -79,9 +137,28 @@ fingerprint() {
     (cd "$1" && find . -type f -exec sha256sum {} + -o -type l -printf '%p -> %l\n' -o -printf '%p %m\n' | sort | sha256sum)
 }
 
+# The programs $@ are fault's in $BATS_FILE_TMPDIR/shadow, for a PATH that begins with it.
+shadow() {
+    mkdir "$BATS_FILE_TMPDIR/shadow"
+    for program; do ln -s "$BATS_TEST_DIRNAME/fault" "$BATS_FILE_TMPDIR/shadow/$program"; done
+}
+
+# Run a command in the network, mounts and processes of the tests' own engine in $E; a server there ends with them.
+over_there() { nsenter --target "$(cat "$E/first")" --net --mount --pid "$@"; }
+
 # Run the command line $1 on a terminal; prints its output.
 on_terminal() {
     script --quiet --return --command "$1" /dev/null
+}
+
+# The terminal of tmux's server $SCREEN shows $1 within half a minute.
+screen_shows() {
+    for _ in $(seq 120); do
+        tmux -L "$SCREEN" capture-pane -p | grep -qF -- "$1" && return
+        sleep 0.25
+    done
+    tmux -L "$SCREEN" capture-pane -p
+    return 1
 }
 
 # The combined output of the last run holds $1.
@@ -91,4 +168,9 @@ says() {
 
 says_not() {
     [[ $output != *"$1"* ]] || { echo "'$1' in:"; echo "$output"; return 1; }
+}
+
+# The command that the last run printed after $1.
+printed() {
+    sed -n "s/^ *$1 *//p" <<<"$output" | head -n 1
 }

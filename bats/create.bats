@@ -1,19 +1,25 @@
 #!/usr/bin/env bats
-# create: repositories that it takes, files that it leaves behind, and a second run.
+# create: repositories that it takes, files that it leaves behind, a second run, and several at once.
 
 load cages
 
-teardown() {
-    remove_cage "${NAME:-none}"
+setup_file() {
+    own_home
+    own_names create
 }
 
-setup_file() { own_home; }
-
 setup() {
-    NAME=$RUN-create-$BATS_TEST_NUMBER
+    cd "$BATS_TEST_TMPDIR" || return
+    NAME=$RUN-$BATS_TEST_NUMBER
     export CAGE=$NAME
     SOURCE=$BATS_TEST_TMPDIR/$NAME
     CLONE=$TRUSTY_CAGE_HOME/envs/$NAME/repo
+}
+
+teardown() {
+    for name in "$NAME" "$RUN-one" "$RUN-two" "$RUN-other" "$TRUSTY_CAGE_HOME/envs/$RUN"-ten*; do
+        remove_cage "${name##*/}"
+    done
 }
 
 @test "create: the host has the clone with history and remotes, the cage one commit and no remote" {
@@ -111,18 +117,6 @@ SH
     says "tc attach $NAME"
 }
 
-@test "create: killed in the middle, the same command finishes it" {
-    make_repo "$SOURCE"
-    tc create "$SOURCE" --no-attach >/dev/null 2>&1 3>&- &
-    sleep 0.5
-    kill -9 $! || true
-    sleep 1
-    run tc create "$SOURCE" --no-attach
-    [ "$status" = 0 ] || says 'already exists'
-    run -0 tc exec "$NAME" -- git status --porcelain
-    [ "$output" = '' ]
-}
-
 @test "create: a half-made cage of another repository is named, and nothing is changed" {
     make_repo "$SOURCE"
     make_repo "$BATS_TEST_TMPDIR/other"
@@ -194,4 +188,54 @@ SH
     run -0 tc auth "$NAME"
     run -0 tc exec "$NAME" -- bash -c 'cat ~/.claude/.credentials.json'
     says renewed
+}
+
+@test "create: where this side's addresses can't be told nothing is opened" {
+    make_repo "$RUN-other"
+    tc create "$PWD/$RUN-other" --no-attach --render-only
+    printf 'echo "no addresses" >&2; exit 1\n' >"$TRUSTY_CAGE_HOME/envs/$RUN-other/lib/engine/host-addresses"
+    CAGE_NO_ATTACH=1 run ! make -C "$TRUSTY_CAGE_HOME/envs/$RUN-other" create
+    says 'no addresses'
+    says_not 'Created cage'
+    [ -z "$(docker ps --quiet --filter name="^isolated-dev-$RUN-other\$")" ]
+}
+
+@test "a home folder with blanks and other letters, umask 000" {
+    make_repo "$RUN-two"
+    export TRUSTY_CAGE_HOME="$PWD/a house für \$HOME's"
+    umask 000
+    run -0 tc create "$PWD/$RUN-two" --no-attach
+    [ -z "$(find "$TRUSTY_CAGE_HOME" "$TRUSTY_CAGE_HOME/envs" -maxdepth 1 -type d -perm /077 -print)" ]
+    [ -z "$(find "$TRUSTY_CAGE_HOME/envs/$RUN-two" -maxdepth 1 -type f -perm /022 -print)" ]
+    docker exec "isolated-dev-$RUN-two" sh -c 'echo changed >README'
+    run -0 tc export "$RUN-two" -y
+    [ "$(cat "$TRUSTY_CAGE_HOME/envs/$RUN-two/repo/README")" = changed ]
+    run -0 make -C "$TRUSTY_CAGE_HOME/envs/$RUN-two" export CAGE_YES=1
+    run -0 tc destroy "$RUN-two" -y
+    gone "$RUN-two"
+}
+
+@test "two creates of one name at once: one makes it, the other says so" {
+    make_repo "$RUN-one"
+    tc create "$PWD/$RUN-one" --no-attach >first 2>&1 3>&- &
+    first=$!
+    code=0
+    tc create "$PWD/$RUN-one" --no-attach >second 2>&1 || code=$?
+    wait $first || code=$?
+    cat first second
+    [ "$code" = 1 ] || [ "$code" = 0 ]
+    grep -q "Created cage '$RUN-one'." first second
+    whole "$RUN-one"
+}
+
+@test "ten creates at once: ten cages, one network" {
+    local makers=()
+    for name in $(seq -f "$RUN-ten%g" 10); do
+        make_repo "$name"
+        tc create "$PWD/$name" --no-attach >"$name.out" 2>&1 </dev/null 3>&- &
+        makers+=($!)
+    done
+    for maker in "${makers[@]}"; do wait "$maker"; done
+    [ "$(docker network ls --quiet --filter name='^trusty-cage$' | wc -l)" = 1 ]
+    for name in "$RUN-ten1" "$RUN-ten10"; do whole "$name"; done
 }

@@ -85,6 +85,6 @@ verb() {
     done
 }
 
-# Elsewhere: a port of the cage on the host, by ports.bats, 'ports: they lead into the cage'
-# Elsewhere: the packet rules, by guard.bats, 'guard: an edit of its rules'
-# Elsewhere: which files may leave, by guard.bats, 'guard: a row of REFUSED holds'
+# Elsewhere: a port of the cage on the host, by network.bats, 'ports: they lead into the cage'
+# Elsewhere: the packet rules, by export.bats, 'guard: an edit of its rules'
+# Elsewhere: which files may leave, by export.bats, 'guard: a row of REFUSED holds'

@@ -1,10 +1,48 @@
 #!/usr/bin/env bats
-# The recipes belong to their user: edits, upgrades and settings of a cage that runs.
+# The recipes belong to their user: hooks, edits, upgrades, and settings of a cage that runs.
 
 load cages
 
 setup_file() { make_cage recipes; }
 teardown_file() { remove_cage; }
+
+@test "make -n: every verb shows its commands, changes nothing and shows no secret" {
+    export ANTHROPIC_API_KEY=sk-ant-canary-$CAGE
+    objects() {
+        docker ps --all --no-trunc --format '{{.ID}} {{.State}}' --filter "label=trusty-cage.env=$CAGE"
+        docker volume ls --quiet --filter "label=trusty-cage.env=$CAGE"
+    }
+    objects=$(objects)
+    before=$(fingerprint "$ENV")
+    for verb in attach start stop status shell exec export destroy rebuild-image recreate auth base-image create; do
+        run -0 make -C "$ENV" -n "$verb" CAGE_CMD=true
+        says '"$CAGE_ENGINE"'
+        says_not canary
+    done
+    [ "$before" = "$(fingerprint "$ENV")" ]
+    [ "$objects" = "$(objects)" ]
+}
+
+@test "local.mk: hooks run around a verb, a target of one's own is listed and works" {
+    cp "$ENV/local.mk" "$BATS_TEST_TMPDIR/local.mk"
+    printf '%s\n' 'pre-exec::' '	@echo before' 'pre-exec::' '	@echo before too' 'post-exec::' '	@echo after' \
+        'mine: ## Do what only I do' '	@echo "mine is $$CAGE_NAME"' >>"$ENV/local.mk"
+    run -0 tc exec "$CAGE" -- echo during
+    [ "$output" = $'before\nbefore too\nduring\nafter' ]
+    run -0 make -C "$ENV" help
+    says 'mine           Do what only I do'
+    run -0 tc make "$CAGE" mine
+    says "mine is $CAGE"
+    cp "$BATS_TEST_TMPDIR/local.mk" "$ENV/local.mk"
+}
+
+@test "limits: memory, cpus and pids change on the running container" {
+    run -0 tc set "$CAGE" memory=700m cpus=1 pids=321
+    run -0 docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.State.Running}}' "isolated-dev-$CAGE"
+    [ "$output" = '734003200 1000000000 321 true' ]
+    run -0 tc set "$CAGE" memory= cpus= pids=4096
+    [ "$(docker inspect -f '{{.HostConfig.PidsLimit}}' "isolated-dev-$CAGE")" = 4096 ]
+}
 
 limits_inside() {
     docker inspect --format '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}' "isolated-dev-$CAGE"

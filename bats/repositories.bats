@@ -10,6 +10,7 @@ setup() {
     export CAGE=$RUN-repos
     ENV=$TRUSTY_CAGE_HOME/envs/$CAGE CLONE=$TRUSTY_CAGE_HOME/envs/$CAGE/repo
     git init --quiet --initial-branch trunk source
+    export SCREEN=repositories
 }
 teardown() {
     tmux -L repositories kill-server 2>/dev/null || true
@@ -196,15 +197,6 @@ serve() {
     says_not canary
     run docker inspect "isolated-dev-$CAGE" "$(guard)"
     says_not canary
-}
-
-screen_shows() {
-    for _ in $(seq 120); do
-        tmux -L repositories capture-pane -p -S - | grep -qF -- "$1" && return
-        sleep 0.25
-    done
-    tmux -L repositories capture-pane -p -S -
-    return 1
 }
 
 @test "a private repository without a terminal: an error in words, and with a credential helper it works" {

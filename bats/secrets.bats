@@ -66,6 +66,25 @@ teardown() {
     tmux -L secrets kill-server
 }
 
+@test "secrets: the key reaches the session and nothing else" {
+    export ANTHROPIC_API_KEY=sk-ant-canary-$CAGE
+    run -0 tc exec "$CAGE" -- printenv ANTHROPIC_API_KEY
+    says "$ANTHROPIC_API_KEY"
+    inside <<<'mkfifo /tmp/wait'
+    tc exec "$CAGE" -- sh -c 'touch /tmp/inside; timeout 60 cat /tmp/wait' 3>&- &
+    inside <<<'until [ -e /tmp/inside ]; do sleep 0.1; done'
+    run ps -eo args
+    says_not "canary-$CAGE"
+    inside <<<'echo >/tmp/wait'
+    wait $!
+    run -0 docker inspect "isolated-dev-$CAGE" "$(guard "$CAGE")"
+    says_not canary
+    run grep -r canary "$ENV"
+    says_not canary
+    run make -C "$ENV" -pn attach
+    says_not canary
+}
+
 @test "start, stop, status, export, sync, recreate, list, doctor, set and render" {
     docker exec "isolated-dev-$CAGE" sh -c 'echo new >new.txt'
     for verb in "stop $CAGE" "start $CAGE" "status $CAGE --json" "export $CAGE -y --diff" "sync $CAGE -y" \

@@ -1,9 +1,12 @@
 #!/usr/bin/env bats
-# The terminal after a session, and a cage that will not stand still: on a real terminal and a real engine.
+# The terminal after a session, and the last words on it: on a real terminal and a real engine.
 
 load cages
 
-setup_file() { make_cage terminal; }
+setup_file() {
+    make_cage terminal
+    export SCREEN=terminal
+}
 teardown_file() {
     tmux -L terminal kill-server 2>/dev/null || true
     remove_cage
@@ -18,15 +21,6 @@ setup() {
 teardown() { tmux -L terminal kill-server; }
 
 type_line() { tmux -L terminal send-keys "clear; $1" Enter; }
-
-screen_shows() {
-    for _ in $(seq 120); do
-        tmux -L terminal capture-pane -p | grep -qF -- "$1" && return
-        sleep 0.25
-    done
-    tmux -L terminal capture-pane -p
-    return 1
-}
 
 # The terminal is as a shell expects it: its modes, its title, its settings, and nothing typed at its prompt.
 given_back() {
@@ -111,15 +105,14 @@ SH
     [ "$output" = 'only this' ]
 }
 
-@test "pause: under a storm of forks an export works or names the way out, and the cage runs on" {
-    tc set "$CAGE" pids=300 >/dev/null
-    docker exec --detach "isolated-dev-$CAGE" bash -c 'f() { while :; do (f) & :; done; }; ulimit -c 0; for i in 1 2 3; do f & done; wait'
-    sleep 2
-    for _ in 1 2 3; do
-        run timeout 100 tc export "$CAGE" --dry-run
-        [ "$status" = 0 ] || says "Stop it first, its work is kept: tc stop $CAGE"
-        [ "$(docker inspect -f '{{.State.Paused}}' "isolated-dev-$CAGE")" = false ]
-    done
-    run -0 timeout 60 tc stop "$CAGE"
-    run -0 timeout 100 tc export "$CAGE" --dry-run
+@test "what to do is the last on a terminal, once, after all that make says" {
+    run -1 on_terminal "tc create '$BATS_FILE_TMPDIR/$CAGE'"
+    says "error: cage '$CAGE' already exists"
+    run -3 tc destroy "$CAGE" </dev/null
+    [ "${lines[-1]}" = 'Answer yes with: -y' ]
+    [ "$(grep -c '^error: ' <<<"$output")" = 1 ]
+    [[ ${lines[-3]} == 'make: *** '* ]]
+    run -2 make --no-print-directory -C "$ENV" destroy </dev/null
+    [[ ${lines[-1]} == 'make: *** '* ]]
+    says 'Answer yes with: CAGE_YES=1'
 }

@@ -1,14 +1,15 @@
 #!/usr/bin/env bats
 # An engine that stops, crashes or is restarted in the middle of a verb, refuses the user, or has a full disk: that is
-# said, and the same verb finishes once it is mended. On an engine of the tests' own.
+# said, and the same verb finishes once it is mended. And one that runs on another machine, or has no bridge. On an
+# engine of the tests' own.
 
 load cages
 
 setup_file() {
     [ "$(id -u)" = 0 ] || skip 'starts an engine of its own'
     export E=$BATS_FILE_TMPDIR/engine OWN=$BATS_TEST_DIRNAME/own-engine
-    mkdir -p "$E" "$BATS_FILE_TMPDIR/shadow"
-    ln -s "$BATS_TEST_DIRNAME/fault" "$BATS_FILE_TMPDIR/shadow/docker"
+    mkdir -p "$E"
+    shadow docker
     "$OWN" open "$E"
     "$OWN" start "$E"
     local guard
@@ -107,9 +108,6 @@ survives() {
 
 # answers ADDRESS PORT, to the cage.
 answers() { docker exec "isolated-dev-$CAGE" timeout 3 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null; }
-
-# Run a command in the engine's own network, mounts and processes; a server there ends with them.
-over_there() { nsenter --target "$(cat "$E/first")" --net --mount --pid "$@"; }
 
 # serves PORT, on every address of the engine's machine.
 serves() {

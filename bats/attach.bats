@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# attach, shell and exec: the ways in, on a real terminal and without one.
+
+load cages
+
+setup_file() {
+    make_cage attach
+    export SCREEN=attach
+}
+teardown_file() {
+    for name in attach stopped; do tmux -L $name kill-server 2>/dev/null || true; done
+    remove_cage
+}
+
+@test "attach: three panes, the agent at its prompt and focused, detach says how to return" {
+    TC=$(command -v tc)
+    tmux -L attach new-session -d -x 160 -y 48 -s outer
+    tmux -L attach send-keys "ANTHROPIC_API_KEY=sk-ant-test $TC attach $CAGE; echo code=\$?" Enter
+    screen_shows 'bypass permissions'
+    run -0 docker exec "isolated-dev-$CAGE" tmux list-panes -t dev -F '#{pane_left} #{pane_top} #{pane_active} #{pane_width} #{pane_current_command}'
+    [ "${#lines[@]}" = 3 ]
+    [[ ${lines[0]} == '0 0 0 '*nvim* ]]
+    [[ ${lines[1]} == *' 0 1 '* ]]
+    [[ ${lines[2]} == *' 0 '*zsh* ]]
+    # The editor knows how high its pane is.
+    docker exec "isolated-dev-$CAGE" tmux send-keys -t 'dev:.{left}' ':call writefile([&lines], "/tmp/lines")' Enter
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'until [ -s /tmp/lines ]; do sleep 0.1; done; cat /tmp/lines'
+    [ "$output" = 47 ]
+    tmux -L attach send-keys C-a d
+    screen_shows 'code=0'
+    screen_shows "Return: tc attach $CAGE"
+}
+
+# The borders between the panes: column of the upright one, row of the other, in percent.
+borders() {
+    tmux -L attach capture-pane -p | python3 -c '
+import sys
+rows = sys.stdin.read().split("\n")[:-1]
+column = rows[2].index("\u2502")
+print(100 * column // max(map(len, rows)), 100 * next(i for i, row in enumerate(rows) if row[column] in "\u251c\u2524") // len(rows))'
+}
+
+# The editor has three fifths of the width, the agent 70 % of the height beside it, give or take $1 percent.
+as_laid_out() {
+    local column row
+    read -r column row < <(borders)
+    if [ $((column - 60)) -gt "$1" ] || [ $((60 - column)) -gt "$1" ] || [ $((row - 68)) -gt "$1" ] || [ $((68 - row)) -gt "$1" ]; then
+        echo "borders at $column % and $row %"
+        tmux -L attach capture-pane -p
+        return 1
+    fi
+}
+
+@test "attach: the layout holds at two sizes and after a resize; colour, Unicode and clipboard; an unknown TERM" {
+    TC=$(command -v tc)
+    local size
+    tmux -L attach set-option -s set-clipboard on
+    tmux -L attach set-option -as terminal-features ',*:RGB'
+    for size in '200 60' '100 30'; do
+        docker exec "isolated-dev-$CAGE" tmux kill-server || true
+        # shellcheck disable=SC2086 # two words
+        set -- $size
+        tmux -L attach resize-window -t outer -x "$1" -y "$2"
+        tmux -L attach send-keys "clear; TERM=no-such-terminal COLORTERM=truecolor $TC attach $CAGE" Enter
+        screen_shows "[$CAGE]"
+        as_laid_out 6
+        [ "$size" = '100 30' ] || { tmux -L attach send-keys C-a d && screen_shows 'Return:'; }
+    done
+    tmux -L attach resize-window -t outer -x 160 -y 48
+    sleep 1
+    as_laid_out 12
+    docker exec "isolated-dev-$CAGE" tmux new-window -t dev \
+        "printf '\033[38;2;1;2;3mcolour\033[0m åβ漢 \033]52;c;Y29waWVk\a'; sleep 60"
+    screen_shows 'åβ漢'
+    run -0 tmux -L attach capture-pane -p -e
+    says '38;2;1;2;3m'
+    run -0 tmux -L attach show-buffer
+    [ "$output" = copied ]
+    docker exec "isolated-dev-$CAGE" tmux kill-server
+    # Until the terminal was given back, keys are dropped with the answers to queries.
+    screen_shows 'the session ended'
+}
+
+@test "attach: a second one joins the same session" {
+    TC=$(command -v tc)
+    tmux -L attach send-keys "clear; ANTHROPIC_API_KEY=sk-ant-test $TC attach $CAGE" Enter
+    screen_shows 'bypass permissions'
+    tmux -L attach send-keys C-a d
+    screen_shows "Return: tc attach $CAGE"
+    docker exec "isolated-dev-$CAGE" tmux set-environment -t dev MARK kept
+    tmux -L attach send-keys "clear; $TC attach $CAGE; echo code=\$?" Enter
+    screen_shows 'bypass permissions'
+    run -0 docker exec "isolated-dev-$CAGE" tmux show-environment -t dev MARK
+    says MARK=kept
+    tmux -L attach send-keys C-a d
+    screen_shows 'code=0'
+}
+
+@test "exec, shell: a terminal inside where there is one outside" {
+    TC=$(command -v tc)
+    tmux -L attach send-keys "clear; $TC exec $CAGE -- tty" Enter
+    screen_shows /dev/pts/
+    tmux -L attach send-keys "clear; $TC shell $CAGE" Enter
+    sleep 2
+    tmux -L attach send-keys 'test -t 1 && echo in-a-"terminal"' Enter
+    screen_shows in-a-terminal
+    tmux -L attach send-keys exit Enter
+    run -0 bash -c 'echo "cat piped" | tc exec "$CAGE" -- cat'
+    [ "$output" = 'cat piped' ]
+}
+
+@test "attach: without a terminal it says what to do instead" {
+    run -1 tc attach "$CAGE" </dev/null
+    says 'attach needs a terminal'
+    says "tc exec $CAGE -- COMMAND"
+}
+
+@test "exec: relays the exit code and hands over strings as they are" {
+    run -42 tc exec "$CAGE" -- bash -c 'exit 42'
+    run -0 tc exec "$CAGE" -- printf '%s\n' 'a b' '$(id)' '`id`' "quo'te" '"' '\' '{{7*7}}' '#x' '$$' '%'
+    [ "$output" = $'a b\n$(id)\n`id`\nquo\'te\n"\n\\\n{{7*7}}\n#x\n$$\n%' ]
+}
+
+@test "exec: pip, npm and apt-get work as one types them" {
+    run -0 tc exec "$CAGE" -- pip install six
+    run -0 tc exec "$CAGE" -- npm install -g is-number
+    run -0 tc exec "$CAGE" -- sudo apt-get install -y hello
+    run -0 tc exec "$CAGE" -- hello
+    says 'Hello, world!'
+}
+
+@test "attach: a cage that is stopped from elsewhere gives the terminal back, and says so" {
+    tmux -L stopped -f /dev/null new-session -d -x 150 -y 40 'bash --norc'
+    tmux -L stopped send-keys "$(command -v tc) attach $CAGE; echo ended with \$?" Enter
+    for _ in {1..60}; do
+        [ "$(tmux -L stopped display-message -p '#{alternate_on}')" != 1 ] || break
+        sleep 0.5
+    done
+    run -0 tc stop "$CAGE"
+    for _ in {1..20}; do
+        ! tmux -L stopped capture-pane -p | grep -q 'ended with [0-9]' || break
+        sleep 0.5
+    done
+    run -0 tmux -L stopped capture-pane -p
+    says "error: the session ended: cage '$CAGE' was stopped or removed"
+    says "See: tc status $CAGE"
+    says 'ended with 1'
+    [ "$(tmux -L stopped display-message -p '#{alternate_on}#{mouse_any_flag}')" = 00 ]
+    run -0 tc start "$CAGE"
+}

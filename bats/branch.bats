@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# export --branch and --commits: the work as a branch of the host's clone. Each test leaves both sides as it found them.
+
+load cages
+
+setup_file() { make_cage branch; }
+teardown_file() { remove_cage; }
+
+teardown() { back_to_first; }
+
+@test "branch: the same work as a commit on the seeded one; work tree and current branch stay" {
+    inside <<<'echo cage >>README; echo "*.sh text eol=crlf" >.gitattributes; rm lib/code.txt'
+    echo mine >>"$CLONE/run.sh"
+    before=$(git -C "$CLONE" status --porcelain; cat "$CLONE/.git/HEAD")
+    run -0 tc export "$CAGE" --branch
+    [ "$before" = "$(git -C "$CLONE" status --porcelain; cat "$CLONE/.git/HEAD")" ]
+    [ "$(git -C "$CLONE" rev-parse "cage/$CAGE^")" = "$(cat "$ENV/.history/seeded")" ]
+    [ "$(git -C "$CLONE" show "cage/$CAGE:README")" = $'hello\ncage' ]
+    run -0 git -C "$CLONE" diff --name-status "trunk..cage/$CAGE"
+    [ "$output" = $'A\t.gitattributes\nM\tREADME\nD\tlib/code.txt' ]
+    run -0 tc export "$CAGE" --branch
+    says "Nothing new for branch 'cage/$CAGE'"
+    inside <<<'git checkout -q README'
+    run -0 tc export "$CAGE" --branch
+    [ "$(git -C "$CLONE" show "cage/$CAGE:README")" = hello ]
+}
+
+@test "branch: --as names it, a name that git refuses is an error" {
+    inside <<<'echo cage >>README'
+    run -0 tc export "$CAGE" --branch --as review/one
+    git -C "$CLONE" rev-parse --verify review/one
+    run -2 tc export "$CAGE" --branch --as 'bad..name'
+    run -2 tc export "$CAGE" --branch --as '--upload-pack=x'
+}
+
+@test "commits: messages, authors, dates, merges, renames, binary files and modes survive; later only what is new" {
+    inside <<'SH'
+git checkout -q -b feature
+git mv README READ.me
+git -c user.name='A Gent' -c user.email=agent@example.com commit -q --date='2020-02-02T02:02:02 +0100' -m 'Rename' -m 'With a body.'
+head -c 3000 /dev/urandom >blob.bin; chmod 755 blob.bin; git add blob.bin; git commit -q -m Binary
+git checkout -q main; echo side >side.txt; git add side.txt; git commit -q -m Side
+git merge -q --no-ff -m Merge feature
+git checkout -q --detach
+SH
+    run -0 tc export "$CAGE" --commits --as agent
+    run -0 git -C "$CLONE" log --topo-order --format='%s|%an|%ae|%aI' "$(cat "$ENV/.history/seeded")..agent"
+    says 'Rename|A Gent|agent@example.com|2020-02-02T02:02:02+01:00'
+    [ "${#lines[@]}" = 4 ]
+    [ "$(git -C "$CLONE" rev-list --min-parents=2 --count agent)" = 1 ]
+    [ "$(git -C "$CLONE" merge-base trunk agent)" = "$(cat "$ENV/.history/seeded")" ]
+    cmp <(git -C "$CLONE" show agent:blob.bin) <(docker exec "isolated-dev-$CAGE" cat blob.bin)
+    git -C "$CLONE" ls-tree agent blob.bin | grep ^100755
+    [ "$(git -C "$CLONE" diff trunk..agent --find-renames --name-status | grep README)" = $'R100\tREADME\tREAD.me' ]
+    tip=$(git -C "$CLONE" rev-parse agent)
+    inside <<<'echo more >more.txt; git add more.txt; git commit -q -m More'
+    run -0 tc export "$CAGE" --commits --as agent
+    [ "$(git -C "$CLONE" rev-parse agent^)" = "$tip" ]
+    run -0 tc export "$CAGE" --commits --as agent
+    says 'Nothing new'
+}
+
+@test "commits, branch: what the host runs later is pointed out" {
+    inside <<<'mkdir .husky; echo x >.husky/pre-commit; echo x >.envrc; git add -A; git commit -q -m Runs'
+    for way in --commits --branch; do
+        run -0 --separate-stderr tc export "$CAGE" $way --as "later$way"
+        # shellcheck disable=SC2154 # bats sets it
+        [[ $stderr == *$'Read these first, the host runs them later:\n  git, as hooks\n    .husky/ ×1: .husky/pre-commit\n'* ]]
+        [[ $stderr == *$'\n  the shell\n    .envrc ×1: ./.envrc'* ]]
+    done
+}
+
+@test "commits: what they bring is judged like an export; --skip-refused leaves it out" {
+    inside <<'SH'
+ln -s /etc/passwd out; ln -s README fine; echo x >"$(printf 'esc\033]0;t\007')"
+mkdir -p bb/objects bb/refs; echo 'ref: refs/heads/x' >bb/HEAD; touch bb/objects/a bb/refs/a
+echo more >>README; git add -A -f .; git commit -q -m All
+git rm -q out; git commit -q -m 'Not there any more'
+SH
+    run -3 tc export "$CAGE" --commits
+    says '  out: is a link that leaves the project'
+    says '  esc\x1b]0;t\x07: has invisible'
+    says 'is a bare git repository'
+    says_not $'\033'
+    run ! git -C "$CLONE" rev-parse --verify --quiet "cage/$CAGE"
+    run -0 tc export "$CAGE" --commits --skip-refused
+    run -0 git -C "$CLONE" log --format= --name-only "cage/$CAGE"
+    says fine
+    says README
+    says_not out
+    says_not esc
+}

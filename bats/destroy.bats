@@ -1,0 +1,198 @@
+#!/usr/bin/env bats
+# destroy: work that is not exported is counted, and kept in the trash, from where the printed commands bring it back.
+
+load cages
+
+setup_file() {
+    make_cage destroy
+    own_names destroy
+}
+teardown_file() { remove_cage; }
+
+# The file's cage is made again for the test after one that has destroyed it.
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    [ ! -e "$ENV/meta.json" ] || return 0
+    remove_cage
+    rm -rf "$TRUSTY_CAGE_HOME/trash/$CAGE"-*
+    tc create "$BATS_FILE_TMPDIR/$CAGE" --no-attach
+}
+teardown() {
+    for name in "$RUN-one" "$RUN-other"; do remove_cage "$name"; done
+    tmux -L destroy kill-server 2>/dev/null || true
+}
+
+@test "destroy: a branch, a stash or a linked work tree stops it, and a refused entry, too" {
+    for work in 'git checkout -q -b other; echo x >new; git add new; git commit -q -m other; git checkout -q main' \
+        'echo x >>README; git stash -q' 'git worktree add -q --detach ../tree' \
+        'git tag -a v1 -m x "$(git commit-tree -m loose "HEAD^{tree}")"'; do
+        inside <<<"$work"
+        run -3 tc destroy "$CAGE" -y
+        says 'and beside that: '
+        says 'the cage has work that no commit of its HEAD holds, so nothing was destroyed'
+        says "tc destroy $CAGE --force"
+        run -0 docker volume inspect "isolated-dev-$CAGE"
+        inside <<<'rm -rf ../tree .git/worktrees'
+        anew
+    done
+    inside <<<'ln -s /etc out'
+    run -3 tc destroy "$CAGE" -y
+    says 'some entries may not leave the cage, so nothing was destroyed'
+    inside <<<'rm out; git checkout -q --detach; git commit -q --allow-empty -m empty'
+    run -0 tc destroy "$CAGE" -y
+    says "-c transfer.fsckObjects=true fetch"
+    trash=$(find "$TRUSTY_CAGE_HOME/trash" -maxdepth 1 -name "$CAGE-*")
+    run -0 git -C "$CLONE" -c transfer.fsckObjects=true fetch -q "$trash/.history/destroyed/commits.bundle" work:kept
+    [ "$(git -C "$CLONE" log -1 --format=%s kept)" = empty ]
+}
+
+@test "destroy: what it prints brings the recipes back, edits and all, with the clone or without" {
+    make_repo "$BATS_TEST_TMPDIR/$RUN-again"
+    tc create "$BATS_TEST_TMPDIR/$RUN-again" --no-attach --pids 300 >/dev/null 2>&1
+    folder=$TRUSTY_CAGE_HOME/envs/$RUN-again
+    printf 'greet:\n\t@echo hello from local.mk\n' >>"$folder/local.mk"
+    echo '# mine' >>"$folder/layout.sh"
+    for clone in with without; do
+        docker exec "isolated-dev-$RUN-again" sh -c "echo work >lost-$clone.txt"
+        run -0 tc destroy "$RUN-again" -y
+        [ $clone = with ] || rm -rf "$folder"
+        back=$(sed -n 's/^Make it again from them:  //p' <<<"$output")
+        run -0 env CAGE_NO_ATTACH=1 bash -c "$back"
+        says "Created cage '$RUN-again'."
+        run -0 tc make "$RUN-again" greet
+        says 'hello from local.mk'
+        [ "$(docker inspect --format '{{.HostConfig.PidsLimit}}' "isolated-dev-$RUN-again")" = 300 ]
+        run -0 tc status "$RUN-again"
+        says 'layout.sh'
+        says '0 added, 0 changed, 0 deleted'
+        [ "$(tc exec "$RUN-again" -- cat README)" = hello ]
+    done
+    remove_cage "$RUN-again"
+}
+
+@test "destroy: what is not exported goes into the trash as bundles, and the printed command brings it back" {
+    make_repo "$BATS_TEST_TMPDIR/$RUN-gone"
+    tc create "$BATS_TEST_TMPDIR/$RUN-gone" --no-attach >/dev/null 2>&1
+    docker exec --interactive "isolated-dev-$RUN-gone" bash -eu <<<'echo done >work.txt; git add work.txt; git commit -q -m Work; echo open >open.txt'
+    run -0 tc destroy "$RUN-gone" -y
+    says '2 added'
+    says '1 commit inside'
+    while IFS= read -r line; do
+        case $line in 'Un-exported work:  '*) bash -c "${line#Un-exported work:  }" ;; esac
+    done <<<"$output"
+    clone=$TRUSTY_CAGE_HOME/envs/$RUN-gone/repo
+    [ "$(git -C "$clone" show "cage/$RUN-gone-commits:work.txt")" = 'done' ]
+    [ "$(git -C "$clone" show "cage/$RUN-gone-branch:open.txt")" = open ]
+    rm -rf "$TRUSTY_CAGE_HOME/envs/$RUN-gone"
+}
+
+@test "destroy: what can't be counted is not destroyed without --force" {
+    make_repo "$RUN-one"
+    run -0 tc create "$PWD/$RUN-one" --no-attach
+    cat >docker <<'SH'
+#!/bin/sh
+[ "$1" != run ] || exit 125
+PATH=${PATH#*:}
+exec docker "$@"
+SH
+    chmod 755 docker
+    PATH=$PWD:$PATH run -3 tc destroy "$RUN-one" -y
+    says 'could not be counted, so nothing was destroyed'
+    says "tc destroy $RUN-one --force"
+    run -0 docker exec "isolated-dev-$RUN-one" cat README
+    PATH=$PWD:$PATH run -0 tc destroy "$RUN-one" -y --force
+    gone "$RUN-one"
+}
+
+@test "destroy: work that can't be kept for the trash is not destroyed without --force" {
+    make_repo "$RUN-one"
+    run -0 tc create "$PWD/$RUN-one" --no-attach
+    docker exec "isolated-dev-$RUN-one" sh -c 'echo precious >work.txt'
+    mkdir bin
+    printf '#!/bin/sh\ncase $* in *" bundle "*) exit 1 ;; esac\nPATH=${PATH#*:}\nexec git "$@"\n' >bin/git
+    chmod 755 bin/git
+    PATH=$PWD/bin:$PATH run -3 tc destroy "$RUN-one" -y
+    says 'could be kept for the trash, so nothing was destroyed'
+    says "tc destroy $RUN-one --force"
+    run -0 docker exec "isolated-dev-$RUN-one" cat work.txt
+    # Commits that git can't count are taken for work.
+    docker exec "isolated-dev-$RUN-one" sh -c 'rm work.txt; printf "%040d\n" 7 >.git/refs/heads/main'
+    run -3 tc destroy "$RUN-one" -y
+    says '0 deleted, 0 refused, 0 held back, ? commits inside'
+    says 'nothing was destroyed'
+    run -0 docker exec "isolated-dev-$RUN-one" cat README
+    run -0 tc destroy "$RUN-one" -y --force
+    says 'warning: not all of the work could be kept for the trash'
+    gone "$RUN-one"
+}
+
+@test "export and destroy at once: one waits for the other, and the work is in the clone or in the trash" {
+    make_repo "$RUN-one"
+    run -0 tc create "$PWD/$RUN-one" --no-attach
+    docker exec "isolated-dev-$RUN-one" sh -c 'echo precious >work.txt'
+    tc export "$RUN-one" -y >first 2>&1 3>&- &
+    first=$!
+    run tc destroy "$RUN-one" -y
+    echo "$output"
+    wait $first || true
+    gone "$RUN-one"
+    cat "$TRUSTY_CAGE_HOME/envs/$RUN-one/repo/work.txt" 2>/dev/null || says 'Un-exported work:'
+}
+
+@test "destroy: what the agent does while the question is open is kept, too" {
+    other
+    docker exec "isolated-dev-$RUN-other" sh -c 'echo early >early.txt'
+    tmux -L destroy -f /dev/null new-session -d -x 200 -y 40 'bash --norc'
+    tmux -L destroy send-keys "$(command -v tc) destroy $RUN-other; echo ended with \$?" Enter
+    for _ in {1..60}; do
+        ! tmux -L destroy capture-pane -p | grep -qF '[y/N]' || break
+        sleep 0.5
+    done
+    docker exec "isolated-dev-$RUN-other" sh -c 'echo precious >late.txt'
+    tmux -L destroy send-keys y Enter
+    for _ in {1..60}; do
+        ! tmux -L destroy capture-pane -p | grep -q 'ended with [0-9]' || break
+        sleep 0.5
+    done
+    run -0 tmux -L destroy capture-pane -p
+    says "Destroyed cage '$RUN-other'."
+    kept late.txt
+}
+
+@test "a verb that waits for a destroy says that the cage was destroyed meanwhile, by tc and by make" {
+    local way
+    for way in "tc stop $RUN-other" "make -C $TRUSTY_CAGE_HOME/envs/$RUN-other stop" "tc set $RUN-other memory=1g"; do
+        other
+        (cd "$OTHER" && CAGE_NAME=$RUN-other CAGE_ENGINE=docker CAGE_REPO_URL=x bash lib/run/lock destroy \
+            bash -c 'sleep 3; exec bash lib/destroy/to-trash' >"$BATS_TEST_TMPDIR/destroy.out" 2>&1 3>&- &)
+        for _ in {1..100}; do [[ $(owner "$OTHER") != *:destroy ]] || break; sleep 0.05; done
+        # shellcheck disable=SC2086 # words
+        run $way
+        for _ in {1..100}; do ! grep -q Destroyed "$BATS_TEST_TMPDIR/destroy.out" || break; sleep 0.05; done
+        grep -q Destroyed "$BATS_TEST_TMPDIR/destroy.out" || { cat "$BATS_TEST_TMPDIR/destroy.out"; false; }
+        [ "$status" != 0 ]
+        says "cage '$RUN-other' is busy with 'destroy'"
+        says "error: cage '$RUN-other' was destroyed meanwhile"
+        [ "$(grep -c -e '^error: ' -e 'No such file' -e getcwd <<<"$output")" = 1 ]
+        remove_cage "$RUN-other"
+        rm -rf "$RUN-other" "$TRUSTY_CAGE_HOME/trash/$RUN"-other-*
+    done
+}
+
+@test "destroy: counts what is not exported, keeps the clone, puts the recipes into the trash" {
+    inside <<<'git clean -qfd; git checkout -q .; echo more >>README; echo new >new.txt'
+    run -3 tc destroy "$CAGE" </dev/null
+    says '1 added, 1 changed'
+    run -0 tc destroy "$CAGE" -y
+    says "Host clone: $CLONE"
+    says_not paused
+    [ -d "$CLONE/.git" ]
+    trash=$(ls -d "$TRUSTY_CAGE_HOME"/trash/"$CAGE"-*)
+    [ -f "$trash/Makefile" ] && [ -f "$trash/meta.json" ]
+    [ -z "$(docker ps --all --quiet --filter "label=trusty-cage.env=$CAGE")" ]
+    [ -z "$(docker volume ls --quiet --filter "label=trusty-cage.env=$CAGE")" ]
+    run -3 tc create "$BATS_FILE_TMPDIR/$CAGE" --no-attach </dev/null
+    says --reuse-clone
+    run -0 tc create "$BATS_FILE_TMPDIR/$CAGE" --no-attach --reuse-clone
+    run -0 tc destroy "$CAGE" -y
+}
