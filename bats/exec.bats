@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# exec and shell: many at once, and the questions that they ask the engine.
+
+load cages
+
+setup_file() { make_cage exec; }
+teardown_file() { remove_cage; }
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+
+# The calls of the engine that an exec makes, in $calls.
+asked() {
+    TRUSTY_CAGE_TRACE=1 run -0 --separate-stderr tc exec "$CAGE" -- true
+    # shellcheck disable=SC2154 # of run --separate-stderr
+    calls=$(sed -E 's/^ *[0-9]+ ms +[^ ]+ +docker //' <<<"$stderr" | awk '{ print $1, ($1 == "container" ? $2 : "") }')
+}
+
+# An exec that loads no rules; a file beside this one may add an address to this machine meanwhile.
+quick() {
+    for _ in 1 2 3 4 5; do
+        asked
+        [ "$calls" != $'container inspect\nexec ' ] || return 0
+    done
+    echo "$stderr"
+    return 1
+}
+
+# The same exec, which has to load the rules first.
+loads_rules() {
+    asked
+    grep -q 'policy apply' <<<"$stderr" || { echo "$stderr"; return 1; }
+}
+
+@test "exec: one question to the engine, and the command, while all is as the last start left it" {
+    quick
+    run -0 tc start "$CAGE"
+    says "Started cage '$CAGE'."
+    quick
+}
+
+@test "exec: rules are loaded anew after a restart of the guard, for another network, for an address of this machine" {
+    docker restart --time 0 "$(guard)"
+    loads_rules
+    quick
+    run -0 tc set "$CAGE" network=offline
+    loads_rules
+    quick
+    run -0 tc set "$CAGE" network=open
+    loads_rules
+    quick
+    [ "$(id -u)" = 0 ] || return 0
+    ip address add 198.51.100.77/32 dev lo # linux
+    loads_rules
+    ip address del 198.51.100.77/32 dev lo # linux
+    loads_rules
+}
+
+@test "exec: a cage that was stopped, paused or removed meanwhile is started, goes on, or is named" {
+    docker stop --time 0 "isolated-dev-$CAGE"
+    run -0 tc exec "$CAGE" -- echo in
+    [ "${lines[-1]}" = in ]
+    docker pause "isolated-dev-$CAGE"
+    run -0 tc exec "$CAGE" -- echo in
+    [ "${lines[-1]}" = in ]
+    docker rm --force "isolated-dev-$CAGE"
+    run -1 tc exec "$CAGE" -- echo in
+    says "error: container 'isolated-dev-$CAGE' is gone"
+    [ "${lines[-1]}" = "The files are in its volumes. Make the containers anew: tc recreate $CAGE" ]
+    run -0 tc recreate "$CAGE" -y
+}
+
+@test "exec: twenty-four at once, by tc and by make, and nothing is said to be gone" {
+    local number processes=()
+    for number in {1..12}; do
+        tc exec "$CAGE" -- echo "by tc $number" >"tc.$number" 2>&1 </dev/null 3>&- &
+        processes+=($!)
+        make --no-print-directory -C "$ENV" exec CAGE_CMD="echo by make $number" >"make.$number" 2>&1 </dev/null 3>&- &
+        processes+=($!)
+    done
+    for number in "${processes[@]}"; do wait "$number"; done
+    for number in {1..12}; do
+        [ "$(tail -n 1 "tc.$number")" = "by tc $number" ]
+        [ "$(tail -n 1 "make.$number")" = "by make $number" ]
+    done
+    run -1 grep -h -e error -e gone tc.* make.*
+}
+
+@test "exec: many at once on a cage that is stopped: one starts it, the others wait" {
+    local number processes=()
+    run -0 tc stop "$CAGE"
+    for number in {1..6}; do
+        tc exec "$CAGE" -- echo "$number" >"start.$number" 2>&1 </dev/null 3>&- &
+        processes+=($!)
+    done
+    for number in "${processes[@]}"; do wait "$number"; done
+    for number in {1..6}; do [ "$(tail -n 1 "start.$number")" = "$number" ]; done
+    run -1 grep -h -e error -e gone start.*
+}
