@@ -112,9 +112,9 @@ def named(folder, base, answer):
 
 @pytest.mark.parametrize("base", ["7eb04bdbccd3", "sha256:7eb04bdbccd3", "7eb04bdbccd3" + "0" * 52])
 def test_base_that_is_an_id_goes_by_its_first_tag(folder, base):
-    answer = "sha256:7eb04bdbccd3" + "0" * 52
-    assert named(folder, base, f"{answer} base:1 base:2\n") == (0, "base:1\n", "")
-    assert named(folder, base, f"{answer}\n") == (
+    answer = f"id=sha256:7eb04bdbccd3{'0' * 52}\n"
+    assert named(folder, base, f"{answer}tags= base:1 base:2\n\n") == (0, "base:1\n", "")
+    assert named(folder, base, f"{answer}tags=\n\n") == (
         1,
         "",
         f"error: base image '{base}' is an id, and that image has no name to build from\n"
@@ -122,7 +122,7 @@ def test_base_that_is_an_id_goes_by_its_first_tag(folder, base):
     )
 
 
-@pytest.mark.parametrize("answer", ["", "sha256:7eb04bdbccd3 base:1\n"])
+@pytest.mark.parametrize("answer", ["", "id=sha256:7eb04bdbccd3\ntags= base:1\n\n"])
 def test_base_that_has_a_name_keeps_it(folder, answer):
     assert named(folder, "debian:12", answer) == (0, "debian:12\n", "")
 

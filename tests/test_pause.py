@@ -49,7 +49,7 @@ def cage(tc, repo, home, tmp_path, monkeypatch):
     (engine / "id").write_text((home / "id").read_text())
     (engine / "status").write_text("running")
     subprocess.run(["make", "-s", "-C", folder, "tag-guard-image"], check=True)
-    shutil.copy(folder / ".state/image/tag-guard-image", engine)
+    shutil.copy(folder / ".state/image/tag-guard-image", engine / "guard-image")
     (folder / ".history").mkdir()
     (folder / ".history" / "created").touch()
     (folder / ".history" / "guard").write_text("isolated-dev-0123456789ab.guard\n")
