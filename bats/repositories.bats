@@ -231,3 +231,45 @@ serve() {
         remove_cage
     done
 }
+
+# A bare repository, $1, whose HEAD names 'master', with each other argument as a branch.
+headless() {
+    git init --quiet --initial-branch first work
+    git -C work commit --quiet --allow-empty --message First
+    git init --quiet --bare --initial-branch master "$1"
+    git -C work push --quiet "$PWD/$1" "${@:2}"
+    rm -rf work
+}
+
+@test "a HEAD that names no branch: the only one is taken, and said" {
+    headless bare.git first:main
+    run -0 tc create "$PWD/bare.git" --name "$RUN-headless" --no-attach
+    says "The repository's HEAD names 'master', which is not there: its only branch 'main' is taken."
+    run -0 tc exec "$RUN-headless" -- git log -1 --format=%s
+    run -0 git -C "$TRUSTY_CAGE_HOME/envs/$RUN-headless/repo" rev-parse --abbrev-ref HEAD '@{upstream}'
+    [ "$output" = $'main\norigin/main' ]
+    remove_cage "$RUN-headless"
+}
+
+@test "a HEAD that names no branch: of several one is chosen by the command that is printed, by tc and by make" {
+    headless bare.git first:main first:topic
+    run -1 tc create "$PWD/bare.git" --name "$RUN-headless" --no-attach
+    says "error: the repository's HEAD names 'master', which is not there; it has: main, topic"
+    run -0 bash -c "$(printed 'Choose:') --no-attach"
+    says "Created cage '$RUN-headless'."
+    [ "$(git -C "$TRUSTY_CAGE_HOME/envs/$RUN-headless/repo" branch --show-current)" = main ]
+    run -0 tc status "$RUN-headless" --json
+    remove_cage "$RUN-headless"
+    tc create "$PWD/bare.git" --name "$RUN-headless" --render-only
+    run -2 make -C "$TRUSTY_CAGE_HOME/envs/$RUN-headless" create
+    run -0 bash -c "$(printed 'Choose:')"
+    remove_cage "$RUN-headless"
+}
+
+@test "a HEAD that names no branch, and tags alone: one is chosen" {
+    headless bare.git first:refs/tags/v1 first:refs/tags/v2
+    run -1 tc create "$PWD/bare.git" --name "$RUN-headless" --no-attach
+    says "which is not there; it has: v1, v2"
+    run -0 bash -c "$(printed 'Choose:') --no-attach"
+    remove_cage "$RUN-headless"
+}

@@ -116,7 +116,6 @@ def test_half_made_cage_goes_on_with_the_same(toy, tc, repo, home):
     ("words", "said"),
     [
         (["{repo}", "--memory", "4g"], "its memory is '2g', not '4g'"),
-        (["{repo}", "--branch", "x"], "its branch is '', not 'x'"),
         (["https://host/web"], "its repository is '{repo}', not 'https://host/web'"),
     ],
 )
@@ -129,6 +128,26 @@ def test_half_made_cage_refuses_another(words, said, toy, tc, repo, home):
         f"Finish it as it is:  make -C '{web}' create\n"
         "Or remove it:        tc destroy web\n",
     )
+
+
+def test_half_made_cage_takes_another_branch_while_it_has_no_clone(toy, tc, repo, home):
+    web = half_made(tc, repo, home)
+    assert tc("create", repo, "--branch", "x", "--render-only").code == 0
+    assert json.loads((web / "meta.json").read_text())["branch"] == "x"
+    (web / "repo").mkdir()
+    done = tc("create", repo, "--branch", "y")
+    assert done.code == 1
+    assert done.err.startswith("error: cage 'web' is half made: its branch is 'x', not 'y'\n")
+
+
+def test_another_branch_stands_in_the_makefile_and_in_its_pristine_copy(tc, repo, home):
+    assert tc("create", repo, "--render-only").code == 0
+    assert tc("create", repo, "--branch", "a b$(c)", "--render-only").code == 0
+    web = home / "envs" / "web"
+    line = "export CAGE_BRANCH := a b$$(c)\n"
+    assert line in (web / "Makefile").read_text()
+    assert line in (web / ".rendered/Makefile").read_text()
+    assert tc("render", "web").out == "web: up to date\n"
 
 
 @pytest.fixture

@@ -43,7 +43,8 @@ def test_no_line_is_longer_than_120(page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_each_path_that_is_named_is_there(page):
-    spans = re.findall(r"`((?:bats|cage|dev|templates|tests|recipes|lib|guard|image)/[\w./-]+)", (ROOT / page).read_text())
+    text = (ROOT / page).read_text()
+    spans = re.findall(r"`((?:bats|cage|dev|templates|tests|recipes|lib|guard|image)/[\w./-]+)", text)
     places = [[ROOT / span, ROOT / "templates" / span, ROOT / "templates" / f"{span}.j2"] for span in spans]
     assert [span for span, tried in zip(spans, places, strict=True) if not any(path.exists() for path in tried)] == []
 

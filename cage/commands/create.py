@@ -7,8 +7,9 @@ from argparse import Namespace
 from itertools import count
 from pathlib import Path
 
-from cage import config, home, meta, names, terminal
+from cage import config, home, lock, meta, names, terminal
 from cage.commands.existing import Cage
+from cage.commands.set import COPY, with_lines
 from cage.errors import CageError
 from cage.recipes import edits, templates
 from cage.text import printable, quote, typed
@@ -47,14 +48,26 @@ def _check_same(folder: Path, repo_url: str, args: Namespace, chosen: config.Con
     kept = {"repository": fields["repo_url"], "branch": fields["branch"], **meta.settings(fields)}
     given = {key: chosen.values[key] for key in chosen.origins}
     given |= {"repository": repo_url, "branch": kept["branch"] if args.branch is None else args.branch}
+    branch = given["branch"] if not (folder / "repo").exists() else kept["branch"]
     for key, value in given.items():
-        if kept[key] != value:
+        if kept[key] != value and (key, value) != ("branch", branch):
             problem = f"cage '{folder.name}' is half made: its {key} is {quote(kept[key])}, not {quote(value)}"
             remedy = f"Finish it as it is:  make -C {typed(folder)} create"
             raise CageError(problem, f"{remedy}\nOr remove it:        tc destroy {folder.name}")
     if dockerfile is not None and dockerfile != edits.live(folder, "Dockerfile"):
         remedy = f"Edit that one, {typed(folder / 'Dockerfile')}, and create without --dockerfile."
         raise CageError(f"cage '{folder.name}' is half made, with another Dockerfile", remedy)
+    if branch != kept["branch"]:
+        _take_branch(folder, fields, branch)
+
+
+def _take_branch(folder: Path, fields: meta.Fields, branch: str) -> None:
+    """Have a cage that has no clone yet begin with another branch."""
+    with lock.held(folder, "create"):
+        for path in ("Makefile", COPY):
+            if text := with_lines(edits.live(folder, path), {"branch": branch}):
+                edits.put(folder, path, text)
+        meta.write(folder, {**fields, "branch": branch})
 
 
 def _read_dockerfile(given: str | None) -> bytes | None:

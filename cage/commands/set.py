@@ -64,8 +64,8 @@ def change(cage: Cage, values: dict[str, str]) -> tuple[replace.Moves, dict[str,
         fields = meta.change(cage.fields, values)
         moves = {
             "meta.json": (edits.live(folder, "meta.json"), meta.dump(fields)),
-            "Makefile": (mine, _with_lines(mine, values)),
-            COPY: (base, _with_lines(base, values)),
+            "Makefile": (mine, with_lines(mine, values)),
+            COPY: (base, with_lines(base, values)),
         }
         if problem := merge.trial(folder, {"Makefile": moves["Makefile"][1]}):
             raise syntax.unread(cage.name, problem)
@@ -114,7 +114,8 @@ def _line(key: str) -> re.Pattern[bytes]:
     return re.compile(rb"(?m)^ *(?:export +)?%s *[:?]?=((?:[^\n]*\\\r?\n)*[^\r\n]*)" % name)
 
 
-def _with_lines(text: bytes | None, values: dict[str, str]) -> bytes | None:
+def with_lines(text: bytes | None, values: dict[str, str]) -> bytes | None:
+    """The text of a Makefile with the lines of values, by key; None for none."""
     for key, value in values.items() if text else ():
         line = f"export CAGE_{key.upper()} := {templates.make(value)}".encode(errors="surrogateescape")
         text = _line(key).sub(lambda _, line=line: line, text)

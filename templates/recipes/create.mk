@@ -47,7 +47,26 @@ repo: | $(FOLDERS) .history sound
 		$$([ ! -t 2 ] || echo --progress) \
 		--template= \
 		-- "$$CAGE_REPO_URL" $(S)/clone/incoming || $(failed)/clone
+	$(Q)$(MAKE) head-born
 	$(Q)mv $(S)/clone/incoming repo
+
+CLONED = $(GIT) --git-dir=$(S)/clone/incoming/.git
+#: The branch that HEAD names, or the only one there is; a repository without any ref makes an empty cage
+head-born:
+	$(Q)rm -f $(S)/clone/refs $(S)/clone/branch
+	$(Q)$(CLONED) rev-parse --verify HEAD >/dev/null 2>&1 \
+		|| $(CLONED) for-each-ref --format='%(refname)' refs/remotes/origin refs/tags >$(S)/clone/refs
+	$(Q)$(CLONED) symbolic-ref --quiet HEAD >$(S)/clone/head || true
+	$(Q)bash lib/create/head
+	$(Q)$(if $(only_shown),,[ ! -s $(S)/clone/branch ] ||) $(MAKE) branch-taken
+
+#: HEAD names the only branch
+branch-taken:
+	$(Q)$(CLONED) branch \
+		--quiet \
+		--track \
+		-- "$$(cat $(S)/clone/branch)" "refs/remotes/origin/$$(cat $(S)/clone/branch)"
+	$(Q)$(CLONED) symbolic-ref HEAD "refs/heads/$$(cat $(S)/clone/branch)"
 
 #: A local repository hands on its own origin
 origin: | repo
@@ -159,5 +178,5 @@ credentials-copied:
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/write-inside)" sh "$$(bash lib/agent credentials)" \
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
-.PHONY: archive index-copied created credentials credentials-copied credentials-there origin sound stripped-dotfiles \
-	unclaimed uncommitted
+.PHONY: archive branch-taken created credentials credentials-copied credentials-there head-born index-copied origin \
+	sound stripped-dotfiles unclaimed uncommitted
