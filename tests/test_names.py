@@ -230,16 +230,33 @@ def test_path_with_control_characters_is_refused(tmp_path, monkeypatch):
     assert refusal(names.repository, ".") == (f"the path '{tmp_path}/a?b' holds control characters", "Move it.", 2)
 
 
-def origin(url):
+def origin(url, repository="/none/web"):
     """The output of lib/create/origin for the origin of a local repository."""
     return subprocess.run(
         ["bash", "lib/create/origin"],
         input=f"{url}\n",
         cwd=ROOT / "templates",
-        env={**os.environ, "CAGE_NAME": "web"},
+        env={**os.environ, "CAGE_NAME": "web", "CAGE_REPO_URL": repository},
         capture_output=True,
         text=True,
     )
+
+
+@pytest.mark.parametrize("repository", ["{}/web", "file://{}/web"])
+@pytest.mark.parametrize("url", ["../up/stream.git", "./../up/stream.git", "../up/stream.git/"])
+def test_origin_that_is_a_relative_path_is_read_from_the_repository_on(url, repository, tmp_path):
+    (tmp_path / "up/stream.git").mkdir(parents=True)
+    (tmp_path / "web").mkdir()
+    assert origin(url, repository.format(tmp_path)).stdout == f"{tmp_path}/up/stream.git\n"
+
+
+def test_relative_origin_that_is_gone_is_absolute_still(tmp_path):
+    assert origin("../gone", str(tmp_path)).stdout == f"{tmp_path}/../gone\n"
+
+
+@pytest.mark.parametrize("url", ["/up/stream.git", "host:up/stream.git", "git@host:x", "https://host/x"])
+def test_origin_that_is_no_relative_path_stays(url):
+    assert origin(url).stdout == f"{url}\n"
 
 
 @pytest.mark.parametrize(
@@ -270,7 +287,6 @@ def test_origin_is_taken_over_without_its_password(url, taken):
         "git@host:x.git",
         "host:x",
         "/srv/x y.git",
-        "../x",
         "file:///srv/x.git",
     ],
 )
@@ -302,7 +318,7 @@ def test_origin_that_names_a_program_is_not_taken_over(url):
     ],
 )
 def test_what_is_refused_in_a_url_is_what_a_clone_does_not_take_over(url):
-    environment = {"CAGE_NAME": "x", **os.environ}
+    environment = {"CAGE_NAME": "x", "CAGE_REPO_URL": "/x", **os.environ}
     pipes = {"input": url, "capture_output": True, "text": True}
     done = subprocess.run(["bash", "lib/create/origin"], cwd=ROOT / "templates", env=environment, **pipes)
     assert (done.stdout.rstrip("\n") != url) == has_secret(url) == (printable(url) != url)

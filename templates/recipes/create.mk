@@ -44,6 +44,7 @@ repo: | $(FOLDERS) .history sound
 	$(Q)bash lib/run/progress $(GIT) $(FSCK) clone \
 		$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"} \
 		--no-checkout \
+		--origin origin \
 		$$([ ! -t 2 ] || echo --progress) \
 		--template= \
 		-- "$$CAGE_REPO_URL" $(S)/clone/incoming || $(failed)/clone
