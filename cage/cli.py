@@ -184,7 +184,7 @@ def parse(words: list[str]) -> Namespace:
         words, command = words[:at], words[at + 1 :]
         if words[1:2] and any(word.startswith("-") for word in words[2:]):
             typed = shlex.join(words[2:] + command)
-            problem = "an option of the command has to stand after '--'"
+            problem = "a command with options needs '--' before it"
             raise CageError(problem, f"Write: tc exec {shlex.quote(words[1])} -- {typed}", USAGE)
     args, rest = top.parse_known_args(words)
     at = rest.index("--") if "--" in rest else len(rest)

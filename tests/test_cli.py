@@ -65,7 +65,7 @@ def test_each_other_word_leads_to_one_verb_and_is_none():
 
 
 def test_exec_names_the_dashes_that_are_missing(tc):
-    problem = "error: an option of the command has to stand after '--'\n"
+    problem = "error: a command with options needs '--' before it\n"
     assert tc("exec", "web", "ls", "-la") == (2, "", f"{problem}Write: tc exec web -- ls -la\n")
     assert tc("exec", "web", "ls", "-h", "--", "a b") == (2, "", f"{problem}Write: tc exec web -- ls -h 'a b'\n")
 

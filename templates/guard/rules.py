@@ -2,7 +2,8 @@
 
 They judge names, types and sizes: nothing here opens a file.
 
-To keep files in the cage, add a row to REFUSED below. It is in force at the next export, on every way out.
+To keep files in the cage, add a row to REFUSED below. It is in force at the next export, for files, branches, commits
+and bundles; the guard itself, which does not use it, is named stale until the next 'make recreate'.
 
 A rule over one entry is a function that gives the reason against it, empty for none: place_reason() for any, and
 leaf_reason() for all but folders. A rule over many holds for the tree that results on the host: its files, minus
@@ -16,9 +17,10 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
-# Files that stay in the cage: a name or a path, and the reason that is told. '*' stands for any letters but a slash. A
-# name without a slash fits at any depth, one with a slash from the top of the project on. Case is ignored. A folder
-# that fits keeps all below it. A file that is unchanged since the last export is not judged. Two examples:
+# Files that an export refuses: it stops there, and --skip-refused brings the rest. Each row has a name or a path, and
+# the reason that is told. '*' stands for any letters but a slash. A name without a slash matches a file or a folder at
+# any depth, one with a slash from the top of the project on. Case is ignored. A folder that matches keeps all below it.
+# Files that the host has already, unchanged, are not judged. Two examples:
 REFUSED = [
     # ("*.pem", "may hold a private key"),
     # (".github/workflows", "is changed by people alone"),

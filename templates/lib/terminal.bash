@@ -22,8 +22,9 @@ quoted() {
 how() {
     local verb=$1 name=$CAGE_NAME
     if [ "${CAGE_VIA:-}" != tc ]; then
+        # make would expand a '$' in a variable on its command line.
+        [ "$verb" != exec ] || printf "CAGE_CMD='COMMAND' "
         printf 'make -C %s %s' "$(quoted "$folder")" "$verb"
-        [ "$verb" != exec ] || printf " CAGE_CMD='COMMAND'"
         return
     fi
     case " ${CAGE_VERBS:-} " in

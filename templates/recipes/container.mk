@@ -10,9 +10,9 @@
 #   PAUSE, RESUME   stops the cage's processes while it is read; lets them go on
 #   up_at_once      makes 'up', unless guard and cage run as the last 'up' left them: no lock is taken then
 
-# Variables that every session gets from the shell that calls make; one that is not set there is left out. Add yours
-# here: SESSION_ENV := … THEME. 'make stop attach' applies it: panes of a session that runs don't get it. The key of
-# each agent comes the same way.
+# Variables that every session gets from the shell that calls make; one that is not exported there is left out. Add
+# yours here: SESSION_ENV := … THEME. shell and exec have it at once; the panes of tmux after 'make stop attach', which
+# begins a new session. The key of each agent comes the same way.
 SESSION_ENV := TERM COLORTERM CAGE_AGENT CAGE_API_KEY_ENV
 SESSION = --interactive $(addprefix --env ,$(SESSION_ENV)) $$(bash lib/agent keys)
 
@@ -24,8 +24,10 @@ SECCOMP := --security-opt seccomp=seccomp.json
 
 ASK_RECREATE := Make the containers anew? Everything outside the volumes is lost.
 
-# A volume of your own: --mount "$(FROM_VOLUME).NAME,dst=/home/trustycage/FOLDER" \, beside those below. 'make destroy'
-# removes it with the others. It is root's unless the Dockerfile makes the folder: add that to the line with 'mkdir -p'.
+# A volume of your own is one more line beside those with --mount below, for example
+#		--mount "$(FROM_VOLUME).cache,dst=/home/trustycage/cache" \
+# For the cage's user to write there, add the folder to 'mkdir -p /home/trustycage/project …' in the Dockerfile: else it
+# is root's. 'make recreate' applies both edits; 'make destroy' removes the volume with the others.
 #: Make the cage's container, unless it is there
 container: guard image unclaimed engine-seen flags
 	$(Q)$(when) 'cage missing' $(fitted) "$$CAGE_ENGINE" create \
@@ -67,7 +69,8 @@ seen: | $(FOLDERS) .history .history/guard
 	$(Q)bash lib/engine/answer 30 $(S)/engine/containers $(LOOK) "$$CAGE_HELPER" "$$CAGE_MACHINE"
 	$(Q)bash lib/engine/facts <$(S)/engine/containers >$(S)/engine/seen
 
-# Under 'create' and 'recreate', create.mk has the containers made before. A cage that was missing then is started.
+# 'create' and 'recreate' make the containers first (create.mk); a cage that was just made counts as missing here, and
+# is started. cut-off: the guard is newer than the cage, whose network ended with the old one.
 #: Guard, rules, cage, in this order and no other: there is no moment without rules
 up: policy
 	$(Q)$(when) 'cage paused' $(heard) "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null || $(failed)/start

@@ -9,7 +9,8 @@ set -eu
 
 session=dev
 editor='nvim .'
-# The right column's width, of the screen's; the shell's height, of the column's. The editor gets the rest.
+# right: the width of the right column, in % of the screen's; bottom: the height of the shell, in % of that column's. The
+# editor gets the rest.
 right=40% bottom=30%
 agent=${CAGE_START:-claude}
 
@@ -27,8 +28,9 @@ export SHELL
 # The image may lack the terminal's terminfo entry, or the entry may have no 'clear': tmux needs both.
 infocmp "${TERM:-dumb}" 2>/dev/null | grep -q ' clear=' || export TERM=xterm-256color
 
-# Left the editor, top right the agent, bottom right a shell: each split divides the pane made last. No pane is called
-# by its number: a tmux.conf may count from anywhere. The prefix comes last: a key that tmux does not know leaves the
+# Left the editor, top right the agent, bottom right a shell. Each split-window divides the pane that was made last; a
+# fourth pane is one more line before select-pane: split-window -h \; \
+# No pane is called by its number: a tmux.conf may count from anywhere. The prefix comes last: a key that tmux does not know leaves the
 # rest in place.
 open_session() {
     # tmux takes a line for its status: an editor that is just starting would miss that its pane shrinks by it.
@@ -50,7 +52,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 [ "$size" != '0 0' ] || size='24 80'
 
-# A second attach joins the session; its variables (a new key) hold for new panes.
+# A second attach joins the session. Of its variables only the key reaches panes that are opened from then on.
 if tmux has-session -t "=$session" 2>/dev/null; then
     tmux set-option -g "update-environment[40]" "${CAGE_API_KEY_ENV:-ANTHROPIC_API_KEY}"
 else
