@@ -27,7 +27,8 @@ def make(folder, *words):
     "words",
     [
         [], ["-s"], ["-k"], ["-j2"], ["-sj2"], ["-B"], ["-C", "."], ["-f", "Makefile"], ["--no-print-directory"],
-        ["V=1"], ["CAGE_NAME=nano"], ["-s", "CAGE_CMD=-n"], ["--warn-undefined-variables"], ["--no-builtin-rules"], ["-I", "n"],
+        ["V=1"], ["CAGE_NAME=nano"], ["-s", "CAGE_CMD=-n"], ["--warn-undefined-variables"], ["--no-builtin-rules"],
+        ["-I", "n"],
     ],
 )  # fmt: skip
 def test_verb_is_done_under_the_lock_with_any_flags(words, folder):
