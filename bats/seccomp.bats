@@ -30,7 +30,7 @@ guard() {
 
 # Run Python from standard input in a reading helper, with the flags that the recipes give it.
 in_helper() {
-    printf 'probe: question\n\t@$(READING) python3 -c "$$PROBE"\n' >"$BATS_TEST_TMPDIR/probe.mk"
+    printf 'probe: question\n\t@$(READING) python3 -c "$$PROBE"\n\t$(RESUME)\n' >"$BATS_TEST_TMPDIR/probe.mk"
     PROBE=$(cat) make -s -C "$ENV" -f Makefile -f "$BATS_TEST_TMPDIR/probe.mk" probe
 }
 

@@ -34,7 +34,7 @@ teardown() { back_to_first; }
     run -0 tc export "$CAGE" -y
     for did in 'true' "touch $CLONE/run.sh"; do
         export FAULT_ONCE=$BATS_TEST_TMPDIR/fault.$RANDOM.$RANDOM
-        FAULT_ON='mv .*state/back' FAULT_HOW=before FAULT_DO="exec $did" PATH=$BATS_FILE_TMPDIR/shadow:$PATH \
+        FAULT_ON='mv .*state/undo/back' FAULT_HOW=before FAULT_DO="exec $did" PATH=$BATS_FILE_TMPDIR/shadow:$PATH \
             run -1 tc export "$CAGE" --undo -y
         says 'error: the host clone is not as it was before'
         says_not 'the host clone is as it was before'
