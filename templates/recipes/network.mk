@@ -116,11 +116,12 @@ NETWORK_SEEN = "$$CAGE_ENGINE" network inspect --format '$(AS_NETWORK)' \
 network-seen: | $(FOLDERS)
 	$(Q)$(NETWORK_SEEN) || true
 
+# The lock is that of all cages of this TRUSTY_CAGE_HOME; another home may make the network meanwhile.
 #: Make the network, unless another cage just did
 network-there:
 	$(Q)$(NETWORK_SEEN) || "$$CAGE_ENGINE" network create \
 		--label trusty-cage.shared=1 \
 		$(ISOLATED) \
-		-- trusty-cage >/dev/null
+		-- trusty-cage >/dev/null 2>$(S)/engine/network.err || $(NETWORK_SEEN) || $(failed)/network
 
 .PHONY: guard guarded half-made machine machine-gone network network-seen network-there policy ports
