@@ -137,14 +137,10 @@ as_laid_out() {
         sleep 0.5
     done
     run -0 tc stop "$CAGE"
-    for _ in {1..20}; do
-        ! tmux -L stopped capture-pane -p | grep -q 'ended with [0-9]' || break
-        sleep 0.5
-    done
+    SCREEN=stopped screen_shows 'ended with 1'
     run -0 tmux -L stopped capture-pane -p
     says "error: the session ended: cage '$CAGE' was stopped or removed"
     says "See: tc status $CAGE"
-    says 'ended with 1'
     [ "$(tmux -L stopped display-message -p '#{alternate_on}#{mouse_any_flag}')" = 00 ]
     run -0 tc start "$CAGE"
 }

@@ -144,16 +144,10 @@ SH
     docker exec "isolated-dev-$RUN-other" sh -c 'echo early >early.txt'
     tmux -L destroy -f /dev/null new-session -d -x 200 -y 40 'bash --norc'
     tmux -L destroy send-keys "$(command -v tc) destroy $RUN-other; echo ended with \$?" Enter
-    for _ in {1..60}; do
-        ! tmux -L destroy capture-pane -p | grep -qF '[y/N]' || break
-        sleep 0.5
-    done
+    SCREEN=destroy screen_shows '[y/N]'
     docker exec "isolated-dev-$RUN-other" sh -c 'echo precious >late.txt'
     tmux -L destroy send-keys y Enter
-    for _ in {1..60}; do
-        ! tmux -L destroy capture-pane -p | grep -q 'ended with [0-9]' || break
-        sleep 0.5
-    done
+    SCREEN=destroy screen_shows 'ended with 0'
     run -0 tmux -L destroy capture-pane -p
     says "Destroyed cage '$RUN-other'."
     kept late.txt

@@ -60,13 +60,18 @@ teardown() {
     done
 }
 
-@test "a full disk: said before anything is begun; with room again the same command goes on" {
-    [ "$(id -u)" = 0 ] || skip 'mounts a file system'
+# The cage $RUN-two, with its TRUSTY_CAGE_HOME on a disk of 40 MB in small.
+cage_on_a_small_disk() {
     mkdir small
     mount -t tmpfs -o size=40m none small
     make_repo "$RUN-two"
     export TRUSTY_CAGE_HOME=$PWD/small/cages
     run -0 tc create "$PWD/$RUN-two" --no-attach
+}
+
+@test "a full disk: said before anything is begun; with room again the same command goes on" {
+    [ "$(id -u)" = 0 ] || skip 'mounts a file system'
+    cage_on_a_small_disk
     docker exec "isolated-dev-$RUN-two" sh -c 'echo precious >work.txt'
     head -c 60000000 /dev/zero >small/full || true
     for verb in start export 'destroy -y'; do
@@ -85,11 +90,7 @@ teardown() {
 
 @test "a disk that fills in the middle of an export: nothing of the clone is lost, a second run finishes" {
     [ "$(id -u)" = 0 ] || skip 'mounts a file system'
-    mkdir small
-    mount -t tmpfs -o size=40m none small
-    make_repo "$RUN-two"
-    export TRUSTY_CAGE_HOME=$PWD/small/cages
-    run -0 tc create "$PWD/$RUN-two" --no-attach
+    cage_on_a_small_disk
     docker exec "isolated-dev-$RUN-two" sh -c 'head -c 60000000 /dev/urandom >large; echo changed >README'
     run -1 tc export "$RUN-two" -y
     says 'nothing was written'
