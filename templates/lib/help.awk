@@ -6,6 +6,7 @@ steps && sentence != "" && /^[^#\t ].*:/ {
     target = $0
     sub(/:.*/, "", target)
     gsub(/\$\(S\)/, ".state", target)
+    gsub(/\$\(FOLDERS\)/, ".state/*/", target)
     text[section] = text[section] sprintf("  %-18s %s\n", target, sentence)
     sentence = ""
 }

@@ -30,8 +30,8 @@ infocmp "${TERM:-dumb}" 2>/dev/null | grep -q ' clear=' || export TERM=xterm-256
 
 # Left the editor, top right the agent, bottom right a shell. Each split-window divides the pane that was made last; a
 # fourth pane is one more line before select-pane: split-window -h \; \
-# No pane is called by its number: a tmux.conf may count from anywhere. The prefix comes last: a key that tmux does not know leaves the
-# rest in place.
+# No pane is called by its number: a tmux.conf may count from anywhere. The prefix comes last: a key that tmux does not
+# know leaves the rest in place.
 open_session() {
     # tmux takes a line for its status: an editor that is just starting would miss that its pane shrinks by it.
     lines=$((${size% *} - 1)) columns=${size#* }
