@@ -13,7 +13,8 @@ setup_suite() {
         make -C "$TRUSTY_CAGE_HOME/envs/suite" base-image >&2
     fi
     note 'building the images'
-    CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/suite" image guard-image >&2
+    # The network, too: files that run side by side have homes of their own, which no lock keeps apart.
+    CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/suite" image guard-image network-there >&2
     rm -r "$TRUSTY_CAGE_HOME/envs/suite"
 }
 
