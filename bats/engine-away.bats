@@ -81,6 +81,27 @@ survives() {
     done
 }
 
+@test "another engine is named, and nothing is touched: the verbs, list and doctor" {
+    local verb before
+    before=$(fingerprint "$TRUSTY_CAGE_HOME/envs/$CAGE/.history")
+    for verb in status start stop 'exec -- true' export sync 'recreate -y' 'destroy -y' 'destroy -y --force' auth; do
+        # shellcheck disable=SC2086 # words
+        set -- $verb
+        run -4 env -u DOCKER_HOST tc "$1" "$CAGE" "${@:2}" </dev/null
+        says "cage '$CAGE' is on the engine of '"
+        says "Use that one: export DOCKER_HOST=unix://$E/sock"
+        [ "$(grep -c '^error: ' <<<"$output")" = 1 ]
+    done
+    run -0 env -u DOCKER_HOST tc list
+    [[ $(grep "^$CAGE " <<<"$output") = *' on another engine '* ]]
+    run env -u DOCKER_HOST tc doctor
+    says "'$CAGE' is on the engine of '"
+    says_not "tc destroy $CAGE"
+    [ "$before" = "$(fingerprint "$TRUSTY_CAGE_HOME/envs/$CAGE/.history")" ]
+    run -0 tc exec "$CAGE" -- cat README
+    says hello
+}
+
 @test "create: the engine goes away at any step; once it is back, the same command finishes" {
     local command="tc create $BATS_FILE_TMPDIR/engine-repo --name $RUN-other --shell bash --no-attach"
     slim "$RUN-other" 'RUN sleep 1'

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from pathlib import Path
 
 from cage.surroundings import NEUTRAL
 from cage.text import printable
@@ -71,6 +72,26 @@ def ask_for_containers(verb: str, home_id: str) -> Call:
 def containers(said: str) -> list[Container]:
     """The containers that an answer lists."""
     return [Container(*line.split("\t")) for line in said.splitlines() if line.count("\t") == 2]
+
+
+def elsewhere(verb: str, folders: list[Path]) -> dict[str, str]:
+    """Those of the cages' folders whose cage is on another engine: name -> the machine of that engine."""
+    kept = {folder.name: dict(map(_pair, text.splitlines())) for folder in folders if (text := _kept(folder))}
+    here = Call(verb, "info", "--format", "{{.ID}}").answer()[0] if kept else ""
+    return {name: said.get("machine", "") for name, said in kept.items() if here and said.get("engine") != here}
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition("=")
+    return name, value
+
+
+def _kept(folder: Path) -> str:
+    """What the recipes keep about a cage's engine; empty for a cage that has none yet."""
+    try:
+        return (folder / ".history" / "engine").read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def guards(found: list[Container]) -> list[Container]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from cage import engine, home, meta, names
 from cage.engine import Container
 from cage.errors import CageError
-from cage.text import typed
+from cage.text import quote, typed
 
 AS_VOLUME = '{{.Label "trusty-cage.env"}}\t{{.Name}}'
 Volume = namedtuple("Volume", "cage name")
@@ -27,7 +27,9 @@ def find(reachable: bool) -> tuple[int, list[tuple[str, str, str]]]:
     found = _objects(home_id) if reachable and home_id else None
     containers, volumes = found or ([], [])
     whole = {folder.name for folder in folders if (folder / "meta.json").exists()}
-    wrong = [*(pair for folder in folders for pair in _cage(folder, found)), *_without_network(containers)]
+    seen = {container.cage for container in containers}
+    elsewhere = engine.elsewhere("doctor", [folder for folder in folders if folder.name not in seen]) if found else {}
+    wrong = [*(pair for folder in folders for pair in _cage(folder, found, elsewhere)), *_without_network(containers)]
     left = [(f"'{path}', of a create that was killed", f"rm -r {typed(path)}") for path in drafts]
     lost = [name for cage, name, _ in containers if cage not in whole]
     left += [(f"container '{name}': its cage has no folder", f"docker rm --force {typed(name)}") for name in lost]
@@ -77,7 +79,7 @@ def _without_network(containers: list[Container]) -> list[Wrong]:
     return [(f"the network of '{owner}' is gone", f"tc recreate {owner}") for owner in sorted(cut)]
 
 
-def _cage(folder: Path, found: Objects | None) -> Iterator[Wrong]:
+def _cage(folder: Path, found: Objects | None, elsewhere: dict[str, str]) -> Iterator[Wrong]:
     name, history, clone = folder.name, folder / ".history", folder / "repo"
     try:
         names.check(name)
@@ -102,7 +104,9 @@ def _cage(folder: Path, found: Objects | None) -> Iterator[Wrong]:
         yield f"the base manifest of '{name}' is gone", f"Begin with that of the seeding: {copy}"
     if not clone.is_dir():
         yield f"the host clone of '{name}' is gone", f"git clone -- {typed(fields['repo_url'])} {typed(clone)}"
-    if found:
+    if name in elsewhere:
+        yield f"'{name}' is on the engine of {quote(elsewhere[name])}, and this is another one", f"tc status {name}"
+    elif found:
         yield from _missing(name, *found)
 
 

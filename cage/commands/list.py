@@ -37,9 +37,13 @@ def listing(args: Namespace) -> int:
             rows.append({**dict.fromkeys(FIELDS, ""), "name": folder.name, "status": "bad"})
     said, why = asked.answer() if asked else ("", "")
     states = engine.states(engine.containers(said))
+    gone = [folder for folder, row in zip(folders, rows, strict=True) if row["status"] == MADE] if not why else []
+    elsewhere = engine.elsewhere("list", [folder for folder in gone if folder.name not in states])
     for row in rows:
         if why and row["status"] in (MADE, HALF_MADE):
             row["status"] = "unknown"
+        elif row["name"] in elsewhere:
+            row["status"] = "on another engine"
         elif row["status"] == MADE:
             state = states.get(row["name"], "removed")
             row["status"] = SHOWN.get(state, state)

@@ -67,6 +67,7 @@ LOOK = "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' -- $(GUARD) "$$C
 #: Ask the engine once for the state of this cage's containers, and judge the answer
 seen: | $(FOLDERS) .history .history/guard
 	$(Q)bash lib/engine/answer 30 $(S)/engine/containers $(LOOK) "$$CAGE_HELPER" "$$CAGE_MACHINE"
+	$(Q)$(if $(only_shown),,bash lib/engine/known ||) $(MAKE) engine-known
 	$(Q)bash lib/engine/facts <$(S)/engine/containers >$(S)/engine/seen
 
 # 'create' and 'recreate' make the containers first (create.mk); a cage that was just made counts as missing here, and
@@ -101,9 +102,16 @@ limited: seen engine-seen
 		--pids-limit "$$CAGE_PIDS" \
 		-- "$$CAGE_CONTAINER" >/dev/null
 
-#: Ask the engine for its memory, processors and seccomp profile, and for features that it lacks
-engine-seen: | $(FOLDERS) .history
-	$(Q)"$$CAGE_ENGINE" info --format '$(AS_ENGINE)' >$(S)/engine/info 2>/dev/null
+ENGINE_ASKED = "$$CAGE_ENGINE" info --format '$(AS_ENGINE)' >$(S)/engine/info 2>/dev/null
+#: Stop if another engine answers than the one that the cage is on
+engine-known:
+	$(Q)$(ENGINE_ASKED)
+	$(Q)bash lib/engine/same
+
+#: Ask the engine for its id, memory, processors and seccomp profile, and for features that it lacks
+engine-seen: seen
+	$(Q)$(ENGINE_ASKED)
+	$(Q)bash lib/engine/same
 	$(Q)bash lib/engine/lacks
 
 #: Keep the commands that make the containers, for later verbs to compare
@@ -127,13 +135,13 @@ replaceable: images unclaimed
 removed: seen
 	$(Q)"$$CAGE_ENGINE" ps --all $(OURS) --quiet >$(S)/engine/ours
 	$(Q)[ ! -s $(S)/engine/ours ] || xargs $(heard) "$$CAGE_ENGINE" rm --force -- <$(S)/engine/ours >/dev/null
-	$(Q)rm -f .history/guard $(S)/export/stopped
+	$(Q)rm -f .history/guard .history/containers $(S)/export/stopped
 
 # ---- The helper
 
 # A helper gets the options of the verb and the limits of an export.
-HELPER_ENV := $(addprefix CAGE_,NAME TAKE FORCE SKIP_REFUSED INCLUDE_IGNORED PATHS SEEDED IMPORTED PARENT TREE IDENT \
-	LIMIT_FILE LIMIT_TOTAL LIMIT_ENTRIES LIMIT_DEPTH LIMIT_PATH)
+HELPER_ENV := $(addprefix CAGE_,NAME TAKE FORCE SKIP_REFUSED INCLUDE_IGNORED PATHS REF ALL_REFS REFLOGS \
+	SEEDED IMPORTED PARENT TREE IDENT LIMIT_FILE LIMIT_TOTAL LIMIT_ENTRIES LIMIT_DEPTH LIMIT_PATH)
 HELPER = bash lib/export/informed $(heard) $(fitted) "$$CAGE_ENGINE" run \
 	--cap-drop ALL \
 	$(addprefix --env ,$(HELPER_ENV)) \
@@ -190,5 +198,5 @@ halted:
 	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" >/dev/null
 	$(Q)bash lib/engine/now 'cage (running|cut-off)' 'cage stopped'
 
-.PHONY: attachable container engine-seen flags goes-on halted helper-gone homed limited notice readable recreated \
-	removed replaceable seen started-again stopped up
+.PHONY: attachable container engine-known engine-seen flags goes-on halted helper-gone homed limited notice readable \
+	recreated removed replaceable seen started-again stopped up

@@ -2,10 +2,11 @@
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 #
 # For the other files:
-#   AS_STATE, AS_NAMES      an inspect of containers, for lib/engine/facts; a listing of their names
+#   AS_STATE, AS_NAMES      an inspect of containers, for lib/engine/facts; a listing of their names and homes
 #   AS_IMAGE, AS_VOLUME     an inspect of images: id, names; of volumes: name, labels
+#   AS_VOLUME_NAMES         a listing of volumes: name, home
 #   AS_NETWORK              an inspect of the network: shared=1 is ours; between=false, no traffic between cages
-#   AS_ENGINE               facts of the engine: memory, processors, security options, bounds that it can't keep
+#   AS_ENGINE               facts of the engine: its id, memory, processors, security options, limits that it lacks
 #   FROM_VOLUME             a mount begins with it: the project's volume; with .NAME after it another, such as .home
 #   KEPT_SHORT              container logs end at 1 MB
 #   ISOLATED                a network with no traffic between its containers
@@ -31,6 +32,7 @@ label_of = {{index $(1) "trusty-cage.$(2)"}}
 made_from := {{with index .Config.Labels "trusty-cage.image"}}{{.}}{{else}}{{.Config.Image}}{{end}}
 
 AS_STATE := container={{.Name}} $(then) \
+	id={{.Id}} $(then) \
 	status={{.State.Status}} $(then) \
 	started={{.State.StartedAt}} $(then) \
 	image=$(made_from) $(then) \
@@ -41,7 +43,9 @@ AS_STATE := container={{.Name}} $(then) \
 	cpus={{.HostConfig.NanoCpus}} $(then) \
 	pids={{.HostConfig.PidsLimit}} $(done)
 
-AS_NAMES := {{.Names}}
+# Listings of all homes: a name that another home's cage has is refused. Their formats take \n for a line break.
+AS_NAMES := container={{.Names}}\nhome={{.Label "trusty-cage.home"}}\n
+AS_VOLUME_NAMES := volume={{.Name}}\nhome={{.Label "trusty-cage.home"}}\n
 
 AS_VOLUME := volume={{.Name}} $(then) \
 	cage=$(call label_of,.Labels,env) $(then) \
@@ -53,7 +57,10 @@ AS_NETWORK := shared=$(call label_of,.Labels,shared) $(then) \
 AS_IMAGE := id={{.Id}} $(then) \
 	tags={{range .RepoTags}} {{.}}{{end}} $(done)
 
-AS_ENGINE := memory={{.MemTotal}} $(then) \
+AS_ENGINE := engine={{.ID}} $(then) \
+	machine={{.Name}} $(then) \
+	context={{.ClientInfo.Context}} $(then) \
+	memory={{.MemTotal}} $(then) \
 	cpus={{.NCPU}} $(then) \
 	security={{range .SecurityOptions}} {{.}}{{end}} $(then) \
 	lacks={{if not .MemoryLimit}} memory{{end}} \

@@ -101,7 +101,10 @@ machine-gone: seen
 
 #: The guard's name, found by its labels if the file was lost
 .history/guard: | $(FOLDERS) .history
-	$(Q)bash lib/engine/answer 30 $(S)/engine/names "$$CAGE_ENGINE" ps --all $(OURS) --format '$(AS_NAMES)'
+	$(Q)bash lib/engine/answer 30 $(S)/engine/names "$$CAGE_ENGINE" ps \
+		--all \
+		--filter "label=$$CAGE_LABEL_ENV" \
+		--format '$(AS_NAMES)'
 	$(Q)bash lib/engine/guard-name >$(S)/engine/guard-name
 	$(Q)mv $(S)/engine/guard-name $@
 
