@@ -90,3 +90,49 @@ SH
     says_not out
     says_not esc
 }
+
+@test "commits: branches that are left behind are said; --ref takes one, --all-refs all, as the agent made them" {
+    inside <<'SH'
+echo one >one; git add one; git commit -q -m one
+git checkout -q -b feature/x; echo x >x; git add x; git commit -q -m x; git tag -a v1 -m 'Release one'
+git checkout -q main; echo stashed >>README; git stash -q
+SH
+    run -0 tc export "$CAGE" --commits
+    says "Left inside, for --ref NAME or --all-refs:"
+    says "  1 commit on branch 'feature/x'"
+    says "git -C $CLONE merge refs/heads/cage/$CAGE"
+    run -0 tc export "$CAGE" --commits --ref feature/x
+    says "Branch 'cage/$CAGE-feature/x' of the host clone has the cage's work"
+    [ "$(git -C "$CLONE" show "cage/$CAGE-feature/x:x")" = x ]
+    run -0 tc export "$CAGE" --commits --ref stash --as kept-stash
+    [ "$(git -C "$CLONE" show kept-stash:README | tail -n 1)" = stashed ]
+    run -3 tc export "$CAGE" --commits --ref nothing
+    says "  branch 'feature/x'"
+    says 'the cage has no branch, tag or stash nothing'
+    # Where the branch of before is in the way of a folder, another is named.
+    run -3 tc export "$CAGE" --commits --all-refs
+    says "the clone's branch 'cage/$CAGE' is in the way of 'cage/$CAGE'"
+    run -0 tc export "$CAGE" --commits --all-refs --as all
+    [ "$(git -C "$CLONE" for-each-ref --format='%(refname)' 'refs/*/all/**')" = "$(printf '%s\n' \
+        refs/heads/all/feature/x refs/heads/all/main refs/heads/all/stash/0 refs/tags/all/v1)" ]
+    [ "$(git -C "$CLONE" rev-parse all/main)" = "$(git -C "$CLONE" rev-parse "cage/$CAGE")" ]
+    run -0 tc export "$CAGE" --commits --all-refs --as all
+    git -C "$CLONE" for-each-ref --format='delete %(refname)' 'refs/*/all/**' | git -C "$CLONE" update-ref --stdin
+    run -2 tc export "$CAGE" --branch --ref feature/x
+    says 'branches and tags of the cage come as commits'
+}
+
+@test "branch: a branch that is in the way is said, with the command that renames it" {
+    git -C "$CLONE" branch cage
+    inside <<<'echo x >new'
+    run -3 tc export "$CAGE" --branch
+    says "the clone's branch 'cage' is in the way of 'cage/$CAGE'"
+    says "git -C $CLONE branch -m cage NAME"
+    git -C "$CLONE" branch -q -m cage renamed
+    run -0 tc export "$CAGE" --branch
+    says "git -C $CLONE log --stat"
+    run -3 tc export "$CAGE" --branch --as cage
+    says "the clone's branch 'cage/$CAGE' is in the way of 'cage'"
+    run -2 make -C "$ENV" export CAGE_TO=commit
+    says "CAGE_TO is neither 'branch' nor 'commits'"
+}

@@ -135,6 +135,29 @@ SH
     docker rm "isolated-dev-$NAME" >/dev/null
 }
 
+@test "create: a name that another home on this engine has is said before anything is made, with one that is free" {
+    make_repo "$SOURCE"
+    theirs="--label trusty-cage.env=$NAME --label trusty-cage.home=ffffffffffffffff"
+    for object in container volume; do
+        # shellcheck disable=SC2086 # options
+        case $object in
+            container) docker create --name "isolated-dev-$NAME" $theirs "$TRUSTY_CAGE_BASE_IMAGE" true ;;
+            volume) docker volume create $theirs "isolated-dev-$NAME" ;;
+        esac
+        mkdir -p "$TRUSTY_CAGE_HOME/envs/$NAME-2"
+        run -1 tc create "$SOURCE" --no-attach
+        says "another user or TRUSTY_CAGE_HOME of this engine has a cage called '$NAME'; nothing was made"
+        says "tc create $SOURCE --name $NAME-3"
+        says_not CLONE
+        [ ! -e "$TRUSTY_CAGE_HOME/envs/$NAME/repo" ]
+        run -0 tc destroy "$NAME" -y
+        [ "$object" = volume ] || docker rm "isolated-dev-$NAME"
+        [ "$object" = container ] || docker volume rm "isolated-dev-$NAME"
+    done
+    rmdir "$TRUSTY_CAGE_HOME/envs/$NAME-2"
+    run -0 tc create "$SOURCE" --no-attach
+}
+
 @test "create: dotfiles arrive without credentials, and a failing install script stops nothing" {
     make_repo "$SOURCE"
     dots=$BATS_TEST_TMPDIR/dots

@@ -22,28 +22,97 @@ teardown() {
     tmux -L destroy kill-server 2>/dev/null || true
 }
 
-@test "destroy: a branch, a stash or a linked work tree stops it, and a refused entry, too" {
-    for work in 'git checkout -q -b other; echo x >new; git add new; git commit -q -m other; git checkout -q main' \
-        'echo x >>README; git stash -q' 'git worktree add -q --detach ../tree' \
-        'git tag -a v1 -m x "$(git commit-tree -m loose "HEAD^{tree}")"'; do
-        inside <<<"$work"
-        run -3 tc destroy "$CAGE" -y
-        says 'and beside that: '
-        says 'the cage has work that no commit of its HEAD holds, so nothing was destroyed'
-        says "tc destroy $CAGE --force"
-        run -0 docker volume inspect "isolated-dev-$CAGE"
-        inside <<<'rm -rf ../tree .git/worktrees'
-        anew
-    done
-    inside <<<'ln -s /etc out'
-    run -3 tc destroy "$CAGE" -y
-    says 'some entries may not leave the cage, so nothing was destroyed'
-    inside <<<'rm out; git checkout -q --detach; git commit -q --allow-empty -m empty'
+# Run the commands that the last destroy printed to bring the work back.
+bring_back() {
+    sed -e ':a' -e '/\\$/{N;s/\\\n *//;ba' -e '}' <<<"$output" | sed -n 's/^Un-exported [a-z]*:  *//p' >back
+    [ -s back ] && bash -eu back
+}
+
+@test "destroy: branches, tags, notes, stashes, work trees and reflogs are told by name, kept, and brought back" {
+    inside <<'SH'
+git checkout -q -b feature/x; echo x >new; git add new; git commit -q -m other
+git tag -a v1 -m 'Release one'; git notes add -m 'remember'; git checkout -q main
+git checkout -q --detach; echo left >left; git add left; git commit -q -m left; git checkout -q main
+echo stashed >>README; git stash -q
+git worktree add -q --detach ../tree; git -C ../tree commit -q --allow-empty -m 'in the tree'; echo open >../tree/open.txt
+SH
+    run -0 tc status "$CAGE"
+    says "1 commit on branch 'feature/x'"
     run -0 tc destroy "$CAGE" -y
-    says "-c transfer.fsckObjects=true fetch"
-    trash=$(find "$TRUSTY_CAGE_HOME/trash" -maxdepth 1 -name "$CAGE-*")
-    run -0 git -C "$CLONE" -c transfer.fsckObjects=true fetch -q "$trash/.history/destroyed/commits.bundle" work:kept
-    [ "$(git -C "$CLONE" log -1 --format=%s kept)" = empty ]
+    for what in "1 commit on branch 'feature/x'" "1 commit on tag 'v1'" "stash 'stash@{0}'" "1 commit on notes 'commits'" \
+        "linked work tree 'tree'" '1 commit that only reflogs name'; do
+        says "  and beside that: $what"
+    done
+    bring_back
+    into=$(git -C "$CLONE" for-each-ref --format='%(refname:short)' 'refs/heads/cage/*/feature/x')
+    into=${into%/feature/x}
+    [ "$(git -C "$CLONE" show "$into/feature/x:new")" = x ]
+    [ "$(git -C "$CLONE" show "$into/stash/0:README" | tail -n 1)" = stashed ]
+    [ "$(git -C "$CLONE" log -1 --format=%s "$into/worktrees/tree")" = 'in the tree' ]
+    [ "$(git -C "$CLONE" for-each-ref --format='%(contents:subject)' "refs/tags/$into/v1")" = 'Release one' ]
+    [ -z "$(git -C "$CLONE" tag --list v1)" ]
+    git -C "$CLONE" for-each-ref --format='%(refname)' "refs/heads/$into/reflog" | while IFS= read -r ref; do
+        git -C "$CLONE" ls-tree --name-only "$ref"
+    done | grep -x left
+    [ "$(git -C "$CLONE" log -1 --format=%N --notes="refs/notes/$into/commits" "$into/feature/x")" = remember ]
+}
+
+@test "destroy: what may not leave is kept as one file, and a cage made again from the trash has it" {
+    inside <<'SH'
+ln -s /etc out; echo odd >"$(printf 'odd\377')"; mkdir deep; head -c 3000000 /dev/zero >deep/large; echo '#!/bin/sh' >run; chmod 755 run
+git worktree add -q --detach ../tree; echo open >../tree/open.txt
+git checkout -q -b torn; echo torn >torn; git add torn; git commit -q -m torn; git checkout -q main
+rm -f ".git/objects/$(git rev-parse torn:torn | sed 's,^..,&/,')"
+SH
+    CAGE_LIMIT_FILE=2000000 run -0 tc destroy "$CAGE" -y
+    says '3 refused'
+    says 'kept.tar; a cage made again from these recipes gets it'
+    back=$(sed -n 's/^Make it again from them:  //p' <<<"$output")
+    CAGE_NO_ATTACH=1 run -0 bash -c "$back"
+    says 'From the destroyed cage: 3 files, in their places'
+    says "linked work trees' files, in .git/kept/trees"
+    says 'a git folder, as .git/kept/git'
+    inside <<'SH'
+[ "$(readlink out)" = /etc ]; [ "$(cat odd*)" = odd ]; [ "$(stat -c %s-%U deep/large)" = 3000000-trustycage ]
+[ "$(cat .git/kept/trees/tree/open.txt)" = open ]; [ "$(git --git-dir .git/kept/git log -1 --format=%s torn)" = torn ]
+SH
+    run -0 tc status "$CAGE"
+    says ' 3 refused'
+    # More of it than an export may carry stops the next destroy.
+    CAGE_LIMIT_TOTAL=1000000 run -3 tc destroy "$CAGE" -y
+    says 'could be kept for the trash, so nothing was destroyed'
+    run -0 docker volume inspect "isolated-dev-$CAGE"
+    CAGE_LIMIT_TOTAL=1000000 run -0 tc destroy "$CAGE" -y --force
+    gone "$CAGE"
+}
+
+@test "destroy: what it prints makes the cage again, from each state that a destroy is possible in" {
+    make_repo "$BATS_TEST_TMPDIR/$RUN-one"
+    folder=$TRUSTY_CAGE_HOME/envs/$RUN-one
+    for state in seeded volume clone; do
+        rm -rf "$folder"
+        tc create "$BATS_TEST_TMPDIR/$RUN-one" --render-only >/dev/null
+        if [ $state = seeded ]; then
+            CAGE_MISSING=ok make -C "$folder" .history/base
+        else
+            CAGE_NO_ATTACH=1 make -C "$folder" create
+        fi
+        case $state in
+            seeded) force= ;;
+            volume)
+                docker rm --force "isolated-dev-$RUN-one" "$(guard "$RUN-one")"
+                docker volume rm "isolated-dev-$RUN-one"
+                force=--force
+                ;;
+            clone) rm -rf "$folder/repo" && force=--force ;;
+        esac
+        [ -z $force ] || run -3 tc destroy "$RUN-one" -y
+        run -0 tc destroy "$RUN-one" -y $force
+        back=$(sed -n 's/^Make it again from them:  //p' <<<"$output")
+        CAGE_NO_ATTACH=1 run -0 bash -c "$back"
+        whole "$RUN-one"
+        tc destroy "$RUN-one" -y
+    done
 }
 
 @test "destroy: what it prints brings the recipes back, edits and all, with the clone or without" {
@@ -77,12 +146,11 @@ teardown() {
     run -0 tc destroy "$RUN-gone" -y
     says '2 added'
     says '1 commit inside'
-    while IFS= read -r line; do
-        case $line in 'Un-exported work:  '*) bash -c "${line#Un-exported work:  }" ;; esac
-    done <<<"$output"
+    bring_back
     clone=$TRUSTY_CAGE_HOME/envs/$RUN-gone/repo
-    [ "$(git -C "$clone" show "cage/$RUN-gone-commits:work.txt")" = 'done' ]
-    [ "$(git -C "$clone" show "cage/$RUN-gone-branch:open.txt")" = open ]
+    into=$(git -C "$clone" for-each-ref --format='%(refname:short)' 'refs/heads/cage/*/main')
+    [ "$(git -C "$clone" show "$into:work.txt")" = 'done' ]
+    [ "$(git -C "$clone" show "${into%/main}-files:open.txt")" = open ]
     rm -rf "$TRUSTY_CAGE_HOME/envs/$RUN-gone"
 }
 
@@ -136,7 +204,7 @@ SH
     echo "$output"
     wait $first || true
     gone "$RUN-one"
-    cat "$TRUSTY_CAGE_HOME/envs/$RUN-one/repo/work.txt" 2>/dev/null || says 'Un-exported work:'
+    cat "$TRUSTY_CAGE_HOME/envs/$RUN-one/repo/work.txt" 2>/dev/null || says 'Un-exported files:'
 }
 
 @test "destroy: what the agent does while the question is open is kept, too" {

@@ -121,6 +121,8 @@ def parser() -> CommandLine:
     to = {"action": "store_const", "dest": "to"}
     export.add_argument("--branch", const="branch", help="make the work a commit on a branch instead", **to)
     export.add_argument("--commits", const="commits", help="bring the agent's own commits on a branch instead", **to)
+    export.add_argument("--ref", metavar="NAME", help="with --commits: those of this branch, tag or stash instead")
+    export.add_argument("--all-refs", action="store_true", help="with --commits: those of all, below cage/<name>/")
     export.add_argument("--take", **take)
     export.add_argument("--as", metavar="NAME", help="the branch's name; else cage/<name>")
     sync = on_cage("sync", "Take the host's changes into the cage", yes, dry_run, as_plan, run="verbs:sync")

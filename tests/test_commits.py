@@ -112,7 +112,7 @@ class Case:
         folders = {p for path in entries for p in rules.parents(path)}
         host = question.Host(entries, folders, {}, set(), links=self.links, head=dict.fromkeys(head, b"100644"))
         read = objects.Objects()
-        judged = commit_rules.Commits(read, self.base(), host, self.first)
+        judged = commit_rules.Commits(read, self.base(), host, self.first, self.seeded)
         order = judged.order(tip)
         judged.judge(order)
         return judged, order
@@ -124,7 +124,9 @@ class Case:
         """Give the stream to the host's git, on the branch 'work' there; returns the refused entries."""
         judged, order = self.judge(tip)
         out = io.BytesIO()
-        self.program.write(judged.objects, judged, order, self.seeded, stream.Stream(out))
+        lines = stream.Stream(out)
+        self.program.write(judged.objects, judged, order, lines)
+        lines.done()
         self.git("fast-import", "--quiet", "--done", "--force", input=out.getvalue())
         return judged.refused
 
@@ -659,15 +661,14 @@ def test_random_graphs_land_as_they_were_judged(case):
     for _ in range(GRAPHS // AT_ONCE):
         out, wanted, judgements = io.BytesIO(), {}, []
         lines = stream.Stream(out)
-        lines.done = lambda: None
         for _ in range(AT_ONCE):
             tip = random_graph(rng, case)
             lines.marks = {oid: mark for oid, mark in lines.marks.items() if oid == tip}
             host = question.Host(case.base(), {b"lib"}, {}, set())
-            judged = commit_rules.Commits(reader, case.base(), host, case.first)
+            judged = commit_rules.Commits(reader, case.base(), host, case.first, case.seeded)
             order = judged.order(tip)
             judged.judge(order)
-            case.program.write(reader, judged, order, case.seeded, lines)
+            case.program.write(reader, judged, order, lines)
             refusals += bool(judged.refused)
             judgements.append({lines.marks[oid].decode(): judged for oid in order})
             wanted |= {lines.marks[oid].decode(): commit.tree for oid, commit in order.items()}

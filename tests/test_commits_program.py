@@ -1,5 +1,6 @@
 """The program that brings commits home, on objects in memory: every byte that it prints."""
 
+import os
 import sys
 from types import SimpleNamespace
 
@@ -61,7 +62,13 @@ def begin(case, monkeypatch):
 
 def export(case, tip):
     host = case.judge(case.first).host
-    case.program.export(case.objects, tip, case.base, host)
+    write(case, host, tip)
+
+
+def write(case, host, tip):
+    seeded = "" if os.environ["CAGE_TREE"] == SEEDED else SEEDED
+    commits = case.program.Commits(case.objects, case.base, host, case.first, seeded)
+    case.program.one(case.objects, commits, tip)
 
 
 def commit(mark, *lines):
@@ -122,7 +129,7 @@ def test_repository_that_was_empty_gets_its_first_commit(monkeypatch, capsysbina
     monkeypatch.setenv("CAGE_TREE", SEEDED)
     export(case, case.commit({"a": "x"}))
     export(case, case.objects.make_commit({"a": "x"}))
-    first = blob(1, b"x") + commit(2, b'M 100644 :1 "a"') + b"done\n"
+    first = blob(1, b"x") + b"reset refs/heads/work\n\n" + commit(2, b'M 100644 :1 "a"') + b"done\n"
     assert capsysbinary.readouterr().out == first + first.replace(b'M 100644 :1 "a"', b'deleteall\nM 100644 :1 "a"')
 
 
@@ -130,7 +137,7 @@ def test_imported_commit_that_is_gone_leaves_a_history_of_its_own(commits, capsy
     tip = commits.commit({"new": "x", **dict.fromkeys(MADE), "lib": None})
     host = commits.judge(commits.first).host
     del commits.objects.known[commits.first]
-    commits.program.export(commits.objects, tip, commits.base, host)
+    write(commits, host, tip)
     assert capsysbinary.readouterr().out == (
         blob(1, b"x") + commit(2, ON_SEEDED, b"deleteall", b'M 100644 :1 "new"') + b"done\n"
     )
@@ -183,89 +190,26 @@ def test_head_is_a_commit_or_nothing_yet(commits, monkeypatch):
     )
 
 
-# -- count ---------------------------------------------------------------------
-
-ONE, TWO = "1" * 40, "2" * 40
-
-
-@pytest.fixture
-def inside(commits, monkeypatch, tmp_path):
-    """The refs of the cage's .git, by name."""
-    refs = {}
-    monkeypatch.setattr(commits.program, "GIT", str(tmp_path))
-    monkeypatch.setattr(commits.program, "all_refs", lambda: set(refs))
-    monkeypatch.setattr(commits.program, "resolve", lambda name: refs[name])
-    return refs
-
-
-def counted(commits, tip, *answers):
-    """The questions to git, for two ANSWERS (exit code and output)."""
-    commits.objects.answers = list(answers)
-    commits.program.count(commits.objects, tip)
-    assert [words for words, _ in commits.objects.started] == [("rev-list", "--count", "--stdin")] * 2
-    return [process.asked.decode() for _, process in commits.objects.started]
-
-
-def test_commits_are_counted_from_the_imported_one_on(commits, inside, capsys):
-    inside |= {"refs/heads/work": ONE, "refs/tags/v": TWO, "refs/heads/new": None, "refs/heads/odd": "ref"}
-    assert counted(commits, ONE, (0, b"3\n"), (0, b"0\n")) == [
-        f"{ONE}\n^{commits.first}\n",
-        f"{ONE}\n{TWO}\n^{ONE}\n^{commits.first}\n",
-    ]
-    assert capsys.readouterr() == ("3\n", "")
-
-
-def test_no_commit_yet_is_none(commits, inside, capsys):
-    assert counted(commits, None, (0, b"7\n"), (0, b"")) == ["", f"^{commits.first}\n"]
-    assert capsys.readouterr().out == "0\n"
-
-
-def test_commits_that_git_can_not_count_are_said_so(commits, inside, capsys):
-    counted(commits, ONE, (128, b""), (128, b"0\n"))
-    assert capsys.readouterr().out == "?\n? commits on other branches or tags\n"
-
-
-def test_commits_of_a_repository_without_an_imported_one(commits, inside, monkeypatch):
-    monkeypatch.setenv("CAGE_IMPORTED", "")
-    assert counted(commits, ONE, (0, b"3\n"), (0, b"0\n"))[1] == f"^{ONE}\n"
-
-
-def test_what_else_is_inside_is_a_line_each(commits, inside, capsys, tmp_path):
-    inside |= {"refs/stash": TWO}
-    (tmp_path / "worktrees").mkdir()
-    (tmp_path / "worktrees/a").touch()
-    counted(commits, ONE, (0, b"3\n"), (0, b"2\n"))
-    assert capsys.readouterr().out == "3\n2 commits on other branches or tags\na stash\na linked work tree\n"
-
-
-def test_empty_folder_of_work_trees_is_none(commits, inside, capsys, tmp_path):
-    (tmp_path / "worktrees").mkdir()
-    counted(commits, ONE, (0, b"3\n"), (0, b"0\n"))
-    assert capsys.readouterr().out == "3\n"
-
-
 # -- the program ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("words", "seconds", "done"),
     [
-        (["export"], 600, [("export", "objects", "tip", "base", "host")]),
-        (["count"], 60, [("count", "objects", "tip")]),
-        (["other"], 60, []),
+        (["export"], 600, ["head", "beside", "one"]),
+        (["count"], 60, ["head", "count"]),
     ],
 )
-def test_verb_has_bounds_and_runs(words, seconds, done, monkeypatch):
-    commits, called, bounds = program("commits"), [], {}
-    monkeypatch.setattr(commits, "resource", SimpleNamespace(
+def test_verb_has_bounds_and_runs(words, seconds, done, commits, monkeypatch):
+    program, called, bounds = commits.program, [], {}
+    monkeypatch.setattr(program, "resource", SimpleNamespace(
         RLIMIT_DATA="data", RLIMIT_CPU="cpu", setrlimit=lambda what, most: bounds.update({what: most})
     ))  # fmt: skip
     monkeypatch.setattr(sys, "setrecursionlimit", lambda most: bounds.update(recursion=most))
-    monkeypatch.setattr(commits, "read_question", lambda: ("base", "host"))
-    monkeypatch.setattr(commits, "Objects", lambda: "objects")
-    monkeypatch.setattr(commits, "head", lambda objects: "tip" if objects == "objects" else None)
-    for name in ("export", "count"):
-        monkeypatch.setattr(commits, name, lambda *given, name=name: called.append((name, *given)))
-    assert commits.main(words) == 0
+    monkeypatch.setattr(program, "read_question", lambda: (commits.base, commits.judge(commits.first).host))
+    monkeypatch.setattr(program, "Objects", lambda: commits.objects)
+    for name in ("head", "beside", "one", "count"):
+        monkeypatch.setattr(program, name, lambda *_, name=name, **more: called.append(name) or [])
+    assert program.main(words) == 0
     assert called == done
     assert bounds == {"data": (2 << 30, 2 << 30), "cpu": (seconds, seconds), "recursion": 1400}

@@ -32,6 +32,7 @@ def test_content_goes_by_its_length_and_once(written):
 def test_first_commit_has_no_parent(written):
     written.commit(ONE, COMMIT, [], [])
     assert written.text() == (
+        b"reset refs/heads/work\n\n"
         b"commit refs/heads/work\nmark :1\nauthor A <a@a> 5 +0100\ncommitter B <b@b> 6 -0100\ndata 2\nm\n\n\n"
     )
     assert written.marks == {ONE: b":1"}

@@ -34,13 +34,13 @@ class Held(NamedTuple):
 
 
 class Commits:
-    """The commits above IMPORTED, which is left out: the host's seeded commit stands for it.
+    """The commits above IMPORTED, which is left out: SEEDED, the host's commit, stands for it; empty for none.
 
     A refused entry, (path, mode, object), is refused in every commit that holds it.
     """
 
-    def __init__(self, objects, base, host, imported):
-        self.objects, self.base, self.host, self.imported = objects, base, host, imported
+    def __init__(self, objects, base, host, imported, seeded=""):
+        self.objects, self.base, self.host, self.imported, self.seeded = objects, base, host, imported, seeded
         self.refused = {}  # entry -> reason
         self.held = {}  # (folder, tree) -> Held
         self.new = set()  # entries that are not as they were imported
@@ -79,14 +79,19 @@ class Commits:
         target = self.link(item.oid) if item and item.mode == LINK else None
         return b"/" if target is None else target
 
-    def order(self, tip):
-        """All commits from TIP on, each after its parents."""
+    def stands(self, oid, stream):
+        """The commit that stands for OID outside: its mark in STREAM, or the seeded one for the imported one; empty for
+        none."""
+        return self.seeded.encode() if oid == self.imported else stream.marks.get(oid, b"")
+
+    def order(self, tip, known=()):
+        """All commits from TIP on but those KNOWN, each after its parents."""
         found, done, ahead = {}, [], [(tip, False)]
         while ahead:
             oid, ready = ahead.pop()
             if ready:
                 done.append(oid)
-            elif oid not in found and oid != self.imported:
+            elif oid not in found and oid not in known and oid != self.imported:
                 if len(found) >= ENTRIES:
                     raise bad(f"the cage has more than {ENTRIES} commits")
                 found[oid] = self.objects.commit(oid)._replace(message=b"")

@@ -13,12 +13,13 @@ import subprocess
 from contextlib import suppress
 from typing import NamedTuple
 
-from rules import ENTRIES, show
+from rules import DEPTH, ENTRIES, show
 from tree import SCRATCH
 
 GIT = "/project/.git"
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 REF = re.compile(r"refs(/(?!\.)[^\x00-\x20\x7f~^:?*\[\\/]+)+")
+SIGNATURE = re.compile(rb"(?m)^-----BEGIN (?:PGP|SSH) SIGNATURE-----$")
 COMMIT_BYTES, TREE_BYTES, SMALL_BYTES = 16 << 20, 64 << 20, 16 << 20
 SYMBOLIC = 5  # refs that name each other: git follows no more (MAXREFLOOP… in refs.c is 5)
 KEPT = (
@@ -39,6 +40,14 @@ class Commit(NamedTuple):
     author: bytes
     committer: bytes
     encoding: str
+    message: bytes
+
+
+class Tag(NamedTuple):
+    """An annotated tag of a commit, as its object says."""
+
+    commit: str
+    tagger: bytes
     message: bytes
 
 
@@ -111,8 +120,13 @@ def packed():
 
 
 def all_refs():
-    """All refs of the cage but HEAD: names. Raises SystemExit past a bound, and for a special file."""
-    names, folders = set(packed()), ["refs"]
+    """All refs of the cage but HEAD: names. Raises as files_below() does."""
+    return files_below("refs", packed())
+
+
+def files_below(top, names=()):
+    """NAMES, and those of all files below the folder TOP of the cage's .git. Raises SystemExit past a bound."""
+    names, folders = set(names), [top]
     while folders:
         folder = folders.pop()
         with suppress(FileNotFoundError), os.scandir(f"{GIT}/{folder}") as listing:
@@ -198,6 +212,13 @@ class Objects:
         """The type and the size in bytes of object OID."""
         return self.ask(self.facts, oid)
 
+    def has(self, oid):
+        """Whether there is an object OID."""
+        try:
+            return bool(self.look(oid))
+        except SystemExit:
+            return False
+
     def chunks(self, oid, kind, most):
         """Object OID, which is a KIND of MOST bytes at most, block by block; raises SystemExit if it is not, the last
         time after the last block."""
@@ -226,6 +247,21 @@ class Objects:
     def commit(self, oid):
         """Commit OID; raises SystemExit for a malformed one."""
         return parse_commit(oid, self.read(oid, "commit", COMMIT_BYTES))
+
+    def files(self, tree, folder=b"", depth=0):
+        """The files of TREE at FOLDER and below: (path, object). Raises SystemExit past DEPTH."""
+        if depth > DEPTH:
+            raise bad(f"tree {tree[:12]} of the cage is deeper than {DEPTH} folders")
+        for item in self.tree(tree):
+            path = folder + b"/" + item.name if folder else item.name
+            if item.mode == FOLDER:
+                yield from self.files(item.oid, path, depth + 1)
+            elif item.mode in (FILE, PROGRAM):
+                yield path, item.oid
+
+    def tag(self, oid):
+        """Tag OID; raises SystemExit for a malformed one, and for one of anything but a commit."""
+        return parse_tag(oid, self.read(oid, "tag", COMMIT_BYTES))
 
     def _tree(self, oid):
         """The Items of tree OID; raises SystemExit for a malformed one."""
@@ -257,6 +293,17 @@ def parse_commit(oid, data):
         raise bad(f"commit {oid[:12]} of the cage is none that git would write")
     encoding = fields.get(b"encoding", [b"utf-8"])[0].decode("ascii", "replace")
     return Commit(names[0], tuple(names[1:]), fields[b"author"][0], fields[b"committer"][0], encoding, message)
+
+
+def parse_tag(oid, data):
+    """The Tag in DATA; raises SystemExit for bytes that git would not have written. A signature, which would not hold
+    for the tag that is written anew, is left out."""
+    head, _, message = data.partition(b"\n\n")
+    fields = dict(line.partition(b" ")[::2] for line in reversed(head.split(b"\n")))
+    target = fields.get(b"object", b"").decode("ascii", "replace")
+    if fields.get(b"type") != b"commit" or not SHA.fullmatch(target):
+        raise bad(f"tag {oid[:12]} of the cage is not one of a commit")
+    return Tag(target, fields.get(b"tagger", b""), SIGNATURE.split(message)[0])
 
 
 def parse_tree(oid, data):

@@ -43,6 +43,7 @@ class Host(NamedTuple):
     private: frozenset = frozenset()  # paths that git there ignores and does not track; only a sync asks for them
     links: dict = {}  # noqa: RUF012 (nobody writes to it) path -> target
     head: dict = {}  # noqa: RUF012 (as above) path -> mode in the commit checked out; only branches and commits ask
+    held: tuple = ()  # objects that the refs of the clone name; only a count and commits ask
     nested: frozenset = frozenset()  # folders that hold a git folder, which no list names
 
 
@@ -82,6 +83,7 @@ def read_question():
         private=private,
         links=targets,
         head={path: facts.split()[0] for facts, _, path in rows},
+        held=tuple(parts.get("held", b"").decode("ascii", "replace").split()),
         nested=frozenset(map(os.path.dirname, gits)) - {b""},
     )
     return parse_manifest(parts["base"]), host

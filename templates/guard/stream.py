@@ -1,6 +1,7 @@
 """Commits for git fast-import, written from values that were parsed. Content and messages go by their length."""
 
 import re
+from copy import copy
 
 from objects import bad
 from rules import TOTAL_BYTES
@@ -16,12 +17,25 @@ DATE = re.compile(rb" ?(-?\d{1,18})?(?: ([+-]\d{4}))?")
 LATEST = 1 << 40  # git's calendar ends before that
 
 
-class Stream:
-    """A stream of commits on the branch 'work', on OUT."""
+class Void:
+    """A place for a stream that nobody reads."""
 
-    def __init__(self, out):
-        self.out, self.written, self.last = out, 0, 0
+    def write(self, data):
+        """Nothing."""
+
+
+class Stream:
+    """A stream of commits on the ref AT, on OUT."""
+
+    def __init__(self, out, at="refs/heads/work"):
+        self.out, self.at, self.written, self.last = out, at, 0, 0
         self.marks = {}  # object of the cage -> its mark
+
+    def trial(self):
+        """A stream into the void that goes on where this one is."""
+        other = copy(self)
+        other.out, other.marks = Void(), dict(self.marks)
+        return other
 
     def write(self, data):
         """DATA to the host; raises SystemExit, before it is written, past TOTAL_BYTES."""
@@ -48,7 +62,9 @@ class Stream:
         """COMMIT, which is OID in the cage, on PARENTS (marks, or a commit of the host's), with CHANGES: (path, mode
         and object, or None for a path that goes). ANEW begins with an empty tree."""
         message = clean(commit.message, commit.encoding)
-        self.write(b"commit refs/heads/work\nmark %s\n" % self.mark(oid))
+        # Without 'from' a commit would go on where the ref is.
+        self.write(b"" if parents else b"reset %s\n\n" % self.at.encode())
+        self.write(b"commit %s\nmark %s\n" % (self.at.encode(), self.mark(oid)))
         self.write(b"author %s\ncommitter %s\n" % (person(commit.author), person(commit.committer)))
         self.write(b"data %d\n%s\n" % (len(message), message))
         for word, parent in zip([b"from", *[b"merge"] * len(parents)], parents, strict=False):
@@ -60,6 +76,26 @@ class Stream:
                 self.write(b"M %s %s %s\n" % (mode, self.marks[blob], quoted(path)))
             else:
                 self.write(b"D %s\n" % quoted(path))
+        self.write(b"\n")
+
+    def reset(self, ref, at):
+        """REF, which is none of git's own, names the commit AT, a mark or an object of the host's."""
+        self.write(b"reset %s\nfrom %s\n\n" % (ref.encode(), at))
+
+    def tag(self, ref, at, tag):
+        """The annotated TAG of AT, as REF."""
+        message = clean(tag.message)
+        self.write(b"tag %s\nfrom %s\n" % (ref.removeprefix("refs/tags/").encode(), at))
+        self.write(b"tagger %s\n" % person(tag.tagger) if tag.tagger else b"")
+        self.write(b"data %d\n%s\n" % (len(message), message))
+
+    def notes(self, ref, commit, notes):
+        """NOTES, pairs of a commit (a mark, or an object of the host's) and a text, as REF, by the people of COMMIT."""
+        self.write(b"commit %s\n" % ref.encode())
+        self.write(b"author %s\ncommitter %s\ndata 0\n\n" % (person(commit.author), person(commit.committer)))
+        for at, text in notes:
+            text = clean(text)
+            self.write(b"N inline %s\ndata %d\n%s\n" % (at, len(text), text))
         self.write(b"\n")
 
     def done(self):

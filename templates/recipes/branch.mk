@@ -1,23 +1,36 @@
-# Work as commits: the cage's state, or (CAGE_TO=commits) the agent's own commits, on a branch of the host clone. Its
-# work tree and HEAD stay as they are.
+# Work as commits: the cage's state, or (CAGE_TO=commits) the agent's own commits, on a branch of the host clone; with
+# CAGE_ALL_REFS=1 its other branches, tags, notes and stashes, too, below a folder of that name. The clone's work tree
+# and HEAD stay as they are.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
+#
+# For the other files:
+#   KINDS           kinds of refs that come home: refs/heads, refs/tags, refs/notes
 
 # fast-import scans the whole folder for each new name: a folder of a million names, a small tree object, takes hours.
 IMPORT_SECONDS := 600
 # Objects to compare: among the agent's own commits an empty one counts, so commits; else trees.
 AGENTS_OWN = $(filter commits,$(value CAGE_TO))
 LANDS = $(if $(AGENTS_OWN),commit,tree)
+ALL_REFS = $(value CAGE_ALL_REFS)
+# Refs of the incoming git folder, and their names in the clone.
+KINDS := heads tags notes
+LANDING = $(if $(ALL_REFS),$(foreach kind,$(KINDS),"refs/$(kind)/*:refs/$(kind)/$$(cat $(S)/commits/branch)/*"), \
+	"refs/heads/work:refs/heads/$$(cat $(S)/commits/branch)")
 INCOMING = $(GIT) --git-dir=$(S)/commits/incoming.git
 
 #: Fetch the new commits onto the branch, and tell how to review it
-branched: incoming
+branched: branch-free incoming
 	$(Q)cmp -s $(S)/commits/old $(S)/commits/new || $(FROM_HERE) $(IN_CLONE) $(CHECKED) fetch \
 		--quiet \
 		--no-tags \
 		--no-write-fetch-head \
-		-- "$$PWD/$(S)/commits/incoming.git" "refs/heads/work:refs/heads/$$(cat $(S)/commits/branch)" \
+		-- "$$PWD/$(S)/commits/incoming.git" $(LANDING) \
 		2>$(S)/commits/fetch.err || $(failed)/branch
 	$(Q)bash lib/export/close-branch
+
+#: Stop if a branch of the clone is in the way
+branch-free: branch-named
+	$(Q)bash lib/export/in-the-way
 
 #: Commits in a git folder beside the clone, from parsed values; the fetch checks them before the clone has them
 incoming: incoming-begun
@@ -26,8 +39,9 @@ incoming: incoming-begun
 		>$(S)/commits/import.log 2>&1 || rm -f $(S)/export/asked
 	$(RESUME)
 	$(Q)[ -e $(S)/export/asked ] || $(failed)/commits
-	$(Q)$(INCOMING) rev-parse --quiet --verify 'refs/heads/work^{$(LANDS)}' >$(S)/commits/new 2>/dev/null \
-		|| cp $(S)/commits/old $(S)/commits/new
+	$(Q)$(INCOMING) $(if $(ALL_REFS),for-each-ref $(addprefix refs/,$(KINDS)), \
+		rev-parse --quiet --verify 'refs/heads/work^{$(LANDS)}') >$(S)/commits/new 2>/dev/null || true
+	$(Q)[ -s $(S)/commits/new ] || cp $(S)/commits/old $(S)/commits/new
 
 #: A git folder that borrows the clone's objects
 incoming-begun: branch-begun
@@ -47,14 +61,20 @@ branch-begun: branch-named
 		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/commits/ident
 
 #: Check the branch's name, and ask for the changes since the seeding, beside the files of HEAD
-branch-named: question
+branch-named: question refs-of-clone
 	$(Q)$(IN_CLONE) ls-tree \
 		--full-tree \
 		-r \
 		-z HEAD >$(S)/export/question/head 2>/dev/null || : >$(S)/export/question/head
 	$(Q)cp .history/base.seeded $(S)/export/question/base
-	$(Q)printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME}" >$(S)/commits/branch
+	$(Q)printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME$${CAGE_REF:+-$$CAGE_REF}}" >$(S)/commits/branch
 	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/commits/branch)" >/dev/null \
 		|| $(die) 2 'that is no name for a branch' 'Give another: @export@ @--as NAME@'
 
-.PHONY: branch-begun branch-named branched incoming incoming-begun
+#: The refs of the clone: work that it holds is not counted, and a branch may be in the way of another
+refs-of-clone: question-begun
+	$(Q)$(IN_CLONE) for-each-ref --format='%(objectname) %(refname)' >$(S)/commits/refs
+	$(Q)cut -d ' ' -f 1 <$(S)/commits/refs >$(S)/export/question/held
+
+.PHONY: branch-begun branch-free branch-named branched incoming incoming-begun \
+	refs-of-clone

@@ -1,12 +1,14 @@
 # Making a cage: clone, check out, seed, dotfiles, credentials, in that order.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 
+# The file of a destroyed cage whose recipes were brought back from the trash: what could not leave it.
+KEPT_BEFORE := .history/destroyed/kept.tar
 # While containers are made, each step waits for the object it needs; everyday verbs expect them there.
 ifneq (,$(filter created recreated homed,$(MAKECMDGOALS)))
 export CAGE_MISSING := ok
 guarded: guard
 machine: guard-image engine-seen
-up: container .history/base
+up: container $(if $(wildcard $(KEPT_BEFORE)),.history/laid,.history/base)
 credentials: $(if $(CAGE_DOTFILES_REPO),.history/dotfiles)
 # These start after the guard's chain, which is the longest.
 flags: | images network
@@ -38,7 +40,7 @@ if_includes := bash lib/create/where includes
 
 # All commits and branches come along. The work tree comes later, so that seeding need not wait for it.
 #: Clone the repository
-repo: | $(FOLDERS) .history sound
+repo: | $(FOLDERS) .history sound .history/guard name-free
 	$(call say,CLONE,$$CAGE_REPO_URL)
 	$(Q)rm -rf $(S)/clone/incoming
 	$(Q)bash lib/run/progress $(GIT) $(FSCK) clone \
@@ -109,6 +111,22 @@ uncommitted: | index-copied
 
 # ---- Seeding
 
+#: Stop if another TRUSTY_CAGE_HOME on this engine has volumes of this name; .history/guard looks for its containers
+name-free: | $(FOLDERS)
+	$(Q)"$$CAGE_ENGINE" volume ls \
+		--filter "label=$$CAGE_LABEL_ENV" \
+		--format '$(AS_VOLUME_NAMES)' 2>/dev/null | bash lib/engine/namesakes >/dev/null
+
+#: The names of all homes' cages on this engine, to propose one that is free
+names-taken: | $(FOLDERS)
+	$(Q)"$$CAGE_ENGINE" ps \
+		--all \
+		--filter label=trusty-cage.env \
+		--format '$(AS_NAMES)' >$(S)/engine/taken
+	$(Q)"$$CAGE_ENGINE" volume ls \
+		--filter label=trusty-cage.env \
+		--format '$(AS_VOLUME_NAMES)' >>$(S)/engine/taken
+
 #: Stop if a volume is not this cage's, or is gone with the work in it
 unclaimed: seen
 	$(Q)"$$CAGE_ENGINE" volume inspect --format '$(AS_VOLUME)' -- "$$CAGE_VOLUME" "$$CAGE_HOME_VOLUME" 2>/dev/null \
@@ -141,6 +159,16 @@ archive: | repo seen helper-gone .history/seeded
 		|| $(failed)/helper create
 	$(Q)bash lib/create/seeded || $(failed)/helper create
 	$(Q)mv $(S)/clone/base $@ && rm -f .history/seeding
+
+#: Lay in what could not leave the destroyed cage
+.history/laid: | .history/base
+	$(Q)set -o pipefail; $(HELPER) \
+		--mount "$(FROM_VOLUME),dst=/project" \
+		--user 1000:1000 \
+		-- "$$(cat $(S)/image/used-guard-image)" lay <$(KEPT_BEFORE) 2>$(S)/engine/helper.err >$(S)/clone/laid \
+		|| $(failed)/helper create
+	$(Q)mv $(S)/clone/laid $@
+	$(Q)bash lib/create/laid <$@
 
 # ---- Dotfiles and credentials
 
@@ -179,5 +207,5 @@ credentials-copied:
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/write-inside)" sh "$$(bash lib/agent credentials)" \
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
-.PHONY: archive branch-taken created credentials credentials-copied credentials-there head-born index-copied origin \
-	sound stripped-dotfiles unclaimed uncommitted
+.PHONY: archive branch-taken created credentials credentials-copied credentials-there head-born index-copied \
+	name-free names-taken origin sound stripped-dotfiles unclaimed uncommitted

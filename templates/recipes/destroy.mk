@@ -8,7 +8,7 @@ counted: seen
 	$(Q)$(if $(only_shown),,! bash lib/destroy/can-count ||) $(MAKE) count
 
 #: Have the guard count
-count: question
+count: question refs-of-clone
 	$(Q)$(READING) judge count >$(S)/export/count || rm -f $(S)/export/asked
 	$(RESUME)
 	$(Q)[ -e $(S)/export/asked ] || rm -f $(S)/export/count
@@ -39,32 +39,45 @@ to-be-destroyed: counted
 		'the cage could not be paused, so nothing was destroyed' 'Try again: @destroy@'
 	$(Q)$(if $(only_shown),,bash lib/destroy/nothing-to-keep ||) $(MAKE) all-kept
 
-#: Bundle the agent's commits, and the state beside them
+KEEPING := CAGE_STAYS_PAUSED=1 CAGE_SKIP_REFUSED=1 CAGE_FORCE=1
+#: Bundle the commits of all refs and the state beside them, and keep beside that what may not leave
 all-kept:
-	$(Q)CAGE_STAYS_PAUSED=1 $(MAKE) kept CAGE_TO=commits || $(failed)/bundle
-	$(Q)CAGE_STAYS_PAUSED=1 $(MAKE) kept CAGE_TO=branch || $(failed)/bundle
+	$(Q)$(KEEPING) $(MAKE) kept CAGE_TO=commits CAGE_ALL_REFS=1 CAGE_REFLOGS=1 || $(failed)/bundle
+	$(Q)$(KEEPING) $(MAKE) kept CAGE_TO=branch || $(failed)/bundle
+	$(Q)$(KEEPING) $(MAKE) refused-kept || $(failed)/bundle
 
 KEPT = $(GIT) --git-dir=$(S)/commits/kept.git
 # git before 2.47 does not check the objects of a bundle, so a fetch checks them before they are bundled.
-#: Bundle un-exported work; bundles go into the trash with .history. A refused entry stops it, unless --force
+#: Bundle un-exported work; bundles go into the trash with .history
 kept: kept-begun
 	$(Q)cmp -s $(S)/commits/old $(S)/commits/new || $(FROM_HERE) $(KEPT) $(CHECKED) fetch \
 		--quiet \
-		--no-tags \
 		--no-write-fetch-head \
-		-- "$$PWD/$(S)/commits/incoming.git" refs/heads/work:refs/heads/work 2>$(S)/commits/fetch.err \
-		|| $(die) 3 'git refused the work that was to be bundled'
-	$(Q)cmp -s $(S)/commits/old $(S)/commits/new || $(KEPT) rev-list --count refs/heads/work \
-		--not $$(cat $(S)/commits/parent) >$(S)/commits/count
-	$(Q)cmp -s $(S)/commits/old $(S)/commits/new || grep -qx 0 $(S)/commits/count || $(KEPT) bundle create \
-		--quiet ".history/$$CAGE_TO.bundle" refs/heads/work \
-		--not $$(cat $(S)/commits/parent) 2>$(S)/commits/bundle.err
+		-- "$$PWD/$(S)/commits/incoming.git" $(foreach kind,$(KINDS),'refs/$(kind)/*:refs/$(kind)/*') \
+		2>$(S)/commits/fetch.err || $(die) 3 'git refused the work that was to be bundled'
+	$(Q)$(KEPT) for-each-ref >$(S)/commits/kept
+	$(Q)[ ! -s $(S)/commits/kept ] || $(KEPT) bundle create \
+		--quiet ".history/$$CAGE_TO.bundle" \
+		--all \
+		--not $$(cat $(S)/commits/parent) 2>$(S)/commits/bundle.err \
+		|| grep -q 'empty bundle' $(S)/commits/bundle.err
+
+#: Keep what may not leave the cage in one file, which only another cage unpacks
+refused-kept: branch-named
+	$(Q)bash lib/export/asked $(PAUSE) | $(HELPER) \
+		--cap-add DAC_OVERRIDE \
+		--mount "$(FROM_VOLUME),dst=/project,readonly" \
+		$$(bash lib/destroy/home-mount "$(FROM_VOLUME)") \
+		--user 0:0 \
+		-- "$$(cat $(S)/image/used-guard-image)" keep >$(S)/commits/kept.tar || rm -f $(S)/export/asked
+	$(Q)bash lib/destroy/whole
 
 #: A git folder for the bundle, beside the one with the new commits
 kept-begun:
-	$(Q)CAGE_SKIP_REFUSED="$$CAGE_FORCE" CAGE_FORCE=1 $(MAKE) incoming
+	$(Q)$(MAKE) incoming
 	$(Q)rm -rf $(S)/commits/kept.git
 	$(Q)$(INIT) $(S)/commits/kept.git
 	$(Q)cp $(S)/commits/incoming.git/objects/info/alternates $(S)/commits/kept.git/objects/info/alternates
 
-.PHONY: all-kept count counted destroyed kept kept-begun sized to-be-destroyed
+.PHONY: all-kept count counted destroyed kept kept-begun refused-kept \
+	sized to-be-destroyed

@@ -6,6 +6,9 @@
 
 #: Stop if the options contradict each other
 exportable:
+	$(Q)$(if $(filter-out branch commits,$(value CAGE_TO)),$(die) 2 "CAGE_TO is neither 'branch' nor 'commits'")
+	$(Q)[ -z "$$CAGE_REF$$CAGE_ALL_REFS" ] || [ "$$CAGE_TO" = commits ] || $(die) 2 \
+		'branches and tags of the cage come as commits' 'Say so: @export@ @--commits@'
 	$(Q)[ -z "$$CAGE_TO$$CAGE_UNDO" ] || [ -z "$$CAGE_DRY_RUN$$CAGE_JSON" ] || $(die) 2 \
 		'only an export into the work tree can be shown without being done' \
 		'A branch leaves the work tree alone: look at it there.'

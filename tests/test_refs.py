@@ -1,0 +1,231 @@
+"""Work that the cage's HEAD does not name: branches, tags, notes, stashes, work trees and reflogs, by real git."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_verdict import program
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "templates/guard"))
+import objects
+import question
+import refs
+import stream
+import tree
+
+WHO = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in
+       {"NAME": "A", "EMAIL": "a@b", "DATE": "1700000000 +0100"}.items()}  # fmt: skip
+
+
+class Cage:
+    """A cage's repository, and the host clone that it began from."""
+
+    def __init__(self, root, monkeypatch):
+        self.root, self.inside, self.host = root, root / "project", root / "host"
+        (root / "scratch").mkdir()
+        subprocess.run(["git", "init", "--quiet", "--initial-branch", "main", self.inside], check=True)
+        self.commit("first", "README")
+        subprocess.run(["git", "clone", "--quiet", self.inside, self.host], check=True)
+        self.first = self.git("rev-parse", "HEAD")
+        for name, value in {"GIT": str(self.inside / ".git"), "SCRATCH": str(root / "scratch")}.items():
+            monkeypatch.setattr(objects, name, value)
+        monkeypatch.setattr(refs, "GIT", str(self.inside / ".git"))
+        monkeypatch.setenv("CAGE_SEEDED", self.first)
+        monkeypatch.setenv("CAGE_IMPORTED", self.first)
+        monkeypatch.setenv("CAGE_REFLOGS", "1")
+        self.program = program("commits")
+
+    def git(self, *words, at=None, **options):
+        options.setdefault("env", {**os.environ, **WHO})
+        done = subprocess.run(["git", "-C", at or self.inside, *words], check=True, capture_output=True, **options)
+        return done.stdout.decode("utf-8", "replace").strip()
+
+    def commit(self, message, name):
+        (self.inside / name).write_text(f"{message}\n")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def beside(self, *held):
+        read = objects.Objects()
+        return list(self.program.beside(read, self.program.head(read), held))
+
+    def all(self):
+        """What is left inside; the host then has all refs below refs/landed/."""
+        content = b"first\n"
+        base = {b"README": tree.Entry("100644", len(content), hashlib.sha256(content).hexdigest())}
+        host = question.Host(dict(base), set(), {}, set(base))
+        read, out = objects.Objects(), io.BytesIO()
+        commits = self.program.Commits(read, base, host, self.first, self.first)
+        left = self.program.All(read, commits, stream.Stream(out, self.program.SCRATCH_REF)).left
+        incoming = self.root / "incoming.git"
+        subprocess.run(["git", "init", "--quiet", "--bare", incoming], check=True)
+        (incoming / "objects/info/alternates").write_text(f"{self.host}/.git/objects\n")
+        self.git("fast-import", "--done", "--quiet", at=incoming, input=out.getvalue())
+        self.git("-c", "transfer.fsckObjects=true", "fetch", "--quiet", incoming, "refs/*:refs/landed/*", at=self.host)
+        return left
+
+    def landed(self):
+        names = self.git("for-each-ref", "--format=%(refname)", "refs/landed", at=self.host).split()
+        return sorted(name.removeprefix("refs/landed/") for name in names if name != "refs/landed/scratch")
+
+    def shown(self, ref, path):
+        return self.git("show", f"refs/landed/{ref}:{path}", at=self.host)
+
+
+@pytest.fixture
+def cage(tmp_path, monkeypatch):
+    return Cage(tmp_path, monkeypatch)
+
+
+def work(cage):
+    """Work of each kind outside HEAD."""
+    cage.git("checkout", "--quiet", "-b", "feature/x")
+    cage.commit("on feature", "feature.txt")
+    cage.git("tag", "--annotate", "--message", "Release one", "v1")
+    cage.git("notes", "add", "--message", "remember this")
+    cage.git("checkout", "--quiet", "main")
+    cage.git("checkout", "--quiet", "--detach")
+    cage.commit("left behind", "left.txt")
+    cage.git("checkout", "--quiet", "main")
+    for number in ("one", "two"):
+        (cage.inside / "README").write_text(f"{number}\n")
+        (cage.inside / "new.txt").write_text(f"untracked {number}\n")
+        cage.git("stash", "push", "--quiet", "--include-untracked")
+    cage.git("worktree", "add", "--quiet", "-b", "in-tree", cage.root / "tree")
+    (cage.root / "tree/tree.txt").write_text("tree\n")
+    cage.git("-C", cage.root / "tree", "add", "--all")
+    cage.git("-C", cage.root / "tree", "commit", "--quiet", "--message", "in tree")
+
+
+def test_each_kind_of_work_is_told_by_name(cage):
+    work(cage)
+    assert cage.beside() == [
+        "1 commit on branch 'feature/x'",
+        "1 commit on branch 'in-tree'",
+        "1 commit on notes 'commits'",
+        "1 commit on tag 'v1'",
+        "stash 'stash@{0}'",
+        "stash 'stash@{1}'",
+        "linked work tree 'tree', where files may be uncommitted",
+        "1 commit that only reflogs name",
+    ]
+
+
+def test_each_kind_of_work_lands(cage):
+    work(cage)
+    assert cage.all() == {}
+    assert [name for name in cage.landed() if "reflog" not in name] == [
+        "heads/feature/x", "heads/in-tree", "heads/stash/0", "heads/stash/1", "heads/worktrees/tree", "notes/commits",
+        "tags/v1",
+    ]  # fmt: skip
+    assert cage.shown("heads/feature/x", "feature.txt") == "on feature"
+    assert cage.shown("heads/stash/0", "README") == "two"
+    assert cage.shown("heads/stash/1", "README") == "one"
+    assert cage.shown("heads/stash/0^3", "new.txt") == "untracked two"
+    assert cage.shown("heads/worktrees/tree", "tree.txt") == "tree"
+    assert cage.git("cat-file", "-p", "refs/landed/tags/v1", at=cage.host).endswith("Release one")
+    feature = cage.git("rev-parse", "refs/landed/heads/feature/x", at=cage.host)
+    assert cage.shown("notes/commits", feature) == "remember this"
+    logged = [cage.git("ls-tree", "--name-only", f"refs/landed/{name}", at=cage.host) for name in cage.landed()
+              if "reflog" in name]  # fmt: skip
+    assert any("left.txt" in names for names in logged)
+    cage.git("stash", "apply", "--quiet", "refs/landed/heads/stash/0", at=cage.host)
+    assert (cage.host / "new.txt").read_text() == "untracked two\n"
+
+
+def test_work_that_remotes_or_the_host_hold_is_none(cage):
+    cage.git("checkout", "--quiet", "-b", "theirs")
+    theirs = cage.commit("theirs", "theirs.txt")
+    cage.git("checkout", "--quiet", "main")
+    cage.git("reflog", "expire", "--expire=now", "--all")
+    assert cage.beside() == ["1 commit on branch 'theirs'"]
+    assert cage.beside(theirs) == []
+    cage.git("update-ref", "refs/remotes/origin/theirs", theirs)
+    assert cage.beside() == []
+
+
+def test_broken_ref_is_named_and_stops_no_other(cage):
+    work(cage)
+    (cage.inside / ".git/refs/heads/bad").write_text("no object\n")
+    (cage.inside / ".git/refs/heads/round").write_text("ref: refs/heads/round\n")
+    (cage.inside / ".git/refs/heads/gone").write_text("7" * 40 + "\n")
+    blob = cage.git("rev-parse", "HEAD:README")
+    (cage.inside / ".git/refs/heads/file").write_text(f"{blob}\n")
+    left = cage.all()
+    assert set(left) == {"branch 'bad'", "branch 'round'", "branch 'gone'", "branch 'file'"}
+    assert "leads round in a circle" in left["branch 'round'"]
+    assert cage.shown("heads/feature/x", "feature.txt") == "on feature"
+
+
+def test_object_that_is_missing_leaves_its_ref_inside(cage):
+    cage.git("checkout", "--quiet", "-b", "torn")
+    cage.commit("torn", "torn.txt")
+    blob = cage.git("rev-parse", "HEAD:torn.txt")
+    cage.git("checkout", "--quiet", "main")
+    cage.commit("whole", "whole.txt")
+    cage.git("reflog", "expire", "--expire=now", "--all")
+    (cage.inside / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    assert list(cage.all()) == ["branch 'torn'"]
+    assert cage.landed() == ["heads/main"]
+
+
+def test_broken_head_stops_no_other(cage):
+    work(cage)
+    (cage.inside / ".git/HEAD").write_text("ref: refs/heads/../../x\n")
+    assert "HEAD" in cage.all()
+    assert cage.shown("heads/feature/x", "feature.txt") == "on feature"
+
+
+@pytest.mark.parametrize("name", ["Feature/X", "feature", "a\u202eb", "with~tilde", "up/../../x", "x.lock", "@{1}"])
+def test_name_that_the_host_can_not_have_is_left_inside(cage, name):
+    taken = refs.Refs()
+    assert taken.take("refs/heads/feature/x") == ""
+    assert taken.take(f"refs/heads/{name}")
+
+
+def test_names_beside_each_other_land(cage):
+    taken = refs.Refs()
+    for name in ("refs/heads/feature/x", "refs/heads/feature/y", "refs/tags/feature", "refs/heads/g", "refs/heads/ä"):
+        assert taken.take(name) == ""
+
+
+def test_more_refs_than_the_bound_are_an_error(cage, monkeypatch):
+    monkeypatch.setattr(refs, "MOST", 3)
+    for number in range(4):
+        cage.git("branch", f"b{number}")
+    with pytest.raises(SystemExit, match="more than 3 branches"):
+        refs.Refs()
+
+
+@pytest.mark.parametrize(("wanted", "path"), [("feature/x", "feature.txt"), ("v1", "feature.txt"), ("stash", "README")])
+def test_ref_is_chosen_by_name(cage, wanted, path):
+    work(cage)
+    read = objects.Objects()
+    assert path in cage.git("ls-tree", "--name-only", cage.program.named(read, wanted))
+
+
+def test_ref_that_is_not_there_is_named_beside_those_that_are(cage, capsys):
+    work(cage)
+    with pytest.raises(SystemExit, match="no branch, tag or stash nothing"):
+        cage.program.named(objects.Objects(), "nothing")
+    assert "branch 'feature/x'" in capsys.readouterr().err
+
+
+def test_tag_of_a_tag_or_a_tree_is_left_inside(cage):
+    cage.commit("more", "more.txt")
+    cage.git("tag", "--annotate", "--message", "one", "one")
+    cage.git("tag", "--annotate", "--message", "two", "two", "one")
+    cage.git("tag", "--annotate", "--message", "tree", "tree", "HEAD^{tree}")
+    assert set(cage.all()) == {"tag 'two'", "tag 'tree'"}
+    assert "tags/one" in cage.landed()
+
+
+def test_signature_of_a_tag_is_left_out():
+    signed = b"object " + b"1" * 40 + b"\ntype commit\ntag v\ntagger A <a@b> 1 +0000\n\nwords\n"
+    signature = b"-----BEGIN PGP SIGNATURE-----\nx\n-----END PGP SIGNATURE-----\n"
+    assert objects.parse_tag("2" * 40, signed + signature).message == b"words\n"
