@@ -106,8 +106,8 @@ SH
                 ;;
             clone) rm -rf "$folder/repo" && force=--force ;;
         esac
-        [ -z $force ] || run -3 tc destroy "$RUN-one" -y
-        run -0 tc destroy "$RUN-one" -y $force
+        [ -z "$force" ] || run -3 tc destroy "$RUN-one" -y
+        run -0 tc destroy "$RUN-one" -y ${force:+"$force"}
         back=$(sed -n 's/^Make it again from them:  //p' <<<"$output")
         CAGE_NO_ATTACH=1 run -0 bash -c "$back"
         whole "$RUN-one"
