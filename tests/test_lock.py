@@ -246,6 +246,12 @@ def test_tc_and_recipes_respect_the_same_lock(web, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_ctrl_c_for_tc_is_not_for_its_lock(web):
+    with lock.held(web, "set"):
+        owner = max((link for link in (web / ".state/lock").iterdir()), key=lambda link: int(link.name)).readlink()
+        assert os.getpgid(int(str(owner).split(":")[0])) != os.getpgrp()
+
+
 def test_tc_tells_who_has_the_lock(web, capfd, child):
     left(web, f"{child.pid}:{Path(f'/proc/{child.pid}/stat').read_text().split()[21]}:sync")
     child.send_signal(signal.SIGSTOP)
