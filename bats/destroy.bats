@@ -183,15 +183,21 @@ SH
     says 'could be kept for the trash, so nothing was destroyed'
     says "tc destroy $RUN-one --force"
     run -0 docker exec "isolated-dev-$RUN-one" cat work.txt
-    # Commits that git can't count are taken for work.
+    # Commits that git can't count are taken for work, and its folder is kept whole.
     docker exec "isolated-dev-$RUN-one" sh -c 'rm work.txt; printf "%040d\n" 7 >.git/refs/heads/main'
-    run -3 tc destroy "$RUN-one" -y
+    run -0 tc destroy "$RUN-one" -y
     says '0 deleted, 0 refused, 0 held back, ? commits inside'
-    says 'nothing was destroyed'
-    run -0 docker exec "isolated-dev-$RUN-one" cat README
-    run -0 tc destroy "$RUN-one" -y --force
-    says 'warning: not all of the work could be kept for the trash'
+    says 'kept.tar; a cage made again from these recipes gets it'
+    tar -tf "$(find "$TRUSTY_CAGE_HOME/trash" -path "*$RUN-one-*/kept.tar")" | grep -qx git/HEAD
     gone "$RUN-one"
+}
+
+@test "destroy: a git folder that can't be read at all is kept whole" {
+    inside <<<'echo work >work; git add work; git commit -q -m work; echo /nowhere >.git/objects/info/alternates'
+    run -0 tc destroy "$CAGE" -y
+    says "beside that: a git folder that can't be read whole"
+    says "The cage's commits could not be bundled, so its git folder is kept whole."
+    tar -tf "$(find "$TRUSTY_CAGE_HOME/trash" -path "*$CAGE-*/kept.tar")" | grep -qx git/refs/heads/main
 }
 
 @test "export and destroy at once: one waits for the other, and the work is in the clone or in the trash" {

@@ -42,7 +42,8 @@ to-be-destroyed: counted
 KEEPING := CAGE_STAYS_PAUSED=1 CAGE_SKIP_REFUSED=1 CAGE_FORCE=1
 #: Bundle the commits of all refs and the state beside them, and keep beside that what may not leave
 all-kept:
-	$(Q)$(KEEPING) $(MAKE) kept CAGE_TO=commits CAGE_ALL_REFS=1 CAGE_REFLOGS=1 || $(failed)/bundle
+	$(Q)rm -f $(S)/commits/unbundled
+	$(Q)$(KEEPING) $(MAKE) kept CAGE_TO=commits CAGE_ALL_REFS=1 CAGE_REFLOGS=1 || $(failed)/refs
 	$(Q)$(KEEPING) $(MAKE) kept CAGE_TO=branch || $(failed)/bundle
 	$(Q)$(KEEPING) $(MAKE) refused-kept || $(failed)/bundle
 
