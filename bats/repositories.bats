@@ -49,6 +49,11 @@ comes_home() {
     holds ''
     comes_home
     [ "$(git -C "$CLONE" symbolic-ref HEAD)" = refs/heads/trunk ]
+    inside <<<'git add .; git commit -q -m made'
+    run -0 tc export "$CAGE" --commits
+    run -0 bash -c "$(sed -n 's/^Look:  *git /git --no-pager /p' <<<"$output")"
+    says made
+    run -0 tc destroy "$CAGE" -y
 }
 
 @test "another default branch, and one that is asked for" {
@@ -157,11 +162,30 @@ comes_home() {
     git clone --quiet --bare source bare.git
     create "$PWD/bare.git"
     holds file
+    comes_home
+    git -C "$CLONE" add --all && git -C "$CLONE" commit --quiet --message home
+    bash -c "$(sed -n 's/^Bring it home, once committed:  //p' <<<"$output")"
+    [ "$(git --git-dir bare.git show trunk:made-inside.txt)" = made ]
     remove_cage
     git -C source worktree add --quiet ../tree -b other
     create "$PWD/tree"
     holds file
     [ "$(git -C "$CLONE" symbolic-ref --short HEAD)" = other ]
+}
+
+@test "a repository of another user: once git's own advice is followed, its origin and its changes are known" {
+    [ "$(id -u)" = 0 ] || skip 'gives a repository to another user'
+    echo one >source/file && commit
+    git -C source remote add origin https://example.com/theirs.git
+    echo two >>source/file
+    chown -R 65534 source
+    run -1 tc create "$PWD/source" --name "$CAGE" --no-attach
+    advice=$(sed -n 's/^\t\(git config --global --add safe.directory .*\)/\1/p' <<<"$output")
+    [ -n "$advice" ] && eval "$advice"
+    run -0 tc create "$PWD/source" --name "$CAGE" --no-attach
+    says '1 uncommitted file of'
+    [ "$(git -C "$CLONE" config remote.origin.url)" = https://example.com/theirs.git ]
+    git config --global --unset-all safe.directory
 }
 
 @test "a path with blanks, quotes and a dollar sign" {

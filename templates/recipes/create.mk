@@ -28,11 +28,13 @@ created: origin repo/.git/index credentials uncommitted
 #: Refuse a local repository with a FIFO, a device or an endless file in it: git would hang
 sound: | $(FOLDERS)
 	$(Q)$(if_local) bash lib/create/local $(LOCAL)
-	$(Q)$(if_includes) $(within) 20 $(GIT) -C $(LOCAL) config --list >/dev/null 2>&1 || [ $$? != 124 ] || $(die) 1 \
+	$(Q)$(if_includes) $(within) 20 $(IN_LOCAL) config --list >/dev/null 2>&1 || [ $$? != 124 ] || $(die) 1 \
 		"the repository's settings include a file that git would read without end" \
 		'Nothing was cloned. Take its include.path lines out of its .git/config.'
 
 LOCAL = "$${CAGE_REPO_URL$(pound)file://}"
+# Git with its git folder named: for a repository of another user git itself asks for safe.directory, once, to clone it.
+IN_LOCAL = $(GIT) --git-dir="$$(bash lib/create/where git-folder)"
 # $(if_local) COMMAND …: if the repository is a folder here; if it has a work tree; if its settings include other files.
 if_local := bash lib/create/where local
 if_work_tree := bash lib/create/where work-tree
@@ -73,7 +75,7 @@ branch-taken:
 
 #: A local repository hands on its own origin
 origin: | repo
-	$(Q)$(if_local) $(GIT) -C $(LOCAL) config --get remote.origin.url >$(S)/clone/origin || true
+	$(Q)$(if_local) $(IN_LOCAL) config --get remote.origin.url >$(S)/clone/origin || true
 	$(Q)! url=$$(bash lib/create/origin <$(S)/clone/origin) || $(IN_CLONE) config remote.origin.url "$$url"
 
 #: Check out the files of the clone. git writes the index last: without one, the check-out never finished
@@ -92,10 +94,10 @@ ALONE = env $(NO_SETTINGS) GIT_OBJECT_DIRECTORY="$$PWD/repo/.git/objects"
 index-copied: | repo sound
 	$(Q)rm -rf $(S)/clone/uncommitted.git
 	$(Q)$(if_work_tree) $(INIT) $(S)/clone/uncommitted.git
-	$(Q)$(if_work_tree) $(GIT) -C $(LOCAL) config \
+	$(Q)$(if_work_tree) $(IN_LOCAL) config \
 		--list \
 		--null >$(S)/clone/settings 2>/dev/null || true
-	$(Q)$(if_work_tree) $(GIT) -C $(LOCAL) rev-parse \
+	$(Q)$(if_work_tree) $(IN_LOCAL) rev-parse \
 		--git-path index \
 		--git-path info/exclude HEAD >$(S)/clone/paths 2>/dev/null || true
 	$(Q)$(if_work_tree) bash lib/create/copy-index $(LOCAL)
