@@ -64,8 +64,9 @@ git worktree add -q --detach ../tree; echo open >../tree/open.txt
 git checkout -q -b torn; echo torn >torn; git add torn; git commit -q -m torn; git checkout -q main
 rm -f ".git/objects/$(git rev-parse torn:torn | sed 's,^..,&/,')"
 SH
-    CAGE_LIMIT_FILE=2000000 run -0 tc destroy "$CAGE" -y
-    says '3 refused'
+    echo 'CAGE_LIMIT_FILE := 2000000' >>"$ENV/local.mk"
+    run -0 tc destroy "$CAGE" -y
+    says ' 3 refused'
     says 'kept.tar; a cage made again from these recipes gets it'
     back=$(sed -n 's/^Make it again from them:  //p' <<<"$output")
     CAGE_NO_ATTACH=1 run -0 bash -c "$back"
@@ -79,10 +80,11 @@ SH
     run -0 tc status "$CAGE"
     says ' 3 refused'
     # More of it than an export may carry stops the next destroy.
-    CAGE_LIMIT_TOTAL=1000000 run -3 tc destroy "$CAGE" -y
+    echo 'CAGE_LIMIT_TOTAL := 1000000' >>"$ENV/local.mk"
+    run -3 tc destroy "$CAGE" -y
     says 'could be kept for the trash, so nothing was destroyed'
     run -0 docker volume inspect "isolated-dev-$CAGE"
-    CAGE_LIMIT_TOTAL=1000000 run -0 tc destroy "$CAGE" -y --force
+    run -0 tc destroy "$CAGE" -y --force
     gone "$CAGE"
 }
 

@@ -194,6 +194,13 @@ def test_names_beside_each_other_land(cage):
         assert taken.take(name) == ""
 
 
+def test_refs_that_take_too_long_to_count_are_an_error(cage, monkeypatch):
+    work(cage)
+    monkeypatch.setitem(cage.program.SECONDS, "count", -1)
+    with pytest.raises(SystemExit, match="seconds to count"):
+        cage.beside()
+
+
 def test_more_refs_than_the_bound_are_an_error(cage, monkeypatch):
     monkeypatch.setattr(refs, "MOST", 3)
     for number in range(4):
