@@ -1,5 +1,5 @@
 # Prints the steps of one verb in the order in which make would take them, each with its sentence: awk -v of=attach.
-# A step's own steps come before it: those that it needs, then those that its recipe makes.
+# A step's own steps come before it: those that it needs, then those that its recipe makes. '*': it calls the engine.
 
 # A rule or a recipe goes on after a backslash.
 /\\$/ { held = held substr($0, 1, length($0) - 1) " "; next }
@@ -32,6 +32,9 @@ off { next }
     sentence = ""
     next
 }
+# Words that stand for a call of the engine.
+/^[A-Z_]+ *:?= / && /CAGE_ENGINE" |\$\((HELPER|LOOK)\)/ { calls[substr($0, 1, index($0, " ") - 1)] }
+/^\t/ { for (i = 1; i <= count; i++) recipe[target[i]] = recipe[target[i]] $0 }
 /^\t/ && /\$\(MAKE\)/ {
     made = $0
     sub(/^.*\$\(MAKE\)/, "", made)
@@ -49,7 +52,13 @@ function show(step, number, part, part_of, words, at, i) {
     words = ""
     for (i = 1; i <= number; i++) if (part_of[i] in needs) words = words " " part_of[i]
     walk(words)
-    if (step in says) printf "  %-20s %s\n", step, says[step]
+    if (step in says) printf "%s %-20s %s\n", asks(recipe[step]) ? "*" : " ", step, says[step]
+}
+
+function asks(text, word) {
+    if (index(text, "\"$$CAGE_ENGINE\"")) return 1
+    for (word in calls) if (index(text, "$(" word ")")) return 1
+    return 0
 }
 
 function walk(words, number, list, i) {
@@ -63,4 +72,5 @@ END {
         exit 2
     }
     show(of)
+    print "\n* calls the engine. Steps that don't need each other run side by side."
 }

@@ -27,7 +27,8 @@ ASK_RECREATE := Make the containers anew? Everything outside the volumes is lost
 # A volume of your own is one more line beside those with --mount below, for example
 #		--mount "$(FROM_VOLUME).cache,dst=/home/trustycage/cache" \
 # For the cage's user to write there, add the folder to 'mkdir -p /home/trustycage/project …' in the Dockerfile: else it
-# is root's. 'make recreate' applies both edits; 'make destroy' removes the volume with the others.
+# is root's. 'make recreate' applies both edits, since it builds an image whose recipe has changed; 'make destroy'
+# removes the volume with the others, and keeps nothing of it.
 #: Make the cage's container, unless it is there
 container: guard image unclaimed engine-seen flags
 	$(Q)$(when) 'cage missing' $(fitted) "$$CAGE_ENGINE" create \

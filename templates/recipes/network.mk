@@ -67,8 +67,9 @@ policy: seen machine guarded
 	$(Q)$(when) '$(GUARD_BEGINS)' bash lib/engine/uncounted
 
 # The engine may run on another machine than this one: in a virtual one on macOS, or elsewhere. A container on that
-# machine's own network tells its addresses, which are closed to the cage. They are asked again when the guard starts. A
-# resolver on the machine itself (stub) hides its servers from there; a container of the bridge sees them.
+# machine's own network tells its addresses, which are closed to the cage. They are asked again when the guard starts,
+# since the machine may be in another network by then. A resolver on the machine itself (stub) hides its servers from
+# there; a container of the bridge sees them.
 GUARD_BEGINS := (guard (missing|stopped)|cage cut-off)
 ASK_MACHINE = bash lib/engine/ask-machine $(fitted) "$$CAGE_ENGINE" run \
 	--cap-drop ALL \

@@ -9,8 +9,8 @@ set -eu
 
 session=dev
 editor='nvim .'
-# right: the width of the right column, in % of the screen's; bottom: the height of the shell, in % of that column's. The
-# editor gets the rest.
+# right: the width of the right column, in % of the screen's; bottom: the height of what is below its first pane, in % of
+# the column's. The left column gets the rest.
 right=40% bottom=30%
 agent=${CAGE_START:-claude}
 
@@ -28,8 +28,9 @@ export SHELL
 # The image may lack the terminal's terminfo entry, or the entry may have no 'clear': tmux needs both.
 infocmp "${TERM:-dumb}" 2>/dev/null | grep -q ' clear=' || export TERM=xterm-256color
 
-# Left the editor, top right the agent, bottom right a shell. Each split-window divides the pane that was made last; a
-# fourth pane is one more line before select-pane: split-window -h \; \
+# Left the editor, top right the agent, bottom right a shell. A split-window without a command opens a shell, -h beside
+# and -v below the pane that was made last, with -b before it. A fourth pane, of a program, is one more line before
+# select-pane:   split-window -h /bin/sh -c "$pane" sh top \; \
 # No pane is called by its number: a tmux.conf may count from anywhere. The prefix comes last: a key that tmux does not
 # know leaves the rest in place.
 open_session() {
