@@ -153,7 +153,9 @@ SH
     inside <<<'mkdir many; for i in $(seq 3000); do echo $i >many/$i; done'
     run -0 tc export "$CAGE" -y
     says '3000 added'
-    says ' more'
+    says '  A  many/  (3000 files)'
+    says "All of it: $ENV/.state/export/stage/plan.txt"
+    grep -Fx '  A  many/1234' "$ENV/.state/export/stage/plan.txt"
     [ "$(find "$CLONE/many" -type f | wc -l)" = 3000 ]
 }
 
@@ -291,7 +293,7 @@ echo new >new; printf 'x' >>README; mv lib/code.txt lib/moved; chmod 644 run.sh;
 printf '\0\1\2' >binary; printf 'a\r\nb' >crlf; echo '* binary' >.gitattributes; mknod pipe p
 SH
     run -3 --separate-stderr tc export "$CAGE" --diff --dry-run
-    [[ $stderr == *'  A  new'*'pipe: is a FIFO'*'error: some entries may not leave the cage'* ]]
+    [[ $stderr == *'pipe: is a FIFO'*'  A  new'*'error: some entries may not leave the cage'* ]]
     tc export "$CAGE" --diff --dry-run 2>/dev/null >"$BATS_TEST_TMPDIR/patch" || [ $? = 3 ]
     git -C "$CLONE" apply --check "$BATS_TEST_TMPDIR/patch"
     cp -R "$CLONE" "$BATS_TEST_TMPDIR/copy"

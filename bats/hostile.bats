@@ -313,9 +313,11 @@ SH
     says $'\n    *.mk ×2000: '
     says $'\n  CI\n    Jenkinsfile ×1: deep/down/Jenkinsfile\n'
     says $'\n    and 280 more names\n'
-    says "All of them: $ENV/.state/export/stage/runs-later"
-    [ "$(wc -l <"$ENV/.state/export/stage/runs-later")" = 5203 ]
-    grep -Fx $'CI\tJenkinsfile\tdeep/down/Jenkinsfile' "$ENV/.state/export/stage/runs-later"
+    says $'\n  A  !/  (5200 files)\n'
+    says "All of it: $ENV/.state/export/stage/plan.txt"
+    [ "$(grep -c $'\t' "$ENV/.state/export/stage/plan.txt")" = 5203 ]
+    [ "$(grep -c '^  A  ' "$ENV/.state/export/stage/plan.txt")" = 5203 ]
+    grep -Fx $'CI\tJenkinsfile\tdeep/down/Jenkinsfile' "$ENV/.state/export/stage/plan.txt"
     run -0 --separate-stderr tc export "$CAGE" --dry-run --json
     [ "$(python3 -c 'import json, sys; print(sum(len(row["paths"]) for row in json.load(sys.stdin)["runs_later"]))' <<<"$output")" = 5203 ]
 }

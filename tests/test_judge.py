@@ -417,12 +417,6 @@ def mixed(project):
 
 SUMMARY = "2 added, 1 changed, 3 deleted, 2 conflicts, 1 refused, 0 held back"
 REPORT = """\
-  M  Makefile
-  D  dir/gone
-  D  gone
-  A  new
-  D  old/deep/gone
-  A  sub/x
 Read these first, the host runs them later:
   make and its like
     Makefile ×1: ./Makefile
@@ -431,12 +425,18 @@ Conflicts:
   there: new in the cage, other on the host
 Refused:
   pi\\x1bpe: is a FIFO, neither a file nor a link
+  D  dir/gone
+  D  gone
+  D  old/deep/gone
+  M  Makefile
+  A  new
+  A  sub/x
 """
 
 
 def test_report_says_all(mixed):
     assert mixed.summary() == SUMMARY
-    assert mixed.report() == REPORT
+    assert mixed.report().shown() == REPORT
 
 
 def test_plan_is_the_same_as_data(mixed):
@@ -468,8 +468,8 @@ def test_lists_are_those_that_the_host_acts_on(mixed):
         "conflicts": b"./both\0./there\0",
         "refused": b"./pi\x1bpe\0",
         "force": b"",
-        "runs-later": b"make and its like\tMakefile\tMakefile\n",
         "report": REPORT.encode(),
+        "plan.txt": b"",
         "summary": f"{SUMMARY}\n".encode(),
     }
 
@@ -518,7 +518,10 @@ def test_one_conflict_is_one(project):
 
 
 def test_nothing_new_is_said_in_no_words(project):
-    assert (judge().report(), judge().summary()) == ("", "0 added, 0 changed, 0 deleted, 0 refused, 0 held back")
+    assert (judge().report().shown(), judge().summary()) == (
+        "",
+        "0 added, 0 changed, 0 deleted, 0 refused, 0 held back",
+    )
 
 
 def test_folders_that_a_file_replaces_are_removed_before(project):
@@ -530,7 +533,7 @@ def test_folders_that_a_file_replaces_are_removed_before(project):
 def test_long_lists_are_cut_in_the_report_and_not_in_the_plan(project):
     lay(project, numbered(203))
     judged = judge()
-    assert judged.report().splitlines()[198:] == ["  A  f198", "  A  f199", "  and 3 more"]
+    assert judged.report().shown().splitlines()[198:] == ["  A  f198", "  A  f199", "  and 3 more"]
     assert len(judged.plan()["added"]) == 203
 
 
@@ -714,7 +717,7 @@ def test_what_the_host_changed_is_sent(project):
     arrival = sync(base, {"same": "0", "changed": "1", "new": "1"})
     assert arrived(arrival) == arrives({"changed": ("1", "0"), "gone": (None, "0"), "new": ("1", None)})
     assert arrival.summary() == "2 to the cage, 1 deleted there, 0 conflicts"
-    assert arrival.report() == "  >  changed\n  D  gone\n  >  new\n"
+    assert arrival.report().shown() == "  D  gone\n  >  changed\n  >  new\n"
     assert arrival.plan() == {"sent": ["changed", "new"], "deleted": ["gone"], "conflicts": {}}
     assert arrival.lists() == {
         "base": tree.manifest(side({"same": "0", "changed": "1", "new": "1"})),
@@ -725,7 +728,8 @@ def test_what_the_host_changed_is_sent(project):
         "unknown": b"",
         "refused": b"",
         "force": b"",
-        "report": arrival.report().encode(),
+        "report": arrival.report().shown().encode(),
+        "plan.txt": b"",
         "summary": b"2 to the cage, 1 deleted there, 0 conflicts\n",
     }
 
@@ -744,7 +748,7 @@ def test_what_the_cage_changed_too_is_a_conflict_or_whose_is_asked_for(project):
     why = "changed in the cage too"
     assert arrived(arrival) == arrives(conflicts={"both": why, "gone": why})
     assert arrival.summary() == "0 to the cage, 0 deleted there, 2 conflicts"
-    assert arrival.report() == f"Conflicts:\n  both: {why}\n  gone: {why}\n"
+    assert arrival.report().shown() == f"Conflicts:\n  both: {why}\n  gone: {why}\n"
     assert arrival.plan() == {"sent": [], "deleted": [], "conflicts": {"both": why, "gone": why}}
     assert arrival.lists()["conflicts"] == b"./both\0./gone\0"
     assert arrived(sync(base, host, take="host")) == arrives({"both": ("2", "1"), "gone": (None, "1")})
@@ -802,10 +806,10 @@ def test_what_the_host_ignores_is_counted_where_it_was_changed(project):
     assert arrival.summary() == "1 to the cage, 0 deleted there, 0 conflicts, 1 ignored on the host and kept there"
 
 
-def test_report_of_a_sync_has_what_is_sent_and_then_the_conflicts(project):
+def test_report_of_a_sync_has_the_conflicts_and_then_what_is_sent(project):
     lay(project, {"both": "2"})
-    assert sync({"both": "0"}, {"both": "1", "new": "1"}).report() == (
-        "  >  new\nConflicts:\n  both: changed in the cage too\n"
+    assert sync({"both": "0"}, {"both": "1", "new": "1"}).report().shown() == (
+        "Conflicts:\n  both: changed in the cage too\n  >  new\n"
     )
 
 
@@ -816,7 +820,7 @@ def test_one_conflict_of_a_sync_is_one(project):
 
 def test_long_lists_of_a_sync_are_cut(project):
     lay(project, {})
-    assert sync({}, numbered(203)).report().splitlines()[198:] == ["  >  f198", "  >  f199", "  and 3 more"]
+    assert sync({}, numbered(203)).report().shown().splitlines()[198:] == ["  >  f198", "  >  f199", "  and 3 more"]
 
 
 # -- the program ---------------------------------------------------------------

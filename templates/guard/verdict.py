@@ -3,8 +3,9 @@
 import os
 import stat
 
-from rules import TOTAL_BYTES, Leaf, bounded, counted, leaf_reason, parents, result_reasons, show, total_reason
-from runs_later import as_data, as_list, running_later, warning
+from report import Report
+from rules import TOTAL_BYTES, Leaf, counted, leaf_reason, parents, result_reasons, show, total_reason
+from runs_later import PLACES, TITLE, as_data, as_list, running_later, warning
 from tree import ROOT, describe, ended, ignore_files, ignored, kind, link_entry, manifest, scan
 
 
@@ -193,6 +194,7 @@ class Verdict:
     def lists(self):
         """The lists for the host: name -> content."""
         touched = [p for p in [*self.changed, *self.deleted] if p in self.host.entries]
+        report = self.report()
         return {
             "base": manifest(self.next_base()),
             "write": ended(self.changed),
@@ -204,8 +206,8 @@ class Verdict:
             "conflicts": ended(self.conflicts),
             "refused": ended(self.refused),
             "force": self.too_much_gone().encode(),
-            "runs-later": as_list(self.runs_later()).encode(),
-            "report": self.report().encode(),
+            "report": report.shown().encode(),
+            "plan.txt": report.whole().encode(),
             "summary": f"{self.summary()}\n".encode(),
         }
 
@@ -245,30 +247,27 @@ class Verdict:
         )
 
     def report(self):
-        """The report that a person reads before they agree; safe to print."""
-        marks = self.marks()
-        lines = bounded([f"  {marks[p]}  {show(p)}" for p in sorted(marks)]) + warning(self.runs_later())
-        for title, entries in [
-            ("Conflicts:", self.conflicts),
-            ("Refused:", self.refused),
-        ]:
-            if entries:
-                lines += [
-                    title,
-                    *bounded([f"  {show(p)}: {why}" for p, why in sorted(entries.items())]),
-                ]
-        return "".join(line + "\n" for line in lines)
+        """The Report of it: what the host runs later, what a person decides, what goes or changes, what is new."""
+        report, marks = Report(), self.marks()
+        runs = as_list(self.runs_later()).splitlines()
+        report.add(runs, warning(self.runs_later()), TITLE, cut=len(runs) > PLACES)
+        report.add_reasons("Conflicts:", self.conflicts)
+        report.add_reasons("Refused:", self.refused)
+        there = self.host.folders if self.choices.compare_host else {q for p in self.base for q in parents(p)}
+        for mark, folders in (("D", None), ("M", None), ("A", there)):
+            report.add_paths(mark, [path for path in marks if marks[path] == mark], folders)
+        return report
 
     def plan(self):
         """The plan as plain data, for --json."""
         marks = self.marks()
         return {
-            "added": [show(p) for p in sorted(marks) if marks[p] == "A"],
-            "changed": [show(p) for p in sorted(marks) if marks[p] == "M"],
-            "deleted": [show(p) for p in sorted(marks) if marks[p] == "D"],
             "runs_later": as_data(self.runs_later()),
             "conflicts": {show(p): why for p, why in sorted(self.conflicts.items())},
             "refused": {show(p): why for p, why in sorted(self.refused.items())},
+            "deleted": [show(p) for p in sorted(marks) if marks[p] == "D"],
+            "changed": [show(p) for p in sorted(marks) if marks[p] == "M"],
+            "added": [show(p) for p in sorted(marks) if marks[p] == "A"],
             "held_back": self.held,
             "needs_force": self.too_much_gone(),
         }
