@@ -267,6 +267,26 @@ SH
     says '0 added, 0 changed, 0 deleted, 0 refused, 2 held back'
 }
 
+@test "ignored: the owner's own ignore file holds back, where git takes it from; a FIFO there is not waited for" {
+    # shellcheck disable=SC2088 # git expands it
+    git config --global core.excludesFile '~/rules of mine'
+    echo '*.swp' >"$HOME/rules of mine"
+    inside <<<'echo 1 >a.swp; echo 2 >b.swo; echo 3 >c'
+    run -0 tc export "$CAGE" --dry-run
+    says '2 added, 0 changed, 0 deleted, 0 refused, 1 held back'
+    git config --global --unset core.excludesFile
+    mkdir -p "$HOME/.config/git"
+    echo '*.swo' >"$HOME/.config/git/ignore"
+    run -0 make -C "$ENV" export CAGE_DRY_RUN=1
+    says '2 added, 0 changed, 0 deleted, 0 refused, 1 held back'
+    says_not b.swo
+    rm "$HOME/.config/git/ignore"
+    mkfifo "$HOME/.config/git/ignore"
+    run -0 timeout 60 tc export "$CAGE" --dry-run
+    says '3 added, 0 changed, 0 deleted, 0 refused, 0 held back'
+    rm "$HOME/.config/git/ignore"
+}
+
 @test "force: an emptied cage needs it" {
     inside <<<'rm -rf ./* .gitignore'
     run -3 tc export "$CAGE" -y
