@@ -287,6 +287,18 @@ SH
     rm "$HOME/.config/git/ignore"
 }
 
+@test "names: joiners of scripts and emoji arrive, others don't" {
+    inside <<'SH'
+for name in '\331\205\333\214\342\200\214\330\256\331\210' '\340\244\225\340\245\215\342\200\215\340\244\267' \
+    '\360\237\217\263\357\270\217\342\200\215\360\237\214\210' 'a\342\200\215b'; do printf x >"$(printf "$name")"; done
+SH
+    run -3 tc export "$CAGE" -y --skip-refused
+    says '  a\u200db: has invisible or control characters in its name'
+    says '3 added, 0 changed, 0 deleted, 1 refused, 0 held back'
+    says_not $'\342\200\215'
+    [ "$(git -C "$CLONE" -c core.quotePath=false status --porcelain | wc -l)" = 3 ]
+}
+
 @test "force: an emptied cage needs it" {
     inside <<<'rm -rf ./* .gitignore'
     run -3 tc export "$CAGE" -y

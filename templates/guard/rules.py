@@ -17,6 +17,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
+import joiners
+
 # Files that an export refuses: it stops there, and --skip-refused brings the rest. Each row has a name or a path, and
 # the reason that is told. '*' stands for any letters but a slash. A name without a slash matches a file or a folder at
 # any depth, one with a slash from the top of the project on. Case is ignored. A folder that matches keeps all below it.
@@ -186,7 +188,8 @@ def name_reason(path):
         text = path.decode()
     except UnicodeDecodeError:
         return "has a name that is not UTF-8"
-    if UNSEEN.search(text) or any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text):
+    seen = joiners.without(text)
+    if UNSEEN.search(seen) or any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in seen):
         return "has invisible or control characters in its name"
     return ""
 
