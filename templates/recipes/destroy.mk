@@ -53,12 +53,12 @@ kept: kept-begun
 		--no-tags \
 		--no-write-fetch-head \
 		-- "$$PWD/$(S)/commits/incoming.git" refs/heads/work:refs/heads/work 2>$(S)/commits/fetch.err \
-		|| $(die) 3 'git refused the work that was to be bundled'
+		|| $(failed)/kept fetch
 	$(Q)cmp -s $(S)/commits/old $(S)/commits/new || $(KEPT) rev-list --count refs/heads/work \
 		--not $$(cat $(S)/commits/parent) >$(S)/commits/count
 	$(Q)cmp -s $(S)/commits/old $(S)/commits/new || grep -qx 0 $(S)/commits/count || $(KEPT) bundle create \
 		--quiet ".history/$$CAGE_TO.bundle" refs/heads/work \
-		--not $$(cat $(S)/commits/parent) 2>$(S)/commits/bundle.err
+		--not $$(cat $(S)/commits/parent) 2>$(S)/commits/bundle.err || $(failed)/kept bundle
 
 #: A git folder for the bundle, beside the one with the new commits
 kept-begun:
