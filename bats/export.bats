@@ -299,6 +299,28 @@ SH
     [ "$(git -C "$CLONE" -c core.quotePath=false status --porcelain | wc -l)" = 3 ]
 }
 
+@test "pipe: a reader that goes early makes no error, and an export that is written is written whole" {
+    inside <<<'for i in $(seq 3000); do echo $i >"a new file with a long name, $i"; done; seq 200000 >>README'
+    for options in --json '--diff --dry-run'; do
+        run -141 --separate-stderr bash -c "set -o pipefail; tc export '$CAGE' $options | head -n 1"
+        [[ $stderr != *rror* ]]
+    done
+    run -0 --separate-stderr bash -c "tc export '$CAGE' --dry-run | head -n 1"
+    [[ $stderr != *rror* ]]
+    run -0 --separate-stderr bash -c "set -o pipefail; make --no-print-directory -C '$ENV' export CAGE_DRY_RUN=1 CAGE_DIFF=1 | head -n 1"
+    [[ $stderr != *rror* ]]
+    [ -z "$(git -C "$CLONE" status --porcelain)" ]
+    run -141 --separate-stderr bash -c "set -o pipefail; tc export '$CAGE' -y --diff | head -n 1"
+    [[ $stderr != *rror* ]]
+    [ "$(git -C "$CLONE" status --porcelain | wc -l)" = 3001 ]
+    run -0 tc export "$CAGE" -y
+    says 'Nothing new'
+    echo host >>"$CLONE/run.sh"
+    run -0 --separate-stderr bash -c "tc sync '$CAGE' -y | head -n 1"
+    [[ $stderr != *rror* ]]
+    [ "$(docker exec "isolated-dev-$CAGE" tail -n 1 run.sh)" = host ]
+}
+
 @test "force: an emptied cage needs it" {
     inside <<<'rm -rf ./* .gitignore'
     run -3 tc export "$CAGE" -y

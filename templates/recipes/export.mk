@@ -70,7 +70,7 @@ stage: question
 
 #: Show the plan; stop if a person must decide
 plan: stage $(if $(filter 1,$(value CAGE_DIFF)),difference)
-	$(Q)$(if $(only_planned),$(enough)) bash lib/export/plan "$${CAGE_WAY:-export}"
+	$(Q)bash lib/export/plan "$${CAGE_WAY:-export}"
 
 # git reads .gitattributes in the folders that it compares, and those are the agent's: info/attributes in a git folder
 # of ours overrules them. All other settings of git are off.
