@@ -321,6 +321,17 @@ SH
     [ "$(docker exec "isolated-dev-$CAGE" tail -n 1 run.sh)" = host ]
 }
 
+@test "force: files that moved are not gone" {
+    inside <<<'mkdir many; for i in $(seq 60); do echo $i >many/$i; done'
+    run -0 tc export "$CAGE" -y
+    inside <<<'mv many moved'
+    run -0 tc export "$CAGE" -y
+    says '60 added, 0 changed, 60 deleted, 0 refused, 0 held back'
+    inside <<<'rm -r moved'
+    run -3 tc export "$CAGE" -y
+    says '60 of 65 files would be deleted'
+}
+
 @test "force: an emptied cage needs it" {
     inside <<<'rm -rf ./* .gitignore'
     run -3 tc export "$CAGE" -y

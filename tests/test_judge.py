@@ -222,6 +222,36 @@ def test_deletions_of_more_than_20_and_a_quarter_need_force(gone, base, said, pr
     assert judge(files, force=True).too_much_gone() == ""
 
 
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ({f"moved/{name}": text for name, text in numbered(60).items()}, ""),
+        ({f"moved/{number}": "x" for number in range(39)}, "21 of 60 files would be deleted"),
+        ({f"moved/{number}": "x" for number in range(40)}, ""),
+        ({f"moved/{number}": "y" for number in range(60)}, "60 of 60 files would be deleted"),
+        ({"one": "x"}, "59 of 60 files would be deleted"),
+    ],
+)
+def test_file_that_comes_back_under_another_path_is_not_gone(inside, said, project):
+    lay(project, inside)
+    judged = judge(numbered(60))
+    assert (len(judged.deleted), judged.too_much_gone()) == (60, said)
+
+
+def test_program_that_comes_back_as_a_plain_file_is_gone(project):
+    files = numbered(60)
+    lay(project, {f"moved/{name}": text for name, text in files.items()})
+    base = {path: found._replace(mode="100755") for path, found in side(files).items()}
+    judged = verdict.Verdict(base, host_of(files)._replace(entries=base), question.Choices())
+    assert judged.too_much_gone() == "60 of 60 files would be deleted"
+
+
+def test_file_that_was_there_already_brings_none_back(project):
+    files = {**numbered(60), **{f"kept/{name}": "y" for name in numbered(60)}}
+    lay(project, {f"kept/{name}": "x" for name in numbered(60)})
+    assert judge(files).too_much_gone() == "60 of 120 files would be deleted"
+
+
 def test_empty_project_is_no_matter_where_nothing_was(project):
     assert judge().too_much_gone() == ""
 

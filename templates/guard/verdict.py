@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections import Counter
 
 from report import Report
 from rules import TOTAL_BYTES, Leaf, counted, leaf_reason, parents, result_reasons, show, total_reason
@@ -180,13 +181,15 @@ class Verdict:
         return ((emptied | replaced) & self.host.folders) - held
 
     def too_much_gone(self):
-        """Why so many deletions need --force; empty if they don't."""
+        """Why so many deletions need --force; empty if they don't. A file that comes back under a new path is none."""
         if self.choices.force or not self.deleted:
             return ""
         if not self.found:
             return "the cage's project is empty"
-        if len(self.deleted) > 20 and 4 * len(self.deleted) > len(self.base):
-            return f"{len(self.deleted)} of {len(self.base)} files would be deleted"
+        moved = Counter((e.mode, e.digest) for p, e in self.changed.items() if p not in self.base)
+        gone = (Counter((self.base[p].mode, self.base[p].digest) for p in self.deleted) - moved).total()
+        if gone > 20 and 4 * gone > len(self.base):
+            return f"{gone} of {len(self.base)} files would be deleted"
         return ""
 
     # -- reports ------------------------------------------------------------
