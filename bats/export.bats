@@ -299,6 +299,22 @@ SH
     [ "$(git -C "$CLONE" -c core.quotePath=false status --porcelain | wc -l)" = 3 ]
 }
 
+@test "names: a rename of case alone leaves by each way; one whose new spelling is refused stays whole" {
+    inside <<<'git mv README readme; git mv lib LIB; git commit -q -m Case'
+    for way in --branch --commits; do
+        run -0 tc export "$CAGE" $way --as "case$way"
+        [ "$(git -C "$CLONE" ls-tree -r --name-only "case$way" | tr '\n' ' ')" = '.gitignore LIB/code.txt link readme run.sh ' ]
+    done
+    run -0 tc export "$CAGE" -y
+    [ "$(cd "$CLONE" && ls -d README readme lib LIB 2>/dev/null | tr '\n' ' ')" = 'LIB readme ' ]
+    run -0 tc export "$CAGE" --undo -y
+    [ -z "$(git -C "$CLONE" status --porcelain)" ]
+    inside <<<'head -c 101M /dev/zero >>readme'
+    run -3 tc export "$CAGE" -y --skip-refused
+    says '1 added, 0 changed, 1 deleted, 1 refused, 0 held back'
+    [ "$(cd "$CLONE" && ls -d README readme lib LIB 2>/dev/null | tr '\n' ' ')" = 'LIB README ' ]
+}
+
 @test "pipe: a reader that goes early makes no error, and an export that is written is written whole" {
     inside <<<'for i in $(seq 3000); do echo $i >"a new file with a long name, $i"; done; seq 200000 >>README'
     for options in --json '--diff --dry-run'; do

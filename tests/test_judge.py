@@ -1,6 +1,7 @@
 """The judge of an export on real folders, without an engine: files that leave, refused ones, and conflicts."""
 
 import os
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -162,6 +163,99 @@ def test_new_name_that_folds_onto_another_is_refused(there, name, other, where, 
 def test_of_two_new_names_that_fold_the_first_leaves(project):
     lay(project, {"A": "x", "a": "y", "b": "z"})
     assert outcome(judge()) == decided(["A", "b"], refused={"a": same_as("A")})
+
+
+RENAMES = [
+    ({"README": "x"}, {"readme": "x"}),
+    ({"docs/a": "1", "docs/b/c": "2"}, {"Docs/a": "1", "Docs/b/c": "2"}),
+    ({"docs/a": "1", "docs/b": "2"}, {"docs/A": "1", "docs/b": "2"}),
+    ({"stra\u00dfe": "1", "caf\u00e9/x": "1"}, {"STRASSE": "1", "cafe\u0301/x": "1"}),
+    ({"a": "1", "A": "2"}, {"a": "2"}),
+]
+
+
+@pytest.mark.parametrize(("base", "inside"), RENAMES)
+@pytest.mark.parametrize("way", ["files", "branch"])
+def test_rename_of_case_alone_leaves(base, inside, way, project):
+    lay(project, inside)
+    judged = judge(base) if way == "files" else branch(base, base)
+    assert (judged.refused, set(judged.deleted)) == ({}, {path.encode() for path in base.keys() - inside.keys()})
+    assert {path for path in inside if base.get(path) != inside[path]} == {os.fsdecode(path) for path in judged.changed}
+
+
+def test_rename_is_finished_after_a_kill_that_left_its_folder_empty(project):
+    lay(project, {"Docs/a": "1"})
+    judged = judge({"docs/a": "1"}, {}, folders=["docs"])
+    assert outcome(judged) == decided(["Docs/a"])
+    assert judged.lists()["rmdir"] == b"./docs\0"
+    own = judge({"docs/a": "1"}, {"docs/own": "1"})
+    assert outcome(own) == decided(refused={"Docs/a": same_as("docs")})
+
+
+def test_old_spelling_is_named_to_the_host_with_the_new_one(project):
+    lay(project, {"readme": "x", "Docs/A": "x", "own/x": "1", "new": "1"})
+    pairs = judge({"README": "x", "docs/a": "x", "own/y": "1"}).lists()["respelled"]
+    assert pairs == b"./Docs\0./docs\0./Docs/A\0./docs/a\0./readme\0./README\0"
+    assert judge({"README": "x"}, {}).lists()["respelled"] == b""
+
+
+@pytest.mark.parametrize("way", ["files", "branch"])
+def test_rename_to_a_spelling_that_is_refused_stays_in_the_cage(way, project, monkeypatch):
+    monkeypatch.setattr("rules.REFUSED", [("*.PEM", "is private")])
+    lay(project, {"key.PEM": "x", "Docs/a.pem": "1", "Docs/b": "2", "free": "1"})
+    base = {"key.pem": "x", "docs/a.pem": "1", "docs/b": "2", "gone": "x"}
+    judged = judge(base) if way == "files" else branch(base, base)
+    private = dict.fromkeys(["key.PEM", "Docs/a.pem"], "is private")
+    assert outcome(judged) == decided(["free"], deleted=["gone"], refused={**private, "Docs/b": same_as("docs")})
+    assert judged.next_base() == side({path: text for path, text in base.items() if path != "gone"} | {"free": "1"})
+
+
+def test_rename_to_a_spelling_that_ignore_rules_match_stays_in_the_cage(project):
+    lay(project, {".gitignore": "*.LOG\n", "a.LOG": "x"})
+    base = {".gitignore": "*.LOG\n", "a.log": "x"}
+    judged = judge(base)
+    assert (outcome(judged), judged.held) == (decided(), {b"a.LOG"})
+    assert outcome(judge(base, include_ignored=True)) == decided(["a.LOG"], deleted=["a.log"])
+
+
+def test_folder_whose_new_spelling_is_something_refused_stays(project):
+    lay(project, {"keep": "x"})
+    os.mkfifo(project / "LIB")
+    base = {"lib/a": "1", "lib/b/c": "1", "library": "1", "keep": "x"}
+    judged = judge(base)
+    assert outcome(judged) == decided(deleted=["library"], refused={"LIB": FIFO})
+    assert judged.next_base() == side({path: base[path] for path in ("lib/a", "lib/b/c", "keep")})
+
+
+def test_what_would_land_beside_a_file_that_stays_is_refused_with_it(project):
+    """The file 'a' stays for the sake of 'A', so that no folder can take its place, and no third spelling."""
+    lay(project, {"a/x": "1", "b\x07/x": "1", "keep": "x"})
+    os.mkfifo(project / "A")
+    assert outcome(judge({"a": "0", "keep": "x"})) == decided(
+        refused={"A": FIFO, "a/x": FIFO, "b\x07/x": "has invisible or control characters in its name"}
+    )
+    shutil.rmtree(project / "a")
+    lay(project, {"aa": "1", "keep": "x"})
+    os.mkfifo(project / "A")
+    (project / "\uff21").write_text("1")
+    assert outcome(judge({"a": "0", "keep": "x"})) == decided(["aa"], refused={"A": FIFO, "\uff21": same_as("a")})
+
+
+def test_file_does_not_take_the_place_of_a_folder_that_stays(project):
+    lay(project, {"lib": "1", "keep": "x"})
+    os.mkfifo(project / "LIB")
+    judged = judge({"lib/a": "0", "keep": "x"})
+    assert outcome(judged) == decided(refused={"LIB": FIFO, "lib": FIFO})
+
+
+def test_spellings_that_the_base_has_twice_are_never_refused(project):
+    base = {"Lib/a": "1", "lib/b": "1", "README": "1", "readme": "1"}
+    lay(project, {"Lib/c": "1", "lib/b": "1", "README": "2", "readme": "2"})
+    for judged in (judge(base), branch(base, base), judge(base, {"lib/b": "1", "README": "1"}, take="cage")):
+        assert judged.refused == {}
+        assert {b"Lib/c", b"README", b"readme"} <= judged.changed.keys()
+    lay(project, {**base, "ReadMe": "1", "LIB/x": "1"})
+    assert judge(base).refused.keys() == {b"ReadMe", b"LIB/x"}
 
 
 def test_names_that_fold_may_change_where_they_were_before(project):
@@ -416,10 +510,10 @@ def test_ignored_files_that_are_new_are_held_back(project):
     base = side({".gitignore": "*.log\n", "old.log": "0"})
     judged = verdict.Verdict(base, host, question.Choices())
     assert outcome(judged) == decided(["c", "old.log"])
-    assert judged.held == 3
+    assert len(judged.held) == 3
     judged = verdict.Verdict(base, host, question.Choices(include_ignored=True))
     assert outcome(judged) == decided(["a.log", "b.log", "c", "host.tmp", "old.log"])
-    assert judged.held == 0
+    assert len(judged.held) == 0
 
 
 # -- reports --------------------------------------------------------------------
@@ -498,6 +592,7 @@ def test_lists_are_those_that_the_host_acts_on(mixed):
         "conflicts": b"./both\0./there\0",
         "refused": b"./pi\x1bpe\0",
         "force": b"",
+        "respelled": b"",
         "report": REPORT.encode(),
         "plan.txt": b"",
         "summary": f"{SUMMARY}\n".encode(),
