@@ -153,7 +153,9 @@ SH
     inside <<<'mkdir many; for i in $(seq 3000); do echo $i >many/$i; done'
     run -0 tc export "$CAGE" -y
     says '3000 added'
-    says ' more'
+    says '  A  many/  (3000 files)'
+    says "All of it: $ENV/.state/export/stage/plan.txt"
+    grep -Fx '  A  many/1234' "$ENV/.state/export/stage/plan.txt"
     [ "$(find "$CLONE/many" -type f | wc -l)" = 3000 ]
 }
 
@@ -265,6 +267,87 @@ SH
     says '0 added, 0 changed, 0 deleted, 0 refused, 2 held back'
 }
 
+@test "ignored: the owner's own ignore file holds back, where git takes it from; a FIFO there is not waited for" {
+    # shellcheck disable=SC2088 # git expands it
+    git config --global core.excludesFile '~/rules of mine'
+    echo '*.swp' >"$HOME/rules of mine"
+    inside <<<'echo 1 >a.swp; echo 2 >b.swo; echo 3 >c'
+    run -0 tc export "$CAGE" --dry-run
+    says '2 added, 0 changed, 0 deleted, 0 refused, 1 held back'
+    git config --global --unset core.excludesFile
+    mkdir -p "$HOME/.config/git"
+    echo '*.swo' >"$HOME/.config/git/ignore"
+    run -0 make -C "$ENV" export CAGE_DRY_RUN=1
+    says '2 added, 0 changed, 0 deleted, 0 refused, 1 held back'
+    says_not b.swo
+    rm "$HOME/.config/git/ignore"
+    mkfifo "$HOME/.config/git/ignore"
+    run -0 timeout 60 tc export "$CAGE" --dry-run
+    says '3 added, 0 changed, 0 deleted, 0 refused, 0 held back'
+    rm "$HOME/.config/git/ignore"
+}
+
+@test "names: joiners of scripts and emoji arrive, others don't" {
+    inside <<'SH'
+for name in '\331\205\333\214\342\200\214\330\256\331\210' '\340\244\225\340\245\215\342\200\215\340\244\267' \
+    '\360\237\217\263\357\270\217\342\200\215\360\237\214\210' 'a\342\200\215b'; do printf x >"$(printf "$name")"; done
+SH
+    run -3 tc export "$CAGE" -y --skip-refused
+    says '  a\u200db: has invisible or control characters in its name'
+    says '3 added, 0 changed, 0 deleted, 1 refused, 0 held back'
+    says_not $'\342\200\215'
+    [ "$(git -C "$CLONE" -c core.quotePath=false status --porcelain | wc -l)" = 3 ]
+}
+
+@test "names: a rename of case alone leaves by each way; one whose new spelling is refused stays whole" {
+    inside <<<'git mv README readme; git mv lib LIB; git commit -q -m Case'
+    for way in --branch --commits; do
+        run -0 tc export "$CAGE" $way --as "case$way"
+        [ "$(git -C "$CLONE" ls-tree -r --name-only "case$way" | tr '\n' ' ')" = '.gitignore LIB/code.txt link readme run.sh ' ]
+    done
+    run -0 tc export "$CAGE" -y
+    [ "$(cd "$CLONE" && ls -d README readme lib LIB 2>/dev/null | tr '\n' ' ')" = 'LIB readme ' ]
+    run -0 tc export "$CAGE" --undo -y
+    [ -z "$(git -C "$CLONE" status --porcelain)" ]
+    inside <<<'head -c 101M /dev/zero >>readme'
+    run -3 tc export "$CAGE" -y --skip-refused
+    says '1 added, 0 changed, 1 deleted, 1 refused, 0 held back'
+    [ "$(cd "$CLONE" && ls -d README readme lib LIB 2>/dev/null | tr '\n' ' ')" = 'LIB README ' ]
+}
+
+@test "pipe: a reader that goes early makes no error, and an export that is written is written whole" {
+    inside <<<'for i in $(seq 3000); do echo $i >"a new file with a long name, $i"; done; seq 200000 >>README'
+    for options in --json '--diff --dry-run'; do
+        run -141 --separate-stderr bash -c "set -o pipefail; tc export '$CAGE' $options | head -n 1"
+        [[ $stderr != *rror* ]]
+    done
+    run -0 --separate-stderr bash -c "tc export '$CAGE' --dry-run | head -n 1"
+    [[ $stderr != *rror* ]]
+    run -0 --separate-stderr bash -c "set -o pipefail; make --no-print-directory -C '$ENV' export CAGE_DRY_RUN=1 CAGE_DIFF=1 | head -n 1"
+    [[ $stderr != *rror* ]]
+    [ -z "$(git -C "$CLONE" status --porcelain)" ]
+    run -141 --separate-stderr bash -c "set -o pipefail; tc export '$CAGE' -y --diff | head -n 1"
+    [[ $stderr != *rror* ]]
+    [ "$(git -C "$CLONE" status --porcelain | wc -l)" = 3001 ]
+    run -0 tc export "$CAGE" -y
+    says 'Nothing new'
+    echo host >>"$CLONE/run.sh"
+    run -0 --separate-stderr bash -c "tc sync '$CAGE' -y | head -n 1"
+    [[ $stderr != *rror* ]]
+    [ "$(docker exec "isolated-dev-$CAGE" tail -n 1 run.sh)" = host ]
+}
+
+@test "force: files that moved are not gone" {
+    inside <<<'mkdir many; for i in $(seq 60); do echo $i >many/$i; done'
+    run -0 tc export "$CAGE" -y
+    inside <<<'mv many moved'
+    run -0 tc export "$CAGE" -y
+    says '60 added, 0 changed, 60 deleted, 0 refused, 0 held back'
+    inside <<<'rm -r moved'
+    run -3 tc export "$CAGE" -y
+    says '60 of 65 files would be deleted'
+}
+
 @test "force: an emptied cage needs it" {
     inside <<<'rm -rf ./* .gitignore'
     run -3 tc export "$CAGE" -y
@@ -291,7 +374,7 @@ echo new >new; printf 'x' >>README; mv lib/code.txt lib/moved; chmod 644 run.sh;
 printf '\0\1\2' >binary; printf 'a\r\nb' >crlf; echo '* binary' >.gitattributes; mknod pipe p
 SH
     run -3 --separate-stderr tc export "$CAGE" --diff --dry-run
-    [[ $stderr == *'  A  new'*'pipe: is a FIFO'*'error: some entries may not leave the cage'* ]]
+    [[ $stderr == *'pipe: is a FIFO'*'  A  new'*'error: some entries may not leave the cage'* ]]
     tc export "$CAGE" --diff --dry-run 2>/dev/null >"$BATS_TEST_TMPDIR/patch" || [ $? = 3 ]
     git -C "$CLONE" apply --check "$BATS_TEST_TMPDIR/patch"
     cp -R "$CLONE" "$BATS_TEST_TMPDIR/copy"

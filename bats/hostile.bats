@@ -313,9 +313,11 @@ SH
     says $'\n    *.mk ×2000: '
     says $'\n  CI\n    Jenkinsfile ×1: deep/down/Jenkinsfile\n'
     says $'\n    and 280 more names\n'
-    says "All of them: $ENV/.state/export/stage/runs-later"
-    [ "$(wc -l <"$ENV/.state/export/stage/runs-later")" = 5203 ]
-    grep -Fx $'CI\tJenkinsfile\tdeep/down/Jenkinsfile' "$ENV/.state/export/stage/runs-later"
+    says $'\n  A  !/  (5200 files)\n'
+    says "All of it: $ENV/.state/export/stage/plan.txt"
+    [ "$(grep -c $'\t' "$ENV/.state/export/stage/plan.txt")" = 5203 ]
+    [ "$(grep -c '^  A  ' "$ENV/.state/export/stage/plan.txt")" = 5203 ]
+    grep -Fx $'CI\tJenkinsfile\tdeep/down/Jenkinsfile' "$ENV/.state/export/stage/plan.txt"
     run -0 --separate-stderr tc export "$CAGE" --dry-run --json
     [ "$(python3 -c 'import json, sys; print(sum(len(row["paths"]) for row in json.load(sys.stdin)["runs_later"]))' <<<"$output")" = 5203 ]
 }
@@ -395,7 +397,7 @@ SH
     says 'is deeper than 100 folders'
 }
 
-@test "commits: git refuses the agent's objects in words of the tool's, and none of git's reach the terminal" {
+@test "commits: git refuses the agent's objects, and what its words repeat of the agent's is escaped and bounded" {
     inside <<'SH'
 {
     printf '[submodule "x"]\n\tpath = x\n\turl = "-x'
@@ -405,8 +407,11 @@ SH
 git add -f .gitmodules; git commit -q -m Url
 SH
     run -3 tc export "$CAGE" --commits
-    says "branch 'cage/$CAGE' holds other work, or git refused the objects"
-    for word in OWNED RED fsck fatal $'\e'; do says_not "$word"; done
+    says "error: git did not take the work onto branch 'cage/$CAGE', and says why, above"
+    says '  fatal: '
+    says_not $'\nerror: OWNED'
+    [ "$(grep -c OWNED <<<"$output")" -lt 15 ]
+    for bytes in $'\e' $'\302\233'; do says_not "$bytes"; done
 }
 
 @test "terminal: what is cut out of a diff brings nothing together; no lone control byte passes" {

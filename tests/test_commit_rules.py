@@ -454,6 +454,57 @@ def test_spelling_in_a_folder_that_has_a_twin_is_refused_as_in_an_export():
     assert case.refused(case.commit({"Lib/c": "x"}), beside=["LIB/C"]) == {"Lib/c": spelled("LIB/C")}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"README": None, "readme": "hello"},
+        {"lib/code": None, "lib/CODE": "code"},
+        {"lib/code": None, "lib/link": None, "LIB/code": "code", "LIB/link": ("l", "code")},
+    ],
+)
+def test_rename_of_case_alone_is_taken(change, case):
+    tip = case.commit(change)
+    assert case.refused(tip) == {}
+    assert {path for path, mode, _ in changes(case, tip) if mode} == {path for path, text in change.items() if text}
+
+
+def test_rename_to_a_spelling_that_is_refused_stays(monkeypatch):
+    case = Case({"key.pem": "1", "Docs/a.pem": "1", "Docs/b/c": "1", "gone": "1"})
+    monkeypatch.setattr(rules, "REFUSED", [("*.PEM", "is private")])
+    tip = case.objects.make_commit({"KEY.pem": "1", "docs/a.pem": "1", "docs/b/c": "2", "new": "1"}, case.first)
+    assert case.refused(tip) == {
+        "KEY.pem": "is private",
+        "docs": spelled("Docs"),
+        "docs/a.pem": "is private",
+    }
+    assert changes(case, tip) == [("gone", b"", ""), ("new", FILE, "1")]
+
+
+def test_rename_that_is_refused_in_a_commit_before_stays_in_all(case):
+    """Beside README first, readme is in its place afterwards: it is one entry, which never lands."""
+    one = case.commit({"readme": "x"})
+    two = case.commit({"README": None, "readme": "x"}, one)
+    assert case.refused(two) == {"readme": spelled("README")}
+    assert changes(case, one) == changes(case, two) == []
+
+
+def test_third_spelling_stays_with_the_one_that_is_refused(case):
+    tip = case.commit({"README": None, "ReadMe": "1", "readme": "2"})
+    assert case.refused(tip) == {"ReadMe": spelled("README"), "readme": spelled("ReadMe")}
+    assert changes(case, tip) == []
+
+
+def test_link_that_stays_is_walked_through(case):
+    case = Case({**MADE, "out": ("l", "/etc")})
+    tip = case.commit({"out": None, "OUT": ("l", "/opt"), "in": ("l", "out/x")})
+    assert case.refused(tip) == {"OUT": "is a link that leaves the project", "in": rules.THROUGH}
+
+
+def test_new_name_in_a_folder_that_the_base_spells_twice_is_taken():
+    case = Case({"Lib/a": "1", "lib/b": "1", "keep": "1"})
+    assert case.refused(case.commit({"Lib/a": None, "Lib/c": "1"})) == {}
+
+
 def test_row_of_refused_names_holds_for_commits(monkeypatch):
     case = Case({"old.pem": "1", "same.pem": "1", "keys/old": "1"})
     change = {"new.PEM": "x", "lib/k.pem": ("l", "x"), "old.pem": "2", "keys/old": None, "keys/new": "x", "pem": "x"}

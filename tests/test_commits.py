@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import seeded
-from test_rules import faults, fits, random_tree
+from test_rules import above, faults, fits, random_tree, spelled
 from test_verdict import program
 
 GUARD = Path(__file__).parent.parent / "templates/guard"
@@ -617,6 +617,10 @@ def random_graph(rng, case):
         files = random_tree(rng, 6)
         inherited = parents[0][1] if parents and rng.random() < 0.7 else {}
         files = {path: content for path, content in inherited.items() if fits(path, files)} | files
+        if rng.random() < 0.4 and (some := sorted(files)):
+            old = rng.choice([*some, *(folder for path in some for folder in above(path))])
+            new = "/".join([*old.split("/")[:-1], old.split("/")[-1].swapcase()])
+            files = {new + p[len(old) :] if p == old or p.startswith(f"{old}/") else p: files[p] for p in some}
         raw = {
             path.encode(): (b"120000", content[1].encode()) if isinstance(content, tuple) else content.encode()
             for path, content in files.items()
@@ -681,7 +685,7 @@ def test_random_graphs_land_as_they_were_judged(case):
         for graph in judgements:
             for mark, judged in graph.items():
                 files = readable(landed[mark])
-                assert faults(case.root / "place", first, files) == [], files
+                assert faults(case.root / "place", first, files, first) == [], files
                 assert_as_judged(reader, judged, wanted[mark], landed[mark])
     assert GRAPHS / 10 < refusals < GRAPHS
 
@@ -696,7 +700,7 @@ def readable(files):
 
 def assert_as_judged(reader, judged, tree_, landed):
     """All of TREE that was not refused has landed, and nothing that was."""
-    agent, folders = {}, [(b"", tree_)]
+    agent, folders, refused = {}, [(b"", tree_)], set()
     while folders:
         folder, oid = folders.pop()
         for item in reader.tree(oid):
@@ -704,10 +708,16 @@ def assert_as_judged(reader, judged, tree_, landed):
             if (path, item.mode, item.oid) in judged.refused:
                 kept_out = item.mode == b"40000" or landed.get(path) != (item.mode, reader.read(item.oid, "blob", 100))
                 assert kept_out or path in FILES
+                refused.add(path)
             elif item.mode == b"40000":
                 folders.append((path, item.oid))
             else:
                 agent[path] = (item.mode, reader.read(item.oid, "blob", 100))
     assert agent.items() <= landed.items()
-    # Imported entries stay in the place of refused ones.
+    # Imported entries stay in the place of refused ones, and so does each of which another spelling was refused.
     assert landed.keys() - agent.keys() <= FILES.keys()
+    for path in FILES:
+        if {spelled(it.decode()) for it in refused - FILES.keys()} & {
+            spelled(it) for it in (path.decode(), *above(path.decode()))
+        }:
+            assert path in landed

@@ -156,14 +156,14 @@ def test_file_may_be_as_large_as_the_limit_or_as_it_was(monkeypatch, capsysbinar
 def test_what_is_refused_ends_it_or_is_left_out(commits, capsysbinary, monkeypatch):
     tip = commits.commit({"bad": ("l", "/etc"), "Makefile": "x"})
     assert error(export, commits, tip) == "error: some entries of its commits may not leave the cage"
-    refused = b"Refused:\n  bad: is a link that leaves the project\n"
-    assert capsysbinary.readouterr() == (b"", refused)
+    told = b"Read these first, the host runs them later:\n  make and its like\n    Makefile \xc3\x971: ./Makefile\n"
+    told += b"Refused:\n  bad: is a link that leaves the project\n"
+    assert capsysbinary.readouterr() == (b"", told)
     monkeypatch.setenv("CAGE_SKIP_REFUSED", "1")
     export(commits, tip)
-    later = b"Read these first, the host runs them later:\n  make and its like\n    Makefile \xc3\x971: ./Makefile\n"
     assert capsysbinary.readouterr() == (
         blob(1, b"x") + commit(2, ON_SEEDED, b'M 100644 :1 "Makefile"') + b"done\n",
-        refused + later,
+        told,
     )
 
 

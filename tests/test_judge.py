@@ -1,6 +1,7 @@
 """The judge of an export on real folders, without an engine: files that leave, refused ones, and conflicts."""
 
 import os
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -164,6 +165,99 @@ def test_of_two_new_names_that_fold_the_first_leaves(project):
     assert outcome(judge()) == decided(["A", "b"], refused={"a": same_as("A")})
 
 
+RENAMES = [
+    ({"README": "x"}, {"readme": "x"}),
+    ({"docs/a": "1", "docs/b/c": "2"}, {"Docs/a": "1", "Docs/b/c": "2"}),
+    ({"docs/a": "1", "docs/b": "2"}, {"docs/A": "1", "docs/b": "2"}),
+    ({"stra\u00dfe": "1", "caf\u00e9/x": "1"}, {"STRASSE": "1", "cafe\u0301/x": "1"}),
+    ({"a": "1", "A": "2"}, {"a": "2"}),
+]
+
+
+@pytest.mark.parametrize(("base", "inside"), RENAMES)
+@pytest.mark.parametrize("way", ["files", "branch"])
+def test_rename_of_case_alone_leaves(base, inside, way, project):
+    lay(project, inside)
+    judged = judge(base) if way == "files" else branch(base, base)
+    assert (judged.refused, set(judged.deleted)) == ({}, {path.encode() for path in base.keys() - inside.keys()})
+    assert {path for path in inside if base.get(path) != inside[path]} == {os.fsdecode(path) for path in judged.changed}
+
+
+def test_rename_is_finished_after_a_kill_that_left_its_folder_empty(project):
+    lay(project, {"Docs/a": "1"})
+    judged = judge({"docs/a": "1"}, {}, folders=["docs"])
+    assert outcome(judged) == decided(["Docs/a"])
+    assert judged.lists()["rmdir"] == b"./docs\0"
+    own = judge({"docs/a": "1"}, {"docs/own": "1"})
+    assert outcome(own) == decided(refused={"Docs/a": same_as("docs")})
+
+
+def test_old_spelling_is_named_to_the_host_with_the_new_one(project):
+    lay(project, {"readme": "x", "Docs/A": "x", "own/x": "1", "new": "1"})
+    pairs = judge({"README": "x", "docs/a": "x", "own/y": "1"}).lists()["respelled"]
+    assert pairs == b"./Docs\0./docs\0./Docs/A\0./docs/a\0./readme\0./README\0"
+    assert judge({"README": "x"}, {}).lists()["respelled"] == b""
+
+
+@pytest.mark.parametrize("way", ["files", "branch"])
+def test_rename_to_a_spelling_that_is_refused_stays_in_the_cage(way, project, monkeypatch):
+    monkeypatch.setattr("rules.REFUSED", [("*.PEM", "is private")])
+    lay(project, {"key.PEM": "x", "Docs/a.pem": "1", "Docs/b": "2", "free": "1"})
+    base = {"key.pem": "x", "docs/a.pem": "1", "docs/b": "2", "gone": "x"}
+    judged = judge(base) if way == "files" else branch(base, base)
+    private = dict.fromkeys(["key.PEM", "Docs/a.pem"], "is private")
+    assert outcome(judged) == decided(["free"], deleted=["gone"], refused={**private, "Docs/b": same_as("docs")})
+    assert judged.next_base() == side({path: text for path, text in base.items() if path != "gone"} | {"free": "1"})
+
+
+def test_rename_to_a_spelling_that_ignore_rules_match_stays_in_the_cage(project):
+    lay(project, {".gitignore": "*.LOG\n", "a.LOG": "x"})
+    base = {".gitignore": "*.LOG\n", "a.log": "x"}
+    judged = judge(base)
+    assert (outcome(judged), judged.held) == (decided(), {b"a.LOG"})
+    assert outcome(judge(base, include_ignored=True)) == decided(["a.LOG"], deleted=["a.log"])
+
+
+def test_folder_whose_new_spelling_is_something_refused_stays(project):
+    lay(project, {"keep": "x"})
+    os.mkfifo(project / "LIB")
+    base = {"lib/a": "1", "lib/b/c": "1", "library": "1", "keep": "x"}
+    judged = judge(base)
+    assert outcome(judged) == decided(deleted=["library"], refused={"LIB": FIFO})
+    assert judged.next_base() == side({path: base[path] for path in ("lib/a", "lib/b/c", "keep")})
+
+
+def test_what_would_land_beside_a_file_that_stays_is_refused_with_it(project):
+    """The file 'a' stays for the sake of 'A', so that no folder can take its place, and no third spelling."""
+    lay(project, {"a/x": "1", "b\x07/x": "1", "keep": "x"})
+    os.mkfifo(project / "A")
+    assert outcome(judge({"a": "0", "keep": "x"})) == decided(
+        refused={"A": FIFO, "a/x": FIFO, "b\x07/x": "has invisible or control characters in its name"}
+    )
+    shutil.rmtree(project / "a")
+    lay(project, {"aa": "1", "keep": "x"})
+    os.mkfifo(project / "A")
+    (project / "\uff21").write_text("1")
+    assert outcome(judge({"a": "0", "keep": "x"})) == decided(["aa"], refused={"A": FIFO, "\uff21": same_as("a")})
+
+
+def test_file_does_not_take_the_place_of_a_folder_that_stays(project):
+    lay(project, {"lib": "1", "keep": "x"})
+    os.mkfifo(project / "LIB")
+    judged = judge({"lib/a": "0", "keep": "x"})
+    assert outcome(judged) == decided(refused={"LIB": FIFO, "lib": FIFO})
+
+
+def test_spellings_that_the_base_has_twice_are_never_refused(project):
+    base = {"Lib/a": "1", "lib/b": "1", "README": "1", "readme": "1"}
+    lay(project, {"Lib/c": "1", "lib/b": "1", "README": "2", "readme": "2"})
+    for judged in (judge(base), branch(base, base), judge(base, {"lib/b": "1", "README": "1"}, take="cage")):
+        assert judged.refused == {}
+        assert {b"Lib/c", b"README", b"readme"} <= judged.changed.keys()
+    lay(project, {**base, "ReadMe": "1", "LIB/x": "1"})
+    assert judge(base).refused.keys() == {b"ReadMe", b"LIB/x"}
+
+
 def test_names_that_fold_may_change_where_they_were_before(project):
     lay(project, {"A": "x", "a": "y"})
     assert outcome(judge({"A": "0", "a": "0"})) == decided(["A", "a"])
@@ -220,6 +314,36 @@ def test_deletions_of_more_than_20_and_a_quarter_need_force(gone, base, said, pr
     assert judged.plan()["needs_force"] == said
     assert judged.lists()["force"] == said.encode()
     assert judge(files, force=True).too_much_gone() == ""
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ({f"moved/{name}": text for name, text in numbered(60).items()}, ""),
+        ({f"moved/{number}": "x" for number in range(39)}, "21 of 60 files would be deleted"),
+        ({f"moved/{number}": "x" for number in range(40)}, ""),
+        ({f"moved/{number}": "y" for number in range(60)}, "60 of 60 files would be deleted"),
+        ({"one": "x"}, "59 of 60 files would be deleted"),
+    ],
+)
+def test_file_that_comes_back_under_another_path_is_not_gone(inside, said, project):
+    lay(project, inside)
+    judged = judge(numbered(60))
+    assert (len(judged.deleted), judged.too_much_gone()) == (60, said)
+
+
+def test_program_that_comes_back_as_a_plain_file_is_gone(project):
+    files = numbered(60)
+    lay(project, {f"moved/{name}": text for name, text in files.items()})
+    base = {path: found._replace(mode="100755") for path, found in side(files).items()}
+    judged = verdict.Verdict(base, host_of(files)._replace(entries=base), question.Choices())
+    assert judged.too_much_gone() == "60 of 60 files would be deleted"
+
+
+def test_file_that_was_there_already_brings_none_back(project):
+    files = {**numbered(60), **{f"kept/{name}": "y" for name in numbered(60)}}
+    lay(project, {f"kept/{name}": "x" for name in numbered(60)})
+    assert judge(files).too_much_gone() == "60 of 120 files would be deleted"
 
 
 def test_empty_project_is_no_matter_where_nothing_was(project):
@@ -386,10 +510,10 @@ def test_ignored_files_that_are_new_are_held_back(project):
     base = side({".gitignore": "*.log\n", "old.log": "0"})
     judged = verdict.Verdict(base, host, question.Choices())
     assert outcome(judged) == decided(["c", "old.log"])
-    assert judged.held == 3
+    assert len(judged.held) == 3
     judged = verdict.Verdict(base, host, question.Choices(include_ignored=True))
     assert outcome(judged) == decided(["a.log", "b.log", "c", "host.tmp", "old.log"])
-    assert judged.held == 0
+    assert len(judged.held) == 0
 
 
 # -- reports --------------------------------------------------------------------
@@ -417,12 +541,6 @@ def mixed(project):
 
 SUMMARY = "2 added, 1 changed, 3 deleted, 2 conflicts, 1 refused, 0 held back"
 REPORT = """\
-  M  Makefile
-  D  dir/gone
-  D  gone
-  A  new
-  D  old/deep/gone
-  A  sub/x
 Read these first, the host runs them later:
   make and its like
     Makefile ×1: ./Makefile
@@ -431,12 +549,18 @@ Conflicts:
   there: new in the cage, other on the host
 Refused:
   pi\\x1bpe: is a FIFO, neither a file nor a link
+  D  dir/gone
+  D  gone
+  D  old/deep/gone
+  M  Makefile
+  A  new
+  A  sub/x
 """
 
 
 def test_report_says_all(mixed):
     assert mixed.summary() == SUMMARY
-    assert mixed.report() == REPORT
+    assert mixed.report().shown() == REPORT
 
 
 def test_plan_is_the_same_as_data(mixed):
@@ -468,8 +592,9 @@ def test_lists_are_those_that_the_host_acts_on(mixed):
         "conflicts": b"./both\0./there\0",
         "refused": b"./pi\x1bpe\0",
         "force": b"",
-        "runs-later": b"make and its like\tMakefile\tMakefile\n",
+        "respelled": b"",
         "report": REPORT.encode(),
+        "plan.txt": b"",
         "summary": f"{SUMMARY}\n".encode(),
     }
 
@@ -518,7 +643,10 @@ def test_one_conflict_is_one(project):
 
 
 def test_nothing_new_is_said_in_no_words(project):
-    assert (judge().report(), judge().summary()) == ("", "0 added, 0 changed, 0 deleted, 0 refused, 0 held back")
+    assert (judge().report().shown(), judge().summary()) == (
+        "",
+        "0 added, 0 changed, 0 deleted, 0 refused, 0 held back",
+    )
 
 
 def test_folders_that_a_file_replaces_are_removed_before(project):
@@ -530,7 +658,7 @@ def test_folders_that_a_file_replaces_are_removed_before(project):
 def test_long_lists_are_cut_in_the_report_and_not_in_the_plan(project):
     lay(project, numbered(203))
     judged = judge()
-    assert judged.report().splitlines()[198:] == ["  A  f198", "  A  f199", "  and 3 more"]
+    assert judged.report().shown().splitlines()[198:] == ["  A  f198", "  A  f199", "  and 3 more"]
     assert len(judged.plan()["added"]) == 203
 
 
@@ -714,7 +842,7 @@ def test_what_the_host_changed_is_sent(project):
     arrival = sync(base, {"same": "0", "changed": "1", "new": "1"})
     assert arrived(arrival) == arrives({"changed": ("1", "0"), "gone": (None, "0"), "new": ("1", None)})
     assert arrival.summary() == "2 to the cage, 1 deleted there, 0 conflicts"
-    assert arrival.report() == "  >  changed\n  D  gone\n  >  new\n"
+    assert arrival.report().shown() == "  D  gone\n  >  changed\n  >  new\n"
     assert arrival.plan() == {"sent": ["changed", "new"], "deleted": ["gone"], "conflicts": {}}
     assert arrival.lists() == {
         "base": tree.manifest(side({"same": "0", "changed": "1", "new": "1"})),
@@ -725,7 +853,8 @@ def test_what_the_host_changed_is_sent(project):
         "unknown": b"",
         "refused": b"",
         "force": b"",
-        "report": arrival.report().encode(),
+        "report": arrival.report().shown().encode(),
+        "plan.txt": b"",
         "summary": b"2 to the cage, 1 deleted there, 0 conflicts\n",
     }
 
@@ -744,7 +873,7 @@ def test_what_the_cage_changed_too_is_a_conflict_or_whose_is_asked_for(project):
     why = "changed in the cage too"
     assert arrived(arrival) == arrives(conflicts={"both": why, "gone": why})
     assert arrival.summary() == "0 to the cage, 0 deleted there, 2 conflicts"
-    assert arrival.report() == f"Conflicts:\n  both: {why}\n  gone: {why}\n"
+    assert arrival.report().shown() == f"Conflicts:\n  both: {why}\n  gone: {why}\n"
     assert arrival.plan() == {"sent": [], "deleted": [], "conflicts": {"both": why, "gone": why}}
     assert arrival.lists()["conflicts"] == b"./both\0./gone\0"
     assert arrived(sync(base, host, take="host")) == arrives({"both": ("2", "1"), "gone": (None, "1")})
@@ -802,10 +931,10 @@ def test_what_the_host_ignores_is_counted_where_it_was_changed(project):
     assert arrival.summary() == "1 to the cage, 0 deleted there, 0 conflicts, 1 ignored on the host and kept there"
 
 
-def test_report_of_a_sync_has_what_is_sent_and_then_the_conflicts(project):
+def test_report_of_a_sync_has_the_conflicts_and_then_what_is_sent(project):
     lay(project, {"both": "2"})
-    assert sync({"both": "0"}, {"both": "1", "new": "1"}).report() == (
-        "  >  new\nConflicts:\n  both: changed in the cage too\n"
+    assert sync({"both": "0"}, {"both": "1", "new": "1"}).report().shown() == (
+        "Conflicts:\n  both: changed in the cage too\n  >  new\n"
     )
 
 
@@ -816,7 +945,7 @@ def test_one_conflict_of_a_sync_is_one(project):
 
 def test_long_lists_of_a_sync_are_cut(project):
     lay(project, {})
-    assert sync({}, numbered(203)).report().splitlines()[198:] == ["  >  f198", "  >  f199", "  and 3 more"]
+    assert sync({}, numbered(203)).report().shown().splitlines()[198:] == ["  >  f198", "  >  f199", "  and 3 more"]
 
 
 # -- the program ---------------------------------------------------------------
@@ -834,8 +963,11 @@ def test_long_lists_of_a_sync_are_cut(project):
 )
 def test_what_could_not_be_counted_is_said_beside(said, code, printed, monkeypatch, capsys):
     judge = program("judge")
-    monkeypatch.setattr(judge, "read_question", lambda: ())
+    asked = []
+    monkeypatch.setattr(judge, "read_question", lambda: ((), SimpleNamespace(held=("1" * 40, "2" * 40))))
     monkeypatch.setattr(judge, "Verdict", lambda *_: SimpleNamespace(summary=lambda: "nothing", size=lambda: 7))
-    monkeypatch.setattr(judge.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=said, returncode=code))
+    answer = SimpleNamespace(stdout=said, returncode=code)
+    monkeypatch.setattr(judge.subprocess, "run", lambda *_, **options: asked.append(options["input"]) or answer)
     assert judge.main(["count"]) == 0
+    assert asked == ["1" * 40 + "\n" + "2" * 40]
     assert capsys.readouterr().out == f"{printed}bytes: 7\n"

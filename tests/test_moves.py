@@ -66,7 +66,7 @@ class Cage:
         (place / "bin").mkdir(parents=True)
         (place / "bin/tar").symlink_to(TARS[part % len(TARS)])
         self.place, self.folder, self.patch, self.said = place, place / "cage", monkeypatch, ""
-        self.repo, self.project, self.before = self.folder / "repo", place / "project", host
+        self.repo, self.project, self.before, self.base = self.folder / "repo", place / "project", host, base
         lay(self.repo, host)
         (self.folder / "lib").symlink_to(ROOT / "templates/lib")
         for name in (".state/engine", ".state/export", ".state/undo", ".history", "repo/.git"):
@@ -127,7 +127,7 @@ class Cage:
         """Run LINES; the host keeps the rules after each of them."""
         for line in lines:
             assert self.run(line) or "refused entries stay" in self.said, (line, self.said)
-            assert faults(self.place / "walked", self.before, held(self.repo)[0]) == [], line
+            assert faults(self.place / "walked", self.before, held(self.repo)[0], self.base) == [], line
 
 
 def held(folder):

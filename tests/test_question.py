@@ -54,10 +54,10 @@ def programs(request, tmp_path):
     return folder
 
 
-def asked(folder, monkeypatch, path=os.defpath):
+def asked(folder, monkeypatch, path=os.defpath, **more):
     """The Host that the guard reads from FOLDER's inventory, made with the programs of PATH."""
-    environment = {"PATH": str(path), "LC_ALL": "C", "CAGE_NAME": "web"}
-    subprocess.run(["bash", "lib/export/inventory"], cwd=folder, env=environment, check=True)
+    environment = {"PATH": str(path), "LC_ALL": "C", "CAGE_NAME": "web", **more}
+    subprocess.run(["bash", "lib/export/inventory"], cwd=folder, env=environment, check=True, timeout=20)
     told = io.BytesIO()
     with tarfile.open(fileobj=told, mode="w") as tar:
         tar.add(folder / ".state/export/question", ".")
@@ -80,3 +80,75 @@ def test_every_link_arrives_with_its_target(folder, monkeypatch):
     for path, target in links.items():
         (folder / "repo" / os.fsdecode(path)).symlink_to(os.fsdecode(target))
     assert asked(folder, monkeypatch).links == links
+
+
+def put(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text)
+    return path
+
+
+def owners_file(tmp_path, place, said):
+    """The owner's ignore file in a PLACE, what git SAID of it, and the variables that lead there."""
+    mine = tmp_path / "mine"
+    where = {"home": mine / ".config/git/ignore", "xdg": mine / "xdg/git/ignore"}.get(place, mine / "rules")
+    return (
+        where,
+        said.replace(b"FILE", os.fsencode(where)),
+        {"HOME": str(mine)} | ({"XDG_CONFIG_HOME": str(mine / "xdg")} if place == "xdg" else {}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "said", "found"),
+    [
+        ("home", b"", True),
+        ("xdg", b"", True),
+        ("elsewhere", b"", False),
+        ("elsewhere", b"FILE\0", True),
+        ("home", b"/nowhere\0", False),
+        ("home", b"\0", False),
+    ],
+)
+def test_ignore_file_of_the_owner_is_one_of_the_host_s(place, said, found, folder, tmp_path, monkeypatch):
+    path, said, variables = owners_file(tmp_path, place, said)
+    put(path, b"# mine\n*.swp\n")
+    (folder / ".state/export/owners-ignore").write_bytes(said)
+    rules = asked(folder, monkeypatch, **variables).ignore_files
+    assert rules == ({b".gitignore": b"*.swp\n"} if found else {})
+
+
+def test_relative_name_is_one_of_the_clone_s(folder, monkeypatch):
+    put(folder / "repo/own/rules", b"*.swp\n")
+    (folder / ".state/export/owners-ignore").write_bytes(b"own/rules\0")
+    assert asked(folder, monkeypatch).ignore_files == {b".gitignore": b"*.swp\n"}
+
+
+def test_rules_of_the_project_win_against_the_clone_s_and_these_against_the_owner_s(folder, tmp_path, monkeypatch):
+    put(tmp_path / ".config/git/ignore", b"\xef\xbb\xbf*.owner")
+    put(folder / "repo/.git/info/exclude", b"*.clone\n")
+    put(folder / "repo/.gitignore", b"\xef\xbb\xbf!a.owner\n")
+    rules = asked(folder, monkeypatch, HOME=str(tmp_path)).ignore_files
+    assert rules == {b".gitignore": b"*.owner\n*.clone\n!a.owner\n"}
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "zero", "gone", "unreadable"])
+@pytest.mark.parametrize("whose", ["owner", "clone"])
+def test_what_is_no_file_is_not_waited_for(kind, whose, folder, tmp_path, monkeypatch):
+    path = tmp_path / ".config/git/ignore" if whose == "owner" else folder / "repo/.git/info/exclude"
+    path.parent.mkdir(parents=True)
+    {
+        "fifo": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "zero": lambda: path.symlink_to("/dev/zero"),
+        "gone": lambda: path.symlink_to("nowhere"),
+        "unreadable": lambda: (path.touch(), path.chmod(0)),
+    }[kind]()
+    assert asked(folder, monkeypatch, HOME=str(tmp_path)).ignore_files == {}
+
+
+def test_large_file_is_read_in_part_and_by_whole_lines(folder, tmp_path, monkeypatch):
+    put(tmp_path / ".config/git/ignore", b"*.swp\n" * 200_000)
+    lines = asked(folder, monkeypatch, HOME=str(tmp_path)).ignore_files[b".gitignore"].split(b"\n")
+    assert set(lines) == {b"*.swp", b""}
+    assert 170_000 < len(lines) < 175_000

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -113,6 +114,28 @@ def test_path_that_is_there_already_collides_with_nothing():
 @pytest.mark.parametrize("name", [b"A/new", b"a/new"])
 def test_path_below_either_spelling_that_is_there_collides_with_nothing(name):
     assert rules.Spellings([b"A/x", b"a/x"]).collision(name) == ""
+
+
+def test_spelling_of_the_base_that_was_one_of_several_collides_with_nothing():
+    known = rules.Spellings([b"README", b"lib/b"], [b"README", b"readme", b"Lib/a", b"lib/b"])
+    assert known.collision(b"readme") == known.collision(b"Lib/c") == ""
+    assert known.collision(b"ReadMe") == "is README on file systems that fold case or Unicode"
+    assert known.collision(b"LIB/x") == "is lib on file systems that fold case or Unicode"
+    assert rules.Spellings([b"README"], [b"readme"]).collision(b"readme")
+
+
+def test_reason_is_the_same_in_every_run():
+    code = "import rules; print(rules.Spellings([b'a', b'A', b'aB', b'AB', b'Ab']).collision(b'ab'))"
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONPATH": str(GUARD), "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in range(8)
+    }
+    assert said == {"is AB on file systems that fold case or Unicode\n"}
 
 
 def test_second_of_two_new_spellings_collides():
@@ -321,8 +344,31 @@ def bare_folders(paths):
     return {f for f, found in parts.items() if {"head", "objects", "refs"} <= found or {"head", "commondir"} <= found}
 
 
-def faults(place, before, after):
-    """The faults of the files of AFTER, a folder that was BEFORE, found by other means than the rules'."""
+def spelled(path):
+    """PATH as the most forgetful file system reads it, by NAMES."""
+    return tuple(NAMES.get(name, name).lower() for name in path.split("/"))
+
+
+def spellings(paths):
+    """The PATHS and the folders above them, by how they are spelled."""
+    found = {}
+    for path in paths:
+        names = path.split("/")
+        for depth in range(1, len(names) + 1):
+            found.setdefault(spelled("/".join(names[:depth])), set()).add("/".join(names[:depth]))
+    return found
+
+
+def halves(base, judged):
+    """The renames to another spelling that were JUDGED in part: refused, and yet the old one is deleted."""
+    new = {spelled(os.fsdecode(path)) for path in judged.refused if os.fsdecode(path) not in base}
+    gone = [os.fsdecode(path) for path in judged.deleted]
+    return [path for path in gone if any(spelled(path)[:depth] in new for depth in range(1, len(spelled(path)) + 1))]
+
+
+def faults(place, before, after, base=()):
+    """The faults of the files of AFTER, a folder that was BEFORE, found by other means than the rules'. Of BASE several
+    spellings may stay."""
     come = {path for path in after if after[path] != before.get(path)}
     found = []
     bare = bare_folders(after)
@@ -331,13 +377,9 @@ def faults(place, before, after):
             found.append(f"{path} lies in a repository")
         if "" in bare and MEANT.get(path.split("/")[0]) in ("head", "objects", "refs", "commondir"):
             found.append(f"{path} is a part of a repository at the top")
-    spelled = {}
-    for path in after:
-        names = path.split("/")
-        for depth in range(1, len(names) + 1):
-            spelled.setdefault(tuple(NAMES.get(n, n) for n in names[:depth]), set()).add("/".join(names[:depth]))
-    for twins in spelled.values():
-        new = {t for t in twins if not any(p == t or p.startswith(f"{t}/") for p in before)}
+    allowed = set().union(*(twins for twins in spellings(base).values() if len(twins) > 1))
+    for twins in spellings(after).values():
+        new = {t for t in twins - allowed if not any(p == t or p.startswith(f"{t}/") for p in before)}
         if len(twins) > 1 and new:
             found.append(f"{twins} are one name")
     if any(isinstance(content, tuple) for content in after.values()):
@@ -381,7 +423,8 @@ def test_random_exports_leave_a_host_that_passes(judged_in, part):
         take = rng.choice(["", "cage", "host"])
         judged = verdict.Verdict(entries(base), host_of(host), question.Choices(take=take, force=True))
         after = apply(host, cage, judged)
-        assert judged.conflicts or faults(judged_in / "host", host, after) == [], (base, cage, host, take)
+        assert judged.conflicts or faults(judged_in / "host", host, after, base) == [], (base, cage, host, take)
+        assert halves(base, judged) == [], (base, cage, host, take)
         landed += bool(judged.changed)
         refused += bool(judged.refused)
     assert landed > ROUNDS / 40
@@ -396,6 +439,47 @@ def beside(rng, base, tree):
 def fits(path, others):
     """Whether PATH can stand beside OTHERS in one tree."""
     return not any(p.startswith(f"{path}/") or f"{path}/".startswith(f"{p}/") for p in others)
+
+
+def respelled(rng, files):
+    """FILES under other spellings of some of their names, the same one of a folder for all that is in it."""
+    others = {}
+
+    def other(folder, name):
+        alike = [n for n in NAMES if NAMES[n] == NAMES[name]]
+        return others.setdefault((*folder, name), rng.choice(alike))
+
+    return {
+        "/".join(other(path.split("/")[:depth], name) for depth, name in enumerate(path.split("/"))): content
+        for path, content in files.items()
+    }
+
+
+def single(files):
+    """FILES without those of which there is another spelling."""
+    twins = set().union(*(twins for twins in spellings(files).values() if len(twins) > 1))
+    return {path: content for path, content in files.items() if not twins & {path, *above(path)}}
+
+
+def above(path):
+    """The folders above PATH."""
+    return [os.fsdecode(folder) for folder in rules.parents(path.encode())]
+
+
+@pytest.mark.parametrize("compare_host", [True, False])
+def test_random_renames_of_case_alone_leave_whole(judged_in, compare_host):
+    rng, renamed = seeded(), 0
+    for _ in range(ROUNDS // 4):
+        base = {path: content for path, content in single(random_tree(rng, 8)).items() if isinstance(content, str)}
+        cage = respelled(rng, base)
+        if bare_folders(base) or not base:
+            continue
+        lay(judged_in / "cage", cage)
+        choices = question.Choices(force=True, compare_host=compare_host)
+        judged = verdict.Verdict(entries(base), host_of(base), choices)
+        assert (judged.refused, apply(base, cage, judged)) == ({}, cage), (base, cage)
+        renamed += base != cage
+    assert renamed > ROUNDS / 20
 
 
 # -- random branches -----------------------------------------------------------
@@ -429,7 +513,8 @@ def test_random_branches_can_join_what_the_host_has(judged_in, part):
         judged = verdict.Verdict(entries(base), there, question.Choices(compare_host=False, force=True))
         for after, before in joined(base, judged, cage, host, head):
             assert all(fits(path, after.keys() - {path}) for path in after), (base, cage, host, head)
-            assert faults(judged_in / "host", before, after) == [], (base, cage, host, head)
+            assert faults(judged_in / "host", before, after, base) == [], (base, cage, host, head)
+        assert halves(base, judged) == [], (base, cage, host, head)
         landed += bool(judged.changed)
         refused += bool(judged.refused)
     assert landed > ROUNDS / 40

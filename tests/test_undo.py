@@ -20,11 +20,13 @@ def cage(tmp_path):
     (folder / ".history/last").write_text(f"{BACKUP}\n")
     (folder / ".history/base").touch()
     (folder / BACKUP / "made").touch()
+    for name in ("respelled", "pairs"):
+        (folder / ".state/export" / name).touch()
 
     def run(script, **lists):
         environment = {"PATH": os.environ["PATH"], "CAGE_NAME": "web", "LC_ALL": "C"}
         if not (folder / ".state/export/question/links").exists():  # planned once, before any move
-            for name in ("write", "delete", "rmdir", "added", "backup"):
+            for name in ("write", "delete", "rmdir", "added", "backup", "respelled"):
                 (folder / ".state/export/stage" / name).write_bytes(listed(*lists.get(name, ())))
             lay(folder / ".state/export/stage/tree", dict.fromkeys(lists.get("write", ()), "new"))
             words = ". lib/terminal.bash; . lib/export/digests.bash"
@@ -84,6 +86,35 @@ def test_link_that_came_since_the_plan_is_not_replaced(cage):
     assert cage("export/recheck", backup=["a"]).stderr.startswith(MOVED)
 
 
+def respelled(cage, *pairs):
+    """Files of the clone under a second name each, as a file system that folds case has them: pairs of new and old."""
+    for new, old in pairs:
+        lay(cage.folder / "repo", {old: "1"})
+        (cage.folder / "repo" / new).parent.mkdir(parents=True, exist_ok=True)
+        os.link(cage.folder / "repo" / old, cage.folder / "repo" / new)
+    return {
+        "respelled": [path for pair in pairs for path in pair],
+        **{"added": [new for new, _ in pairs], "write": [new for new, _ in pairs]},
+        **{"delete": [old for _, old in pairs], "backup": [old for _, old in pairs]},
+    }
+
+
+def test_new_spelling_that_the_file_system_has_as_the_old_one_is_no_change(cage):
+    lists = respelled(cage, ("readme", "README"), ("Docs/a", "docs/a"))
+    done = cage("export/recheck", **lists)
+    assert (done.returncode, done.stderr) == (0, "")
+    state = cage.folder / ".state/export"
+    assert paths(state / "respelled") == {"./readme", "./Docs/a"}
+    assert (state / "pairs").read_bytes() == listed("readme", "README", "Docs/a", "docs/a")
+
+
+def test_new_spelling_that_came_since_the_plan_is_not_replaced(cage):
+    lists = respelled(cage, ("readme", "README"))
+    (cage.folder / "repo/readme").unlink()
+    lay(cage.folder / "repo", {"readme": "1"})
+    assert cage("export/recheck", **lists).stderr.startswith(MOVED)
+
+
 def test_many_links_take_no_time(cage):
     names = [f"l{number}" for number in range(3000)]
     lay(cage.folder / "repo", dict.fromkeys(names, "->x"))
@@ -123,6 +154,16 @@ def test_folders_that_are_made_are_told_once_however_deep(cage):
     assert made.index(f"./{deep}/0000") < made.index(f"./{deep}")
 
 
+def test_folder_in_another_spelling_is_one_that_is_made(cage):
+    lay(cage.folder / "repo", {"Docs/own": "1", "other/own": "1"})
+    (cage.folder / ".state/export/respelled").write_bytes(listed("Docs", "Docs/a"))
+    (cage.folder / ".state/export/pairs").write_bytes(listed("Docs", "docs", "Docs/a", "docs/a"))
+    assert cage("export/keep", added=["Docs/a", "new/a", "other/a"]).returncode == 0
+    backup = cage.folder / (cage.folder / ".state/export/backup").read_text().strip()
+    assert paths(backup / "made") == {"./Docs", "./new"}
+    assert (backup / "respelled").read_bytes() == listed("Docs", "docs", "Docs/a", "docs/a")
+
+
 # -- undo ----------------------------------------------------------------------
 
 
@@ -158,6 +199,15 @@ def test_link_of_the_owners_is_kept_and_nothing_below_it_is_moved(cage, tmp_path
     lay(tmp_path, {"else/new": "mine", "else/f": "mine"})
     moved = undone(cage, {"d/f": "1"}, ["d/new"], {"d": f"->{tmp_path}/else"})
     assert moved == ({"./d"}, {"repo/./d"}, [])
+
+
+def test_new_spelling_is_not_removed_while_the_backup_lacks_the_old_one(cage):
+    """Where the file system folds case, it is the old one until that was removed."""
+    (cage.folder / BACKUP / "respelled").write_bytes(listed("readme", "README", "notes", "NOTES"))
+    now = {"readme": "1", "notes": "1", "new": "1"}
+    moved = undone(cage, {"NOTES": "1"}, ["readme", "notes", "new"], now)
+    assert moved == ({"./notes", "./new"}, {"repo/./notes", "repo/./new"}, [])
+    assert paths(cage.folder / ".state/undo/own") == {"./notes", "./new"}
 
 
 def test_folder_with_files_of_the_owners_is_not_replaced(cage):

@@ -2,7 +2,8 @@
 
 import stat
 
-from rules import bounded, counted, parents, show, size_reason
+from report import Report
+from rules import counted, parents, show, size_reason
 from tree import describe, ended, manifest, scan
 
 
@@ -55,6 +56,7 @@ class Arrival:
     def lists(self):
         """The lists for the host and the receiving helper: name -> content."""
         moved = {p: e for p, e in (self.base | self.sent | self.settled).items() if e}
+        report = self.report()
         return {
             "base": manifest(moved),
             "write": ended(p for p, e in self.sent.items() if e),
@@ -64,7 +66,8 @@ class Arrival:
             "unknown": b"".join(show(p).encode() + b"\0" for p in self.unknown),
             "refused": b"",
             "force": b"",
-            "report": self.report().encode(),
+            "report": report.shown().encode(),
+            "plan.txt": report.whole().encode(),
             "summary": f"{self.summary()}\n".encode(),
         }
 
@@ -75,16 +78,19 @@ class Arrival:
         return f"{len(self.sent) - gone} to the cage, {gone} deleted there, {counted(self.conflicts, 'conflict')}{held}"
 
     def report(self):
-        """The report that a person reads before they agree; safe to print."""
-        lines = bounded([f"  {'>' if e else 'D'}  {show(p)}" for p, e in sorted(self.sent.items())])
-        if self.conflicts:
-            lines += ["Conflicts:", *bounded([f"  {show(p)}: {why}" for p, why in sorted(self.conflicts.items())])]
-        return "".join(line + "\n" for line in lines)
+        """The Report of it: what a person decides, what goes or changes in the cage, what is new there."""
+        report = Report()
+        report.add_reasons("Conflicts:", self.conflicts)
+        report.add_paths("D", [p for p, e in self.sent.items() if not e])
+        report.add_paths(">", [p for p, e in self.sent.items() if e and self.expected[p]])
+        there = {p for p, found in self.found.items() if stat.S_ISDIR(found.mode)}
+        report.add_paths(">", [p for p, e in self.sent.items() if e and not self.expected[p]], there)
+        return report
 
     def plan(self):
         """The plan as plain data, for --json."""
         return {
-            "sent": [show(p) for p, e in sorted(self.sent.items()) if e],
-            "deleted": [show(p) for p, e in sorted(self.sent.items()) if not e],
             "conflicts": {show(p): why for p, why in sorted(self.conflicts.items())},
+            "deleted": [show(p) for p, e in sorted(self.sent.items()) if not e],
+            "sent": [show(p) for p, e in sorted(self.sent.items()) if e],
         }

@@ -19,6 +19,7 @@ from rules import (
     misled,
     parents,
     place_reason,
+    same_as,
     show,
     too_many,
 )
@@ -50,8 +51,9 @@ class Commits:
         self.counts = Counter(folder for path in base for folder in [b"", *parents(path)])
         self.known = base.keys() | self.counts.keys()
         self.beside = (host.entries.keys() | host.head.keys()) - base.keys()  # a merge would leave them in place
-        self.names = by_folder(self.beside)
+        self.names, self.base_names = by_folder(self.beside), by_folder(base)
         self.twins = twins_of(by_folder([*base, *self.beside]))
+        self.respelled = set()  # (path of the base that a commit lacks, the new entries that are other spellings of it)
         self.bare = Bare()
         for paths in (base, host.entries, host.head, host.folders):
             for path in paths:
@@ -114,6 +116,7 @@ class Commits:
         known = -1
         while known < len(self.refused):
             known = len(self.refused)
+            self.judge_halves()
             for some in links:
                 self.judge_links(some)
 
@@ -212,6 +215,9 @@ class Commits:
         """Judge the LINKS (path -> target) of one commit by where they lead, through each other and the host's."""
         result = {path: target for path, target in self.before.items() if path in self.beside} | links
         result |= {path: self.base_links[path] for path, _, _ in self.refused if path in self.base_links}
+        for old, entries in self.respelled:
+            if not self.refused.keys().isdisjoint(entries):
+                result = self.links_below(old) | result
         arriving = {link[0]: self.new_links[link] for link in links.items() if link in self.new_links}
         for path, entry in arriving.items():
             same = self.base.get(path) and self.base[path].same(link_entry(links[path]))
@@ -227,11 +233,36 @@ class Commits:
             return
         there = self.names.get(folder, set()) | (items.keys() - new.keys())
         twins = [below(twin, name) for twin, names in self.twins.get(folder, ()) for name in names]
-        known = Spellings([*(below(folder, name) for name in there), *twins])
+        known = Spellings([*filter(None, [folder]), *(below(folder, name) for name in there), *twins])
+        gone, respelled = {}, {}
+        for name in self.base_names.get(folder, set()) - items.keys():
+            gone.setdefault(folded(name), []).append(name)
         for name, item in sorted(new.items()):
             path = below(folder, name)
+            entry = (path, item.mode, item.oid)
             if name not in there and (reason := known.collision(path)):
-                self.refused.setdefault((path, item.mode, item.oid), reason)
+                self.refused.setdefault(entry, reason)
+            for old in gone.get(folded(name), ()):
+                respelled.setdefault(below(folder, old), []).append(entry)
+        self.respelled.update((old, tuple(entries)) for old, entries in respelled.items())
+
+    def judge_halves(self):
+        """Refuse new spellings of what goes if one of them is refused, or something in it: what goes then stays."""
+        known = {}
+        for old, entries in sorted(self.respelled):
+            if any(self.is_spoiled(entry, known) for entry in entries):
+                for entry in entries:
+                    self.refused.setdefault(entry, same_as(old))
+
+    def is_spoiled(self, entry, known):
+        """Whether ENTRY, or one below it, is refused; KNOWN has the answers for folders."""
+        path, mode, oid = entry
+        if entry in self.refused or mode != FOLDER:
+            return entry in self.refused
+        if entry not in known:
+            inside = ((below(path, item.name), item.mode, item.oid) for item in self.objects.tree(oid))
+            known[entry] = any(self.is_spoiled(it, known) for it in inside)
+        return known[entry]
 
     def changes(self, before, after, folder=b""):
         """The changes from tree BEFORE (None for none) to tree AFTER, but for refused ones: (path, mode, object),
@@ -256,14 +287,20 @@ class Commits:
         gone.extend(below(folder, name) for name in old)
 
     def taken(self, folder, tree):
-        """The items of TREE, None for none, as FOLDER: name -> Item. Imported items stand for refused ones."""
-        items = {}
+        """The items of TREE, None for none, as FOLDER: name -> Item. Imported items stand for refused ones, and other
+        spellings that were imported for new names that are refused."""
+        items, missing = {}, set()
         for item in self.objects.tree(tree) if tree else ():
-            path = below(folder, item.name)
+            path, name = below(folder, item.name), item.name
             if (path, item.mode, item.oid) in self.refused:
                 item = self.imported_item(path)
             if item:
-                items[item.name] = item
+                items[name] = item
+            else:
+                missing.add(folded(name))
+        for name in self.base_names.get(folder, ()) if missing else ():
+            if folded(name) in missing and name not in items and (item := self.imported_item(below(folder, name))):
+                items[name] = item
         return items
 
     def runs_later(self, tip):

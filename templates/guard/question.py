@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from tree import Entry, link_entry, parse_manifest, paths_in
 
+BOM = b"\xef\xbb\xbf"  # git skips it at the beginning of a file of rules
+
 
 def read_parts():
     """The files of the tar on standard input, by name. It begins when the cage is paused: nothing is read before.
@@ -63,9 +65,11 @@ def read_question():
     with inner_tar(parts["ignore.tar"]) as tar:
         for m in tar:
             rules[name(m)] = tar.extractfile(m).read() if m.isreg() else rules[same(m)]
-    rules_of_clone = b"\n".join(r for r in parts["exclude"].splitlines() if r and not r.startswith(b"#"))
-    if rules_of_clone:
-        rules[b".gitignore"] = rules_of_clone + b"\n" + rules.get(b".gitignore", b"")
+    # The last rule that matches counts: those of the project's folders win against the clone's, which win against its
+    # owner's.
+    above = [line for part in ("owners-exclude", "exclude") for line in parts[part].removeprefix(BOM).split(b"\n")]
+    if above := [line for line in above if line and not line.startswith(b"#")]:
+        rules[b".gitignore"] = b"\n".join([*above, rules.get(b".gitignore", b"").removeprefix(BOM)])
     hooks = os.path.normpath(parts["hooks"].strip(b"\0\n") or b".")
     listed = set(paths_in(parts["private"]))  # of a repository within, git lists only the folder: 'path/'
     within = tuple(path for path in listed if path.endswith(b"/"))

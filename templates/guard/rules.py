@@ -14,8 +14,10 @@ import os
 import re
 import unicodedata
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
+
+import joiners
 
 # Files that an export refuses: it stops there, and --skip-refused brings the rest. Each row has a name or a path, and
 # the reason that is told. '*' stands for any letters but a slash. A name without a slash matches a file or a folder at
@@ -186,7 +188,8 @@ def name_reason(path):
         text = path.decode()
     except UnicodeDecodeError:
         return "has a name that is not UTF-8"
-    if UNSEEN.search(text) or any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text):
+    seen = joiners.without(text)
+    if UNSEEN.search(seen) or any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in seen):
         return "has invisible or control characters in its name"
     return ""
 
@@ -287,27 +290,45 @@ class Bare:
         return ""
 
 
+def same_as(other):
+    """The reason against another spelling of OTHER."""
+    return f"is {show(other)} on file systems that fold case or Unicode"
+
+
 class Spellings:
     """The paths there are, by how a file system that folds case and Unicode sees them."""
 
-    def __init__(self, paths):
-        self.paths, self.seen, self.twins = set(paths), {}, set()
+    def __init__(self, paths, base=()):
+        """BASE are paths with which it began: a spelling that was one of several there may stand beside the others."""
+        self.paths, self.base, self.seen = set(paths), base, {}
 
     def add(self, path):
         """Note PATH and its parents, also where another spelling is there."""
         for seen_as, part in spellings(path):
-            if self.seen.setdefault(seen_as, part) != part:
-                self.twins.add(part)
+            others = self.seen.setdefault(seen_as, [])
+            if part not in others:
+                others.append(part)
 
     def collision(self, path):
         """Why PATH may not join the others; empty if it may, and then it has joined."""
-        while self.paths:  # filled at the first question: most exports bring no new path
-            self.add(self.paths.pop())
+        for there in sorted(self.paths):  # at the first question: most exports bring no new path
+            self.add(there)
+        self.paths = ()
         for seen_as, part in spellings(path):
-            if (other := self.seen.get(seen_as, part)) != part and part not in self.twins:
-                return f"is {show(other)} on file systems that fold case or Unicode"
+            others = self.seen.get(seen_as, [part])
+            if part not in others and part not in self.twins:
+                return same_as(others[0])
         self.add(path)
         return ""
+
+    @cached_property
+    def twins(self):
+        """The paths of the base, and the folders above them, that have another spelling there."""
+        known = {}
+        for path in self.base:
+            for seen_as, part in spellings(path):
+                known.setdefault(seen_as, set()).add(part)
+        return set().union(*(parts for parts in known.values() if len(parts) > 1))
 
 
 def spellings(path):
@@ -319,6 +340,11 @@ def spellings(path):
             seen_as = f"{seen_as}/{name}" if found else name
             found.append((seen_as, part))
     return found
+
+
+def spelled(path):
+    """How the most forgetful file system knows PATH."""
+    return spellings(path)[-1][0]
 
 
 @lru_cache(1 << 16)
@@ -335,10 +361,11 @@ def folded(path):
     return re.sub(r"(:[^/]*|[. ]+)(?=/|$)", "", text.replace("\\", "/"))
 
 
-def result_reasons(arrivals, stay, folders, links, before, ever=()):
+def result_reasons(arrivals, stay, folders, links, before, ever=(), base=()):
     """The ARRIVALS (path -> a link's target, None for a file) that break a rule in the tree that results: path ->
     reason. STAY are the paths of files and links beside them, FOLDERS the folders, LINKS the links of STAY (path ->
-    target), BEFORE all links that were there until now, EVER paths that a merge could bring together with them."""
+    target), BEFORE all links that were there until now, EVER paths that a merge could bring together with them, BASE
+    those with which it began."""
     if not arrivals:
         return {}
     found, new, bare = {}, {path for path in arrivals if path not in stay}, Bare()
@@ -346,7 +373,7 @@ def result_reasons(arrivals, stay, folders, links, before, ever=()):
         for path in paths:
             bare.note(path)
     room = ENTRIES - len(stay) - len(folders)
-    known = Spellings({*stay, *folders}) if new else None
+    known = Spellings({*stay, *folders}, base) if new else None
     all_links = {path: target for path, target in links.items() if path not in arrivals}
     all_links |= {path: target for path, target in arrivals.items() if target is not None}
     for path in sorted(arrivals):

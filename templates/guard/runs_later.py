@@ -10,6 +10,7 @@ from typing import NamedTuple
 from rules import HOPS, is_called, is_short_name, readings, show
 
 HOOKS, SETTINGS, EXECUTABLES = "git, as hooks", "git, as settings", "new executables"
+TITLE = "Read these first, the host runs them later:"
 PLACES = 3  # of each name; the name itself is always shown
 PROGRAMS = 20  # names of new executables, which the agent chooses
 DETOURS = 1_000_000  # looked at in an export: an honest one has one for each file at most
@@ -254,7 +255,7 @@ def place(path):
 
 
 def warning(runs):
-    """The warning of RUNS (path -> Reasons) on the host later, as lines; none for nothing."""
+    """The warning of RUNS (path -> Reasons) on the host later, as lines to stand below TITLE; none for nothing."""
     lines = []
     for group, names in sorted_out(runs).items():
         most = PROGRAMS if group == EXECUTABLES else len(names)
@@ -264,7 +265,7 @@ def warning(runs):
             lines.append(f"    {name} ×{len(places)}: {first}{', …' if len(places) > PLACES else ''}")
         if len(names) > most:
             lines.append(f"    and {len(names) - most} more names")
-    return ["Read these first, the host runs them later:", *lines] if lines else []
+    return lines
 
 
 def as_data(runs):
@@ -283,5 +284,5 @@ def as_list(runs):
 
 def point_out(runs):
     """Warn on standard error of RUNS on the host later; not at a destroy (CAGE_FORCE), which keeps them in a bundle."""
-    if os.environ.get("CAGE_FORCE") != "1":
-        print(*(f"{line}\n" for line in warning(runs)), sep="", end="", file=sys.stderr)
+    if runs and os.environ.get("CAGE_FORCE") != "1":
+        print(TITLE, *warning(runs), sep="\n", file=sys.stderr)

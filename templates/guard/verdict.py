@@ -2,9 +2,22 @@
 
 import os
 import stat
+from collections import Counter
 
-from rules import TOTAL_BYTES, Leaf, bounded, counted, leaf_reason, parents, result_reasons, show, total_reason
-from runs_later import as_data, as_list, running_later, warning
+from report import Report
+from rules import (
+    TOTAL_BYTES,
+    Leaf,
+    counted,
+    leaf_reason,
+    parents,
+    result_reasons,
+    show,
+    spelled,
+    spellings,
+    total_reason,
+)
+from runs_later import PLACES, TITLE, as_data, as_list, running_later, warning
 from tree import ROOT, describe, ended, ignore_files, ignored, kind, link_entry, manifest, scan
 
 
@@ -20,12 +33,14 @@ class Verdict:
         self.settled = {}  # path -> Entry (None: gone) where nothing is written and the base moves on
         self.conflicts = {}  # path -> the change of each side
         self.refused = {}  # path -> reason
-        self.held = 0  # new paths that ignore rules match
+        self.held = set()  # new paths that ignore rules match
         self.later = None  # the result of runs_later()
         self.sort_present()
         self.sort_missing()
         if choices.compare_host:
             self.fit_to_host()
+        left = dict.fromkeys(self.held, "meets a file whose new spelling ignore rules match") | self.refused
+        self.refuse(self.keep(self.halves(left)))
         while broken := self.result_reasons():
             self.refuse(broken)
 
@@ -35,9 +50,8 @@ class Verdict:
         """Sort every path of the cage: unchanged, held back, refused, or as decide() says."""
         leaves = {p: f for p, f in self.found.items() if not stat.S_ISDIR(f.mode) or f.reason}
         new = [p for p in leaves if p not in self.base and p != b".git"]
-        held = set() if self.choices.include_ignored else self.ignored(new)
-        self.held, total = len(held), 0
-        for path in sorted(leaves.keys() - held):
+        self.held, total = set() if self.choices.include_ignored else self.ignored(new), 0
+        for path in sorted(leaves.keys() - self.held):
             found, before = leaves[path], self.base.get(path)
             # Only a file of the base's size is read before it is judged: 'truncate' makes terabytes at once.
             other = not before or before.size != found.size
@@ -138,7 +152,7 @@ class Verdict:
             stay = self.host.entries.keys() - gone
             folders = self.host.folders - set(self.emptied()) - arrivals.keys()
             left = {p: target for p, target in links.items() if p in stay}
-            return result_reasons(arrivals, stay, folders, left, links)
+            return result_reasons(arrivals, stay, folders, left, links, base=self.base)
         beside = (self.host.entries.keys() | self.host.head.keys()) - self.base.keys()
         stay = beside | (self.base.keys() - gone)
         # A link that only the commit has is not walked: nothing may lead through it.
@@ -147,7 +161,7 @@ class Verdict:
         kept = [p for p, e in self.base.items() if e.mode == "120000" and p not in gone and p not in arrivals]
         left |= {p: self.target(p) for p in kept}
         ever = self.base.keys() | self.host.folders
-        return result_reasons(arrivals, stay, set(), left, left | links, ever)
+        return result_reasons(arrivals, stay, set(), left, left | links, ever, self.base)
 
     def target(self, path):
         """Where the base's link PATH leads; '/' where neither side has it any more."""
@@ -158,34 +172,50 @@ class Verdict:
 
     def refuse(self, broken):
         """The paths of BROKEN (path -> reason), changes until now, stay in the cage, and so does every change in their
-        place or below them."""
-        self.refused |= broken
-        gone, back = set(self.deleted), {}  # back: the files in whose place a folder would have come
-        for path, reason in broken.items():
-            self.changed.pop(path, None)
-            back |= {parent: reason for parent in parents(path) if parent in gone}
-        below = {p: next((back[q] for q in parents(p) if q in back), "") for p in self.changed} if back else {}
-        for path, reason in below.items():
-            if reason:
-                self.refused[path] = reason
-                del self.changed[path]
-        self.deleted = [p for p in self.deleted if p not in back and broken.keys().isdisjoint(parents(p))]
+        place or below them, and every deletion that a rename to them brought."""
+        while broken:
+            self.refused |= broken
+            for path in broken:
+                self.changed.pop(path, None)
+            gone = set(self.deleted)
+            kept = {parent: why for path, why in broken.items() for parent in parents(path) if parent in gone}
+            kept |= {path: broken[parent] for path in self.deleted for parent in parents(path) if parent in broken}
+            broken = self.keep(kept | self.halves(broken))
+
+    def halves(self, refused):
+        """The deletions of other spellings of what is new and REFUSED, or of files below them: path -> reason."""
+        new = {spelled(path): why for path, why in refused.items() if path not in self.base}
+        there = self.deleted if new else ()
+        return {path: new[seen_as] for path in there for seen_as, _ in spellings(path) if seen_as in new}
+
+    def keep(self, kept):
+        """The deletions KEPT (path -> reason) stay in the cage. Returns the changes that can't land beside such a file:
+        those below it, and in the place of a folder above it."""
+        if not kept:
+            return {}
+        self.deleted = [path for path in self.deleted if path not in kept]
+        above = {parent: why for path, why in kept.items() for parent in parents(path)}
+        return {p: why for p in self.changed for q in [p, *parents(p)] if (why := (above if q == p else kept).get(q))}
 
     def emptied(self):
-        """The host's folders that go: the changes empty them, or put a file in their place."""
-        emptied = {q for p in self.deleted for q in parents(p) if q not in self.folders}
+        """The host's folders that go: the changes empty them, or put a file in their place, or a killed export has
+        emptied them."""
+        gone = [*self.deleted, *(p for p, now in self.settled.items() if now is None and p not in self.host.entries)]
+        emptied = {q for p in gone for q in parents(p) if q not in self.folders}
         replaced = {d for d in self.host.folders if any(p in self.changed for p in [*parents(d), d])}
         held = {q for p in self.host.nested for q in [*parents(p), p]}
         return ((emptied | replaced) & self.host.folders) - held
 
     def too_much_gone(self):
-        """Why so many deletions need --force; empty if they don't."""
+        """Why so many deletions need --force; empty if they don't. A file that comes back under a new path is none."""
         if self.choices.force or not self.deleted:
             return ""
         if not self.found:
             return "the cage's project is empty"
-        if len(self.deleted) > 20 and 4 * len(self.deleted) > len(self.base):
-            return f"{len(self.deleted)} of {len(self.base)} files would be deleted"
+        moved = Counter((e.mode, e.digest) for p, e in self.changed.items() if p not in self.base)
+        gone = (Counter((self.base[p].mode, self.base[p].digest) for p in self.deleted) - moved).total()
+        if gone > 20 and 4 * gone > len(self.base):
+            return f"{gone} of {len(self.base)} files would be deleted"
         return ""
 
     # -- reports ------------------------------------------------------------
@@ -193,21 +223,29 @@ class Verdict:
     def lists(self):
         """The lists for the host: name -> content."""
         touched = [p for p in [*self.changed, *self.deleted] if p in self.host.entries]
+        report = self.report()
         return {
             "base": manifest(self.next_base()),
             "write": ended(self.changed),
             "added": ended(p for p in self.changed if p not in self.host.entries),
             "delete": ended(p for p in self.deleted if p in self.host.entries),
             "rmdir": ended(sorted(self.emptied(), key=lambda p: -p.count(b"/"))),
+            "respelled": ended(path for pair in self.respelled() for path in pair),
             "backup": ended(touched),
             "expect": manifest({p: self.host.entries[p] for p in touched}),
             "conflicts": ended(self.conflicts),
             "refused": ended(self.refused),
             "force": self.too_much_gone().encode(),
-            "runs-later": as_list(self.runs_later()).encode(),
-            "report": self.report().encode(),
+            "report": report.shown().encode(),
+            "plan.txt": report.whole().encode(),
             "summary": f"{self.summary()}\n".encode(),
         }
+
+    def respelled(self):
+        """New files and folders of which the host has another spelling that goes: pairs of the new and the old path."""
+        new = {q for p in self.changed if p not in self.host.entries for q in [*parents(p), p]} - self.host.folders
+        gone = {spelled(path): path for path in [*self.deleted, *self.emptied()]} if new else {}
+        return [(path, gone[spelled(path)]) for path in sorted(new) if gone and spelled(path) in gone]
 
     def next_base(self):
         """The next base: the files that both sides agree on once this is applied."""
@@ -241,34 +279,31 @@ class Verdict:
         conflicts = f"{counted(self.conflicts, 'conflict')}, " if self.conflicts else ""
         return (
             f"{marks.count('A')} added, {marks.count('M')} changed, {marks.count('D')} deleted, "
-            f"{conflicts}{len(self.refused)} refused, {self.held} held back"
+            f"{conflicts}{len(self.refused)} refused, {len(self.held)} held back"
         )
 
     def report(self):
-        """The report that a person reads before they agree; safe to print."""
-        marks = self.marks()
-        lines = bounded([f"  {marks[p]}  {show(p)}" for p in sorted(marks)]) + warning(self.runs_later())
-        for title, entries in [
-            ("Conflicts:", self.conflicts),
-            ("Refused:", self.refused),
-        ]:
-            if entries:
-                lines += [
-                    title,
-                    *bounded([f"  {show(p)}: {why}" for p, why in sorted(entries.items())]),
-                ]
-        return "".join(line + "\n" for line in lines)
+        """The Report of it: what the host runs later, what a person decides, what goes or changes, what is new."""
+        report, marks = Report(), self.marks()
+        runs = as_list(self.runs_later()).splitlines()
+        report.add(runs, warning(self.runs_later()), TITLE, cut=len(runs) > PLACES)
+        report.add_reasons("Conflicts:", self.conflicts)
+        report.add_reasons("Refused:", self.refused)
+        there = self.host.folders if self.choices.compare_host else {q for p in self.base for q in parents(p)}
+        for mark, folders in (("D", None), ("M", None), ("A", there)):
+            report.add_paths(mark, [path for path in marks if marks[path] == mark], folders)
+        return report
 
     def plan(self):
         """The plan as plain data, for --json."""
         marks = self.marks()
         return {
-            "added": [show(p) for p in sorted(marks) if marks[p] == "A"],
-            "changed": [show(p) for p in sorted(marks) if marks[p] == "M"],
-            "deleted": [show(p) for p in sorted(marks) if marks[p] == "D"],
             "runs_later": as_data(self.runs_later()),
             "conflicts": {show(p): why for p, why in sorted(self.conflicts.items())},
             "refused": {show(p): why for p, why in sorted(self.refused.items())},
-            "held_back": self.held,
+            "deleted": [show(p) for p in sorted(marks) if marks[p] == "D"],
+            "changed": [show(p) for p in sorted(marks) if marks[p] == "M"],
+            "added": [show(p) for p in sorted(marks) if marks[p] == "A"],
+            "held_back": len(self.held),
             "needs_force": self.too_much_gone(),
         }

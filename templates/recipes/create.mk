@@ -179,7 +179,8 @@ archive: | repo seen helper-gone .history/seeded
 	$(Q)$(MAKE) stripped-dotfiles
 	$(Q)set -o pipefail; tar -C $(S)/clone/dotfiles -cf - . | "$$CAGE_ENGINE" exec \
 		--interactive \
-		-- "$$CAGE_CONTAINER" /bin/sh -c 'mkdir -p ~/.dotfiles && tar -C ~/.dotfiles -xf -' >/dev/null 2>&1
+		-- "$$CAGE_CONTAINER" /bin/sh -c 'mkdir -p ~/.dotfiles && tar -C ~/.dotfiles -xf -' \
+		>/dev/null 2>$(S)/engine/dotfiles.err || $(failed)/dotfiles
 	$(Q)bash lib/create/install-dotfiles "$$CAGE_ENGINE" exec \
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/dotfiles-inside)"
 	$(Q)touch $@
@@ -202,6 +203,7 @@ credentials: up
 	$(Q)[ "$$CAGE_AUTH_MODE" != subscription ] || $(MAKE) credentials-copied
 	$(Q)bash lib/create/key
 
+# No error of this is kept: a program of the agent's could repeat the credentials in it.
 #: The agent's file of credentials, in the home
 credentials-copied:
 	$(Q)bash lib/create/credentials | "$$CAGE_ENGINE" exec \

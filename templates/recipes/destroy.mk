@@ -55,13 +55,13 @@ kept: kept-begun
 		--quiet \
 		--no-write-fetch-head \
 		-- "$$PWD/$(S)/commits/incoming.git" $(foreach kind,$(KINDS),'refs/$(kind)/*:refs/$(kind)/*') \
-		2>$(S)/commits/fetch.err || $(die) 3 'git refused the work that was to be bundled'
+		2>$(S)/commits/fetch.err || $(failed)/kept fetch
 	$(Q)$(KEPT) for-each-ref >$(S)/commits/kept
 	$(Q)[ ! -s $(S)/commits/kept ] || $(KEPT) bundle create \
 		--quiet ".history/$$CAGE_TO.bundle" \
 		--all \
 		--not $$(cat $(S)/commits/parent) 2>$(S)/commits/bundle.err \
-		|| grep -q 'empty bundle' $(S)/commits/bundle.err
+		|| $(failed)/kept bundle
 
 #: Keep what may not leave the cage in one file, which only another cage unpacks
 refused-kept: branch-named

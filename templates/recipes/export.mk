@@ -24,7 +24,7 @@ helper-image: seen tag-guard-image
 		CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 
 #: The question for the helper: the base, and the inventory of the host clone
-question: ready readable helper-image helper-gone question-begun hooks-and-includes
+question: ready readable helper-image helper-gone question-begun hooks-and-includes owners-ignore
 	$(Q)$(IN_CLONE) ls-files -z >$(S)/export/question/tracked 2>$(S)/export/files.err \
 		|| [ "$$CAGE_WAY" != sync ] || $(failed)/files
 	$(Q)[ "$$CAGE_WAY" != sync ] || $(within) 120 $(IN_CLONE) ls-files \
@@ -56,6 +56,13 @@ hooks-and-includes: question-begun
 		--get-regexp '^include(if\..*)?\.path$$' \
 		| bash lib/export/included >$(S)/export/question/included
 
+#: The ignore file of the clone's owner, by git's settings; nothing where they name none
+owners-ignore: question-begun
+	$(Q)$(IN_CLONE) config \
+		--null \
+		--type=path \
+		--get core.excludesFile >$(S)/export/owners-ignore 2>/dev/null || true
+
 # .state/export/asked is the mark of success: a helper or a stream that fails leaves none.
 #: Have a helper judge the changes; its answer is lists, and a tree of the changed files
 stage: question
@@ -66,7 +73,7 @@ stage: question
 
 #: Show the plan; stop if a person must decide
 plan: stage $(if $(filter 1,$(value CAGE_DIFF)),difference)
-	$(Q)$(if $(only_planned),$(enough)) bash lib/export/plan "$${CAGE_WAY:-export}"
+	$(Q)bash lib/export/plan "$${CAGE_WAY:-export}"
 
 # git reads .gitattributes in the folders that it compares, and those are the agent's: info/attributes in a git folder
 # of ours overrules them. All other settings of git are off.
@@ -147,5 +154,5 @@ synced: plan
 	$(Q)[ -e $(S)/export/asked ] || $(failed)/helper sync
 	$(Q)mv .history/base.new .history/base
 
-.PHONY: agreed apply both-sides difference exportable helper-image hooks-and-includes kept-aside plan put-back \
-	question question-begun ready stage synced undone written
+.PHONY: agreed apply both-sides difference exportable helper-image hooks-and-includes kept-aside owners-ignore plan \
+	put-back question question-begun ready stage synced undone written
