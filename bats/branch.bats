@@ -90,3 +90,20 @@ SH
     says_not out
     says_not esc
 }
+
+@test "export, branch, status: a linked work tree is held back and named, and nothing of it leaves" {
+    inside <<<'echo cage >>README; git worktree add -q --detach .trees/one; ln -s /etc/passwd .trees/one/out'
+    line="  .trees/one: is a linked work tree of the cage's own repository, held back"
+    run -0 tc export "$CAGE" --branch
+    says "$line"
+    [ "$(git -C "$CLONE" diff --name-only "trunk..cage/$CAGE")" = README ]
+    run -0 tc status "$CAGE"
+    says '0 refused, 1 held back, 0 commits inside; beside that a linked work tree'
+    says "${line#  }"
+    run -0 tc export "$CAGE" -y
+    says "$line"
+    [ "$(git -C "$CLONE" status --porcelain)" = ' M README' ]
+    echo host >"$CLONE/new" && git -C "$CLONE" add new
+    run -0 tc sync "$CAGE" -y
+    inside <<<'[ "$(cat new)" = host ]; rm -rf .trees .git/worktrees'
+}

@@ -55,6 +55,7 @@ PATH_BYTES = limit("PATH", 1000)
 TOO_DEEP = f"is deeper than {DEPTH} folders or longer than {PATH_BYTES} bytes"
 DOTGIT = "is a git folder in another place or spelling"
 BARE = "is a bare git repository"
+LINKED = "is a linked work tree of the cage's own repository"
 THROUGH = "is a link that leaves the project through another one"
 
 # -- one entry -----------------------------------------------------------------

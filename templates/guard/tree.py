@@ -11,9 +11,10 @@ import sys
 from itertools import islice
 from typing import NamedTuple
 
-from rules import BARE, ENTRIES, git_parts, looks_bare, place_reason
+from rules import BARE, ENTRIES, LINKED, WAY_BYTES, git_parts, looks_bare, parents, place_reason
 
 ROOT = b"/project"
+INSIDE = b"/home/trustycage/project"  # ROOT, as the cage's programs know it
 
 SCRATCH = "/run/j"
 
@@ -38,9 +39,12 @@ class Found(NamedTuple):
     reason: str  # why nothing new may leave from here; empty for none
 
 
-def scan():
-    """Every entry below ROOT but the cage's own .git: path -> Found. Raises SystemExit past ENTRIES."""
-    found, folders = {}, [(b"", "")]
+def scan(base=()):
+    """Every entry below ROOT but the cage's own .git: path -> Found. Raises SystemExit past ENTRIES.
+
+    Nothing below a linked work tree is listed; a folder that holds paths of BASE counts as none.
+    """
+    found, folders, known = {}, [(b"", "")], set()
     while folders:
         folder, reason = folders.pop()
         with os.scandir(os.path.join(ROOT, folder)) as listing:
@@ -48,6 +52,11 @@ def scan():
         if folder and looks_bare(frozenset().union(*(git_parts(e.name) for e in entries))):
             reason = BARE
             found[folder] = found[folder]._replace(reason=reason)
+        if is_linked(folder, entries):
+            known = known or {above for path in base for above in parents(path)}
+            if folder not in known:
+                found[folder] = found[folder]._replace(reason=LINKED)
+                continue
         for entry in entries:
             path = os.path.join(folder, entry.name)
             info = entry.stat(follow_symlinks=False)
@@ -61,6 +70,17 @@ def scan():
         if len(found) > ENTRIES:
             raise SystemExit(f"error: the cage holds more than {ENTRIES} entries")
     return found
+
+
+def is_linked(folder, entries):
+    """Whether FOLDER, with ENTRIES, is a linked work tree: its .git is a file that names a folder of the cage's git."""
+    if not folder or not any(e.name == b".git" and e.is_file(follow_symlinks=False) for e in entries):
+        return False
+    with open_file(folder + b"/.git") as file:
+        text = file.read(WAY_BYTES + 1)
+    word, _, target = text.removesuffix(b"\n").partition(b" ")
+    odd = word != b"gitdir:" or len(text) > WAY_BYTES or b"\n" in target or b"\0" in target
+    return not odd and os.path.normpath(os.path.join(INSIDE, folder, target)).startswith(INSIDE + b"/.git/worktrees/")
 
 
 def describe(path, found):

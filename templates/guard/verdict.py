@@ -3,7 +3,18 @@
 import os
 import stat
 
-from rules import TOTAL_BYTES, Leaf, bounded, counted, leaf_reason, parents, result_reasons, show, total_reason
+from rules import (
+    LINKED,
+    TOTAL_BYTES,
+    Leaf,
+    bounded,
+    counted,
+    leaf_reason,
+    parents,
+    result_reasons,
+    show,
+    total_reason,
+)
 from runs_later import as_data, as_list, running_later, warning
 from tree import ROOT, describe, ended, ignore_files, ignored, kind, link_entry, manifest, scan
 
@@ -13,7 +24,8 @@ class Verdict:
 
     def __init__(self, base, host, choices):
         self.base, self.host, self.choices = base, host, choices
-        self.found = scan()
+        self.found = scan(base)
+        self.linked = sorted(p for p, f in self.found.items() if f.reason == LINKED)  # linked work trees, held back
         self.folders = {p for p, f in self.found.items() if stat.S_ISDIR(f.mode)}
         self.changed = {}  # path -> Entry, to be written
         self.deleted = []  # to be deleted
@@ -33,10 +45,10 @@ class Verdict:
 
     def sort_present(self):
         """Sort every path of the cage: unchanged, held back, refused, or as decide() says."""
-        leaves = {p: f for p, f in self.found.items() if not stat.S_ISDIR(f.mode) or f.reason}
+        leaves = {p: f for p, f in self.found.items() if not stat.S_ISDIR(f.mode) or f.reason not in ("", LINKED)}
         new = [p for p in leaves if p not in self.base and p != b".git"]
         held = set() if self.choices.include_ignored else self.ignored(new)
-        self.held, total = len(held), 0
+        self.held, total = len(held) + len(self.linked), 0
         for path in sorted(leaves.keys() - held):
             found, before = leaves[path], self.base.get(path)
             # Only a file of the base's size is read before it is judged: 'truncate' makes terabytes at once.
@@ -257,7 +269,11 @@ class Verdict:
                     title,
                     *bounded([f"  {show(p)}: {why}" for p, why in sorted(entries.items())]),
                 ]
-        return "".join(line + "\n" for line in lines)
+        return "".join(line + "\n" for line in lines + self.kept_inside())
+
+    def kept_inside(self):
+        """A line for each linked work tree; safe to print."""
+        return bounded([f"  {show(path)}: {LINKED}, held back" for path in self.linked])
 
     def plan(self):
         """The plan as plain data, for --json."""
@@ -270,5 +286,6 @@ class Verdict:
             "conflicts": {show(p): why for p, why in sorted(self.conflicts.items())},
             "refused": {show(p): why for p, why in sorted(self.refused.items())},
             "held_back": self.held,
+            "linked_work_trees": [show(p) for p in self.linked],
             "needs_force": self.too_much_gone(),
         }
