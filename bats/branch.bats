@@ -3,8 +3,31 @@
 
 load cages
 
-setup_file() { make_cage branch; }
-teardown_file() { remove_cage; }
+setup_file() {
+    make_cage branch
+    mixed_repo "$BATS_FILE_TMPDIR/$RUN-mixed"
+    tc create "$BATS_FILE_TMPDIR/$RUN-mixed" --no-attach
+}
+teardown_file() { remove_cage; remove_cage "$RUN-mixed"; }
+
+# A repository with a submodule, attributes, and CRLF in a file that they would make LF, as $1.
+mixed_repo() {
+    make_repo "$1"
+    git clone --quiet "$BATS_FILE_TMPDIR/$CAGE" "$BATS_FILE_TMPDIR/submodule"
+    git -C "$1" -c protocol.file.allow=always submodule --quiet add "$BATS_FILE_TMPDIR/submodule" lib/sub
+    printf 'one\r\ntwo\r\n' >"$1/crlf.txt"
+    printf 'one\ntwo\n' | tee "$1/a.bat" >"$1/a.lfs"
+    git -C "$1" add --all
+    printf '%s\n' '*.txt text=auto' '*.bat eol=crlf' '*.lfs filter=lfs -text' '.gitattributes export-ignore' >"$1/.gitattributes"
+    git -C "$1" add .gitattributes
+    git -C "$1" commit --quiet --message 'Mixed'
+}
+
+# The rest of a test is about the cage of that repository.
+mixed() {
+    CAGE=$RUN-mixed ENV=$TRUSTY_CAGE_HOME/envs/$RUN-mixed
+    CLONE=$ENV/repo
+}
 
 teardown() { back_to_first; }
 
@@ -89,6 +112,47 @@ SH
     says README
     says_not out
     says_not esc
+}
+
+@test "commits: submodules stay, whatever became of the history" {
+    mixed
+    here=$(git -C "$CLONE" ls-tree trunk lib/sub)
+    inside <<<'git commit -q --amend --allow-empty -m Amended; git rm -q lib/code.txt; git commit -q -m "No lib"'
+    run -0 tc export "$CAGE" --commits
+    [ "$(git -C "$CLONE" ls-tree "cage/$CAGE" lib/)" = "$here" ]
+    [ "$(git -C "$CLONE" ls-tree "cage/$CAGE^" lib/sub)" = "$here" ]
+    [ -z "$(git -C "$CLONE" diff --stat "trunk..cage/$CAGE^")" ]
+    inside <<<'git checkout -q --orphan other; git rm -q -rf .; echo x >only; git add only; git commit -q -m Orphan'
+    run -0 tc export "$CAGE" --commits --as orphan
+    [ "$(git -C "$CLONE" ls-tree orphan lib/)" = "$here" ]
+    anew
+}
+
+@test "export, branch, commits: a file in a submodule, or in its place, is refused" {
+    mixed
+    inside <<<'mkdir -p lib/sub; echo x >lib/sub/new'
+    for way in --dry-run --branch; do
+        run -3 tc export "$CAGE" $way
+        says "  lib/sub/new: lies in the submodule 'lib/sub'"
+    done
+    inside <<<'git add -A; git commit -q -m Sub'
+    run -3 tc export "$CAGE" --commits
+    says "  lib/sub/new: lies in the submodule 'lib/sub'"
+    inside <<<'git rm -q -r lib; echo x >lib; git add lib; git commit -q -m Place'
+    run -3 tc export "$CAGE" --commits
+    says "  lib: takes the place of the submodule 'lib/sub'"
+    anew
+}
+
+@test "commits: a repository that the agent made inside is refused by its name" {
+    inside <<'SH'
+git init -q tool; git -C tool -c user.name=a -c user.email=a@b commit -q --allow-empty -m Tool
+git add tool 2>/dev/null; echo x >beside; git add beside; git commit -q -m All
+SH
+    run -3 tc export "$CAGE" --commits
+    says '  tool: is a git repository within'
+    run -0 tc export "$CAGE" --commits --skip-refused
+    [ "$(git -C "$CLONE" diff --name-only "trunk..cage/$CAGE")" = beside ]
 }
 
 @test "export, branch, status: a linked work tree is held back and named, and nothing of it leaves" {

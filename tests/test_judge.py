@@ -618,6 +618,36 @@ def test_folder_that_holds_a_repository_of_the_host_s_own_stays(project):
 
 # -- other repositories --------------------------------------------------------
 
+IN_SUBMODULE = "lies in the submodule 'lib/sub'"
+FOR_SUBMODULE = "takes the place of the submodule 'lib/sub'"
+OF_SUBMODULES = {"submodules": frozenset({b"lib/sub", b"other"})}
+
+
+@pytest.mark.parametrize("compare_host", [True, False])
+@pytest.mark.parametrize(
+    ("files", "refused"),
+    [
+        ({"lib/sub/x": "x"}, {"lib/sub/x": IN_SUBMODULE}),
+        ({"lib/sub/deep/er/x": "x"}, {"lib/sub/deep/er/x": IN_SUBMODULE}),
+        ({"lib/sub": "x"}, {"lib/sub": FOR_SUBMODULE}),
+        ({"lib": "x"}, {"lib": FOR_SUBMODULE}),
+        ({"lib/submarine": "x", "sub": "x", "lib/x/sub/y": "x"}, {}),
+        ({"Lib/sub/x": "x"}, {"Lib/sub/x": "is lib on file systems that fold case or Unicode"}),
+    ],
+)
+def test_new_file_in_a_submodule_or_its_place_is_refused(project, files, refused, compare_host):
+    lay(project, {"README": "x", **files})
+    host = host_of({"README": "0"})._replace(folders={b"lib", b"lib/sub", b"other"}, **OF_SUBMODULES)
+    judged = verdict.Verdict(side({"README": "0"}), host, question.Choices(compare_host=compare_host))
+    assert outcome(judged) == decided(["README", *sorted(files.keys() - refused.keys())], refused=refused)
+
+
+def test_file_that_came_home_before_it_lay_in_a_submodule_may_change(project):
+    lay(project, {"lib/sub/x": "1"})
+    host = host_of({"lib/sub/x": "0"})._replace(**OF_SUBMODULES)
+    assert outcome(verdict.Verdict(side({"lib/sub/x": "0"}), host, question.Choices())) == decided(["lib/sub/x"])
+
+
 def linked_tree(folder, text="gitdir: /home/trustycage/project/.git/worktrees/x\n"):
     """A linked work tree as FOLDER, with TEXT in its .git."""
     lay(folder, {".git": text, "a": "x", "deep/b": "x", "c\n": "x"})

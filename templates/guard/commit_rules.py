@@ -13,6 +13,7 @@ from rules import (
     Bare,
     Leaf,
     Spellings,
+    Submodules,
     folded,
     leaf_reason,
     link_reason,
@@ -49,7 +50,10 @@ class Commits:
         self.size = lru_cache(None)(self._size)
         self.counts = Counter(folder for path in base for folder in [b"", *parents(path)])
         self.known = base.keys() | self.counts.keys()
-        self.beside = (host.entries.keys() | host.head.keys()) - base.keys()  # a merge would leave them in place
+        self.submodules = Submodules(host.submodules)
+        self.gitlinks = {path: oid for path, (mode, oid) in host.seeded.items() if mode == SUBMODULE}
+        # A merge would leave these in place.
+        self.beside = (host.entries.keys() | host.head.keys() | host.submodules) - base.keys()
         self.names = by_folder(self.beside)
         self.twins = twins_of(by_folder([*base, *self.beside]))
         self.bare = Bare()
@@ -156,7 +160,9 @@ class Commits:
 
     def judge_entry(self, entry):
         """Judge one ENTRY by itself."""
-        path, mode, _ = entry
+        path, mode, oid = entry
+        if mode == SUBMODULE and self.gitlinks.get(path) == oid:
+            return  # the agent has checked the submodule out, at the commit that the host has
         if len(self.new) >= 4 * ENTRIES:
             raise bad(f"the cage's commits bring more than {4 * ENTRIES} entries")
         self.new.add(entry)
@@ -167,7 +173,7 @@ class Commits:
             leaf = self.leaf(entry)
             if mode == LINK and leaf.target is not None and before and before.same(link_entry(leaf.target)):
                 return
-            reason = leaf_reason(leaf, before, {}.get)
+            reason = leaf_reason(leaf, before, {}.get) or ("" if before else self.submodules.reason(path))
             # Without the imported commit all entries look new, unchanged ones, too.
             if reason and self.root is None and self.as_it_was(entry, leaf, before):
                 return
@@ -233,7 +239,10 @@ class Commits:
         without mode for a path that goes. Those come first, so that a file can take a folder's place."""
         gone, come = [], []
         self._changes(before, after, folder, gone, come)
-        return [*((path, b"", "") for path in gone), *come]
+        # The imported commit has no submodules, so a folder that goes, or a new beginning, would take them along.
+        lost = self.gitlinks if before is None else self.submodules.below(gone) & self.gitlinks.keys()
+        back = [(path, SUBMODULE, self.gitlinks[path]) for path in sorted(lost)]
+        return [*((path, b"", "") for path in gone), *come, *back]
 
     def _changes(self, before, after, folder, gone, come):
         old = self.taken(folder, before)
@@ -255,6 +264,8 @@ class Commits:
         items = {}
         for item in self.objects.tree(tree) if tree else ():
             path = below(folder, item.name)
+            if path in self.gitlinks:
+                continue
             if (path, item.mode, item.oid) in self.refused:
                 item = self.imported_item(path)
             if item:

@@ -44,6 +44,8 @@ class Host(NamedTuple):
     links: dict = {}  # noqa: RUF012 (nobody writes to it) path -> target
     head: dict = {}  # noqa: RUF012 (as above) path -> mode in the commit checked out; only branches and commits ask
     nested: frozenset = frozenset()  # folders that hold a git folder, which no list names
+    submodules: frozenset = frozenset()  # paths of submodules: of the index, and of 'head' and 'seeded'
+    seeded: dict = {}  # noqa: RUF012 (as above) path -> mode and object in the seeded commit; asked for like 'head'
 
 
 def read_question():
@@ -70,21 +72,29 @@ def read_question():
     within = tuple(path for path in listed if path.endswith(b"/"))
     private = frozenset(path for path in entries if path in listed or path.startswith(within))
     folders = set(paths_in(parts["folders"]))
-    rows = [row.partition(b"\t") for row in parts["head"].split(b"\0")[:-1]]
+    index, head, seeded = (git_list(parts[list]) for list in ("index", "head", "seeded"))
     gits = {path for path in folders if os.path.basename(path) == b".git"}
     host = Host(
         entries=entries,
         folders=folders - gits,
         ignore_files=rules,
-        tracked=set(paths_in(parts["tracked"])),
+        tracked=index.keys() | set(paths_in(parts["tracked"])),
         hooks=hooks,
         included=tuple(sorted({os.path.normpath(path) for path in parts["included"].split(b"\0")[:-1]})),
         private=private,
         links=targets,
-        head={path: facts.split()[0] for facts, _, path in rows},
+        head={path: facts[0] for path, facts in head.items()},
         nested=frozenset(map(os.path.dirname, gits)) - {b""},
+        submodules=frozenset(path for list in (index, head, seeded) for path in list if list[path][0] == b"160000"),
+        seeded={path: (mode, oid.decode()) for path, (mode, _, oid) in seeded.items()},
     )
     return parse_manifest(parts["base"]), host
+
+
+def git_list(data):
+    """The paths of a list of git's, 'mode … <tab> path' each ended by NUL: path -> the words before it."""
+    rows = (row.split(b"\t", 1) for row in data.split(b"\0")[:-1])
+    return {path: facts.split() for facts, path in rows}
 
 
 def inner_tar(data):

@@ -288,6 +288,27 @@ class Bare:
         return ""
 
 
+class Submodules:
+    """The PATHS at which the host has submodules: other repositories, whose files its own git does not see."""
+
+    def __init__(self, paths):
+        self.paths = frozenset(paths)
+        self.above = {folder: path for path in self.paths for folder in parents(path)}
+
+    def reason(self, path):
+        """Why no new file may come to PATH; empty if it may."""
+        for folder in parents(path) if self.paths else ():
+            if folder in self.paths:
+                return f"lies in the submodule '{show(folder)}'"
+        there = path if path in self.paths else self.above.get(path)
+        return f"takes the place of the submodule '{show(there)}'" if there else ""
+
+    def below(self, folders):
+        """The submodules that lie in one of FOLDERS."""
+        folders = set(folders) & self.above.keys()
+        return {path for path in self.paths if not folders.isdisjoint(parents(path))}
+
+
 class Spellings:
     """The paths there are, by how a file system that folds case and Unicode sees them."""
 

@@ -2,7 +2,7 @@
 
 import re
 
-from objects import bad
+from objects import SUBMODULE, bad
 from rules import TOTAL_BYTES
 
 # Encodings that a message may be in; git's names for them are Python's.
@@ -57,7 +57,8 @@ class Stream:
             self.write(b"deleteall\n")
         for path, mode, blob in changes:
             if mode:
-                self.write(b"M %s %s %s\n" % (mode, self.marks[blob], quoted(path)))
+                name = blob.encode() if mode == SUBMODULE else self.marks[blob]
+                self.write(b"M %s %s %s\n" % (mode, name, quoted(path)))
             else:
                 self.write(b"D %s\n" % quoted(path))
         self.write(b"\n")

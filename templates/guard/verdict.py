@@ -7,6 +7,7 @@ from rules import (
     LINKED,
     TOTAL_BYTES,
     Leaf,
+    Submodules,
     bounded,
     counted,
     leaf_reason,
@@ -25,6 +26,7 @@ class Verdict:
     def __init__(self, base, host, choices):
         self.base, self.host, self.choices = base, host, choices
         self.found = scan(base)
+        self.submodules = Submodules(host.submodules)
         self.linked = sorted(p for p, f in self.found.items() if f.reason == LINKED)  # linked work trees, held back
         self.folders = {p for p, f in self.found.items() if stat.S_ISDIR(f.mode)}
         self.changed = {}  # path -> Entry, to be written
@@ -75,7 +77,9 @@ class Verdict:
         is_link = stat.S_ISLNK(found.mode)
         odd = "" if is_link or stat.S_ISREG(found.mode) else f"is {kind(found.mode)}, neither a file nor a link"
         leaf = Leaf(path, found.size, self.onward(path) if is_link else None, odd)
-        return leaf_reason(leaf, self.base.get(path), self.onward) or total_reason(found.size, room)
+        before = self.base.get(path)
+        reason = leaf_reason(leaf, before, self.onward) or ("" if before else self.submodules.reason(path))
+        return reason or total_reason(found.size, room)
 
     def onward(self, path):
         """Where the cage's link PATH leads; None if it is none."""
@@ -151,7 +155,7 @@ class Verdict:
             folders = self.host.folders - set(self.emptied()) - arrivals.keys()
             left = {p: target for p, target in links.items() if p in stay}
             return result_reasons(arrivals, stay, folders, left, links)
-        beside = (self.host.entries.keys() | self.host.head.keys()) - self.base.keys()
+        beside = (self.host.entries.keys() | self.host.head.keys() | self.host.submodules) - self.base.keys()
         stay = beside | (self.base.keys() - gone)
         # A link that only the commit has is not walked: nothing may lead through it.
         left = {p: b"/" for p, mode in self.host.head.items() if mode == b"120000" and p in beside}

@@ -46,12 +46,11 @@ branch-begun: branch-named
 	$(Q)$(IN_CLONE) var GIT_COMMITTER_IDENT >$(S)/commits/ident 2>/dev/null \
 		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/commits/ident
 
+LISTED = $(IN_CLONE) ls-tree --full-tree -r -z
 #: Check the branch's name, and ask for the changes since the seeding, beside the files of HEAD
 branch-named: question
-	$(Q)$(IN_CLONE) ls-tree \
-		--full-tree \
-		-r \
-		-z HEAD >$(S)/export/question/head 2>/dev/null || : >$(S)/export/question/head
+	$(Q)$(LISTED) HEAD >$(S)/export/question/head 2>/dev/null || : >$(S)/export/question/head
+	$(Q)$(LISTED) "$$(cat .history/seeded)" >$(S)/export/question/seeded
 	$(Q)cp .history/base.seeded $(S)/export/question/base
 	$(Q)printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME}" >$(S)/commits/branch
 	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/commits/branch)" >/dev/null \
