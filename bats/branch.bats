@@ -171,3 +171,28 @@ SH
     run -0 tc sync "$CAGE" -y
     inside <<<'[ "$(cat new)" = host ]; rm -rf .trees .git/worktrees'
 }
+
+@test "branch, commits: a line more is a line more, whatever the attributes make of a file" {
+    mixed
+    inside <<'SH'
+[ "$(wc -c <a.bat)" = 10 ]
+for name in crlf.txt a.bat plain.bat; do printf 'more\r\n' >>$name; done
+for name in a.lfs README; do echo more >>$name; done
+chmod 755 lib/code.txt
+echo '* -text' >.gitattributes
+SH
+    run -0 tc export "$CAGE" --branch
+    says "  a.lfs: the filter 'lfs' was not run"
+    inside <<<'git checkout -q .gitattributes; git add -A; git commit -q -m More'
+    run -0 tc export "$CAGE" --commits --as more
+    for branch in "cage/$CAGE" more; do
+        run -0 git -C "$CLONE" diff --numstat "trunk..$branch" -- . ':!.gitattributes'
+        echo "$output"
+        [ "$(tr '\t\n' ' ,' <<<"$output")" = '1 0 README,1 0 a.bat,1 0 a.lfs,1 0 crlf.txt,0 0 lib/code.txt,1 0 plain.bat,' ]
+        [ "$(git -C "$CLONE" cat-file blob "$branch:plain.bat")" = more ]
+    done
+    git -C "$CLONE" checkout --quiet more
+    [ -z "$(git -C "$CLONE" status --porcelain)" ]
+    git -C "$CLONE" checkout --quiet trunk
+    anew
+}

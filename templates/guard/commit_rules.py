@@ -47,6 +47,7 @@ class Commits:
         self.new = set()  # entries that are not as they were imported
         self.new_links = {}  # (path, target) -> entry
         self.link = lru_cache(1 << 16)(self._link)
+        self.rows = lru_cache(1 << 6)(self._rows)  # of the imported commit
         self.size = lru_cache(None)(self._size)
         self.counts = Counter(folder for path in base for folder in [b"", *parents(path)])
         self.known = base.keys() | self.counts.keys()
@@ -72,10 +73,24 @@ class Commits:
         """The Item of the imported commit at PATH; None for nothing."""
         tree, item = self.root, None
         for part in path.split(b"/"):
-            items = self.objects.tree(tree) if tree else ()
-            item = next((it for it in items if it.name == part), None)
+            item = self.rows(tree).get(part) if tree else None
             tree = item.oid if item and item.mode == FOLDER else None
         return item
+
+    def _rows(self, tree):
+        """The Items of TREE by their names."""
+        return {item.name: item for item in self.objects.tree(tree)}
+
+    def seeded_as(self, path, mode, oid):
+        """The host's object for OID with MODE at PATH, if that is there as it was imported; empty if not."""
+        item = self.imported_item(path)
+        same = item and item.oid == oid and (item.mode == LINK) == (mode == LINK)
+        return self.host.seeded[path][1] if same and path in self.host.seeded else ""
+
+    def normalised(self, path):
+        """Whether the cage's git made LF of CRLF when it imported PATH."""
+        item, before = self.imported_item(path), self.base.get(path)
+        return item is not None and before is not None and self.objects.look(item.oid)[1] < before.size
 
     def imported_link(self, path):
         """Where link PATH of the base leads; '/' where that is no longer known, so that nothing leads through it."""

@@ -2,7 +2,7 @@
 
 import re
 
-from objects import SUBMODULE, bad
+from objects import bad
 from rules import TOTAL_BYTES
 
 # Encodings that a message may be in; git's names for them are Python's.
@@ -21,7 +21,7 @@ class Stream:
 
     def __init__(self, out):
         self.out, self.written, self.last = out, 0, 0
-        self.marks = {}  # object of the cage -> its mark
+        self.marks = {}  # commit of the cage, or key of a blob -> its mark
 
     def write(self, data):
         """DATA to the host; raises SystemExit, before it is written, past TOTAL_BYTES."""
@@ -31,22 +31,23 @@ class Stream:
         self.out.write(data)
 
     def mark(self, oid):
-        """A new mark for object OID."""
+        """A new mark for OID, a commit or the key of a blob."""
         self.last += 1
         self.marks[oid] = b":%d" % self.last
         return self.marks[oid]
 
-    def blob(self, oid, size, blocks):
-        """The content of a file or link, SIZE bytes in BLOCKS; once for each object."""
-        if oid not in self.marks:
-            self.write(b"blob\nmark %s\ndata %d\n" % (self.mark(oid), size))
+    def blob(self, key, size, blocks):
+        """The content of a file or link, SIZE bytes in BLOCKS; once for each KEY. Returns its mark."""
+        if key not in self.marks:
+            self.write(b"blob\nmark %s\ndata %d\n" % (self.mark(key), size))
             for block in blocks:
                 self.write(block)
             self.write(b"\n")
+        return self.marks[key]
 
     def commit(self, oid, commit, parents, changes, anew=False):
-        """COMMIT, which is OID in the cage, on PARENTS (marks, or a commit of the host's), with CHANGES: (path, mode
-        and object, or None for a path that goes). ANEW begins with an empty tree."""
+        """COMMIT, which is OID in the cage, on PARENTS (marks, or a commit of the host's), with CHANGES: path, mode,
+        and a mark or an object of the host's; without mode for a path that goes. ANEW begins with an empty tree."""
         message = clean(commit.message, commit.encoding)
         self.write(b"commit refs/heads/work\nmark %s\n" % self.mark(oid))
         self.write(b"author %s\ncommitter %s\n" % (person(commit.author), person(commit.committer)))
@@ -55,9 +56,8 @@ class Stream:
             self.write(b"%s %s\n" % (word, parent))
         if anew:
             self.write(b"deleteall\n")
-        for path, mode, blob in changes:
+        for path, mode, name in changes:
             if mode:
-                name = blob.encode() if mode == SUBMODULE else self.marks[blob]
                 self.write(b"M %s %s %s\n" % (mode, name, quoted(path)))
             else:
                 self.write(b"D %s\n" % quoted(path))

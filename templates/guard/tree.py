@@ -130,31 +130,36 @@ def ignored(paths, rules, place):
     """Those of PATHS that the .gitignore files RULES (path -> content) match. git sees only copies, in PLACE."""
     if not paths or not rules:
         return set()
-    tree = os.path.join(SCRATCH, place)
-    for path, content in rules.items():
-        copy = os.path.join(os.fsencode(tree), path)
+    lay(rules, place)
+    return set(paths_in(ask_git(["check-ignore", "-z", "--stdin", "--no-index"], ended(paths), place)))
+
+
+def lay(files, place):
+    """Copies of FILES (path -> content) in the folder PLACE of the helper's own."""
+    for path, content in files.items():
+        copy = os.path.join(os.fsencode(SCRATCH), os.fsencode(place), path)
         os.makedirs(os.path.dirname(copy), exist_ok=True)
         with open(copy, "wb") as target:
             target.write(content)
-    env = {"PATH": os.environ["PATH"], "HOME": SCRATCH, "GIT_CONFIG_NOSYSTEM": "1"}
-    folder = f"{SCRATCH}/{place}.git"
+
+
+def ask_git(words, told, place):
+    """The answer of git to WORDS, with TOLD on its standard input, in the work tree PLACE of the helper's own.
+
+    Raises SystemExit where it fails, or takes more than a minute.
+    """
+    folder, tree = f"{SCRATCH}/{place}.git", f"{SCRATCH}/{place}"
+    env = {"PATH": os.environ["PATH"], "HOME": SCRATCH, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}
     subprocess.run(["git", "init", "--quiet", "--bare", "--template=", folder], env=env, check=True)
-    command = [
-        "git",
-        f"--git-dir={folder}",
-        f"--work-tree={tree}",
-        "check-ignore",
-        "-z",
-        "--stdin",
-        "--no-index",
-    ]
+    os.makedirs(tree, exist_ok=True)
+    command = ["git", f"--git-dir={folder}", f"--work-tree={tree}", *words]
     try:
-        answer = subprocess.run(command, input=ended(paths), stdout=subprocess.PIPE, env=env, cwd=tree, timeout=60)
+        answer = subprocess.run(command, input=told, stdout=subprocess.PIPE, env=env, cwd=tree, timeout=60)
     except subprocess.TimeoutExpired:
-        raise SystemExit("error: the ignore rules take more than a minute to match") from None
+        raise SystemExit("error: the ignore rules or attributes take more than a minute to match") from None
     if answer.returncode not in (0, 1):
-        raise SystemExit("error: git could not read the ignore rules")
-    return set(paths_in(answer.stdout))
+        raise SystemExit("error: git could not read the ignore rules or attributes")
+    return answer.stdout
 
 
 def manifest(entries):
