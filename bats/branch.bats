@@ -3,8 +3,31 @@
 
 load cages
 
-setup_file() { make_cage branch; }
-teardown_file() { remove_cage; }
+setup_file() {
+    make_cage branch
+    mixed_repo "$BATS_FILE_TMPDIR/$RUN-mixed"
+    tc create "$BATS_FILE_TMPDIR/$RUN-mixed" --no-attach
+}
+teardown_file() { remove_cage; remove_cage "$RUN-mixed"; }
+
+# A repository with a submodule, attributes, and CRLF in a file that they would make LF, as $1.
+mixed_repo() {
+    make_repo "$1"
+    git clone --quiet "$BATS_FILE_TMPDIR/$CAGE" "$BATS_FILE_TMPDIR/submodule"
+    git -C "$1" -c protocol.file.allow=always submodule --quiet add "$BATS_FILE_TMPDIR/submodule" lib/sub
+    printf 'one\r\ntwo\r\n' >"$1/crlf.txt"
+    printf 'one\ntwo\n' | tee "$1/a.bat" >"$1/a.lfs"
+    git -C "$1" add --all
+    printf '%s\n' '*.txt text=auto' '*.bat eol=crlf' '*.lfs filter=lfs -text' '.gitattributes export-ignore' >"$1/.gitattributes"
+    git -C "$1" add .gitattributes
+    git -C "$1" commit --quiet --message 'Mixed'
+}
+
+# The rest of a test is about the cage of that repository.
+mixed() {
+    CAGE=$RUN-mixed ENV=$TRUSTY_CAGE_HOME/envs/$RUN-mixed
+    CLONE=$ENV/repo
+}
 
 teardown() { back_to_first; }
 
@@ -120,6 +143,7 @@ SH
     git -C "$CLONE" for-each-ref --format='delete %(refname)' 'refs/*/all/**' | git -C "$CLONE" update-ref --stdin
     run -2 tc export "$CAGE" --branch --ref feature/x
     says 'branches and tags of the cage come as commits'
+    anew
 }
 
 @test "branch: a branch that is in the way is said, with the command that renames it" {
@@ -135,4 +159,89 @@ SH
     says "the clone's branch 'cage/$CAGE' is in the way of 'cage'"
     run -2 make -C "$ENV" export CAGE_TO=commit
     says "CAGE_TO is neither 'branch' nor 'commits'"
+}
+
+@test "commits: submodules stay, whatever became of the history" {
+    mixed
+    here=$(git -C "$CLONE" ls-tree trunk lib/sub)
+    inside <<<'git commit -q --amend --allow-empty -m Amended; git rm -q lib/code.txt; git commit -q -m "No lib"'
+    run -0 tc export "$CAGE" --commits
+    [ "$(git -C "$CLONE" ls-tree "cage/$CAGE" lib/)" = "$here" ]
+    [ "$(git -C "$CLONE" ls-tree "cage/$CAGE^" lib/sub)" = "$here" ]
+    [ -z "$(git -C "$CLONE" diff --stat "trunk..cage/$CAGE^")" ]
+    inside <<<'git checkout -q --orphan other; git rm -q -rf .; echo x >only; git add only; git commit -q -m Orphan'
+    run -0 tc export "$CAGE" --commits --as orphan
+    [ "$(git -C "$CLONE" ls-tree orphan lib/)" = "$here" ]
+    anew
+}
+
+@test "export, branch, commits: a file in a submodule, or in its place, is refused" {
+    mixed
+    inside <<<'mkdir -p lib/sub; echo x >lib/sub/new'
+    for way in --dry-run --branch; do
+        run -3 tc export "$CAGE" $way
+        says "  lib/sub/new: lies in the submodule 'lib/sub'"
+    done
+    inside <<<'git add -A; git commit -q -m Sub'
+    run -3 tc export "$CAGE" --commits
+    says "  lib/sub/new: lies in the submodule 'lib/sub'"
+    inside <<<'git rm -q -r lib; echo x >lib; git add lib; git commit -q -m Place'
+    run -3 tc export "$CAGE" --commits
+    says "  lib: takes the place of the submodule 'lib/sub'"
+    anew
+}
+
+@test "commits: a repository that the agent made inside is refused by its name" {
+    inside <<'SH'
+git init -q tool; git -C tool -c user.name=a -c user.email=a@b commit -q --allow-empty -m Tool
+git add tool 2>/dev/null; echo x >beside; git add beside; git commit -q -m All
+SH
+    run -3 tc export "$CAGE" --commits
+    says '  tool: is a git repository within'
+    run -0 tc export "$CAGE" --commits --skip-refused
+    [ "$(git -C "$CLONE" diff --name-only "trunk..cage/$CAGE")" = beside ]
+}
+
+@test "export, branch, status: a linked work tree is held back and named, and nothing of it leaves" {
+    inside <<<'echo cage >>README; git worktree add -q --detach .trees/one; ln -s /etc/passwd .trees/one/out'
+    line="  .trees/one: is a linked work tree of the cage's own repository, held back"
+    run -0 tc export "$CAGE" --branch
+    says "$line"
+    [ "$(git -C "$CLONE" diff --name-only "trunk..cage/$CAGE")" = README ]
+    run -0 tc status "$CAGE"
+    says '0 refused, 1 held back, 0 commits inside'
+    says "linked work tree 'one', where files may be uncommitted"
+    says "${line#  }"
+    run -0 tc export "$CAGE" -y
+    says "$line"
+    [ "$(git -C "$CLONE" status --porcelain)" = ' M README' ]
+    echo host >"$CLONE/new" && git -C "$CLONE" add new
+    run -0 tc sync "$CAGE" -y
+    inside <<<'[ "$(cat new)" = host ]; rm -rf .trees .git/worktrees'
+}
+
+@test "branch, commits: a line more is a line more, whatever the attributes make of a file" {
+    mixed
+    inside <<'SH'
+[ "$(wc -c <a.bat)" = 10 ]
+printf 'one\r\ntwo\r\n' >crlf.txt
+for name in crlf.txt a.bat plain.bat; do printf 'more\r\n' >>$name; done
+for name in a.lfs README; do echo more >>$name; done
+chmod 755 lib/code.txt
+echo '* -text' >.gitattributes
+SH
+    run -0 tc export "$CAGE" --branch
+    says "  a.lfs: the filter 'lfs' was not run"
+    inside <<<'git checkout -q .gitattributes; git add -A; git commit -q -m More'
+    run -0 tc export "$CAGE" --commits --as more
+    for branch in "cage/$CAGE" more; do
+        run -0 git -C "$CLONE" diff --numstat "trunk..$branch" -- . ':!.gitattributes'
+        echo "$output"
+        [ "$(tr '\t\n' ' ,' <<<"$output")" = '1 0 README,1 0 a.bat,1 0 a.lfs,1 0 crlf.txt,0 0 lib/code.txt,1 0 plain.bat,' ]
+        [ "$(git -C "$CLONE" cat-file blob "$branch:plain.bat")" = more ]
+    done
+    git -C "$CLONE" checkout --quiet more
+    [ -z "$(git -C "$CLONE" status --porcelain)" ]
+    git -C "$CLONE" checkout --quiet trunk
+    anew
 }

@@ -70,6 +70,11 @@ class Agent:
         head = b"tree %s\n" % root.encode() + b"".join(b"parent %s\n" % p.encode() for p in parents)
         return self.put(b"commit", head + b"author %s\ncommitter %s\n%s\n%s" % (author, committer, extra, message))
 
+    def read_tree(self, commit):
+        """The names of the files of COMMIT."""
+        words = ["git", "-C", self.folder, "ls-tree", "-r", "--name-only", commit]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()
+
     def branch(self, oid, name="work"):
         (self.folder / ".git/refs/heads" / name).write_text(f"{oid}\n")
 
@@ -92,7 +97,7 @@ class Case:
         monkeypatch.setenv("CAGE_IMPORTED", self.first)
         monkeypatch.setenv("CAGE_TREE", "")
         self.program = program("commits")
-        self.links = {}
+        self.links, self.submodules = {}, {}
 
     def git(self, *words, **options):
         done = subprocess.run(["git", "-C", self.host, *words], check=True, capture_output=True, **options)
@@ -111,6 +116,7 @@ class Case:
         entries = self.base() | dict.fromkeys(beside, tree.Entry("100644", -1, "x"))
         folders = {p for path in entries for p in rules.parents(path)}
         host = question.Host(entries, folders, {}, set(), links=self.links, head=dict.fromkeys(head, b"100644"))
+        host = host._replace(submodules=frozenset(self.submodules), seeded=self.submodules)
         read = objects.Objects()
         judged = commit_rules.Commits(read, self.base(), host, self.first, self.seeded)
         order = judged.order(tip)
@@ -125,7 +131,7 @@ class Case:
         judged, order = self.judge(tip)
         out = io.BytesIO()
         lines = stream.Stream(out)
-        self.program.write(judged.objects, judged, order, lines)
+        self.program.write(judged.objects, judged, order, lines, self.program.storing_of(judged))
         lines.done()
         self.git("fast-import", "--quiet", "--done", "--force", input=out.getvalue())
         return judged.refused
@@ -395,6 +401,67 @@ REFUSED = {
 def test_commit_that_brings_it_is_refused(case, kind):
     change, path, why = REFUSED[kind]
     assert case.refused(after(case, change)).get(path) == why
+
+
+SUB = "5" * 40
+
+
+@pytest.fixture
+def with_submodule(tmp_path, monkeypatch):
+    """A host clone with submodules in its seeded commit, which the cage's own commit does not have."""
+    case = Case(tmp_path, monkeypatch)
+    case.git("read-tree", "HEAD")
+    for path in ("lib/sub", "other"):
+        case.git("update-index", "--add", "--cacheinfo", f"160000,{SUB},{path}")
+    case.seeded = case.git(
+        "-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "x", case.git("write-tree")
+    )
+    case.submodules = {b"lib/sub": (b"160000", SUB), b"other": (b"160000", SUB)}
+    monkeypatch.setenv("CAGE_SEEDED", case.seeded)
+    return case
+
+
+def gitlinks(case, commit):
+    return [line for line in case.git("ls-tree", "-r", commit).splitlines() if line.startswith("160000")]
+
+
+BOTH = [f"160000 commit {SUB}\tlib/sub", f"160000 commit {SUB}\tother"]
+
+
+def test_submodules_stay_whatever_became_of_the_history(with_submodule):
+    case, new = with_submodule, FILES | {b"new": b"x"}
+    on_top, amended = after(case, {b"new": b"x"}), case.agent.commit(new)
+    rebased = case.agent.commit(new | {b"more": b"x"}, amended)
+    emptied = case.agent.commit({b"README": b"x"}, case.first)
+    back = case.agent.commit(FILES, emptied)
+    merged = case.agent.commit(new, amended, on_top)
+    for tip in (on_top, amended, rebased, emptied, back, merged):
+        assert case.land(tip) == {}
+        assert gitlinks(case, "work") == BOTH
+        assert gitlinks(case, "work^") == BOTH
+        there = case.git("ls-tree", "-r", "--name-only", "work").splitlines()
+        assert there == sorted([*case.agent.read_tree(tip), "lib/sub", "other"])
+
+
+def test_commit_with_files_in_a_submodule_or_its_place_is_refused(with_submodule):
+    case = with_submodule
+    for change, path, why in (
+        ({b"lib/sub/deep/x": b"x"}, b"lib/sub/deep/x", "lies in the submodule 'lib/sub'"),
+        ({b"other": b"x"}, b"other", "takes the place of the submodule 'other'"),
+        ({b"lib/code.txt": None, b"lib": b"x"}, b"lib", "takes the place of the submodule 'lib/sub'"),
+        ({b"lib/sub": (b"160000", "6" * 40)}, b"lib/sub", "is a git repository within"),
+    ):
+        tip = case.agent.commit(FILES, after(case, change))
+        mode, oid = change[path] if path == b"lib/sub" else (b"100644", case.agent.blob(b"x"))
+        assert case.land(tip) == {(path, mode, oid): why}
+        assert gitlinks(case, "work") == gitlinks(case, "work^") == BOTH
+        case.git("update-ref", "-d", "refs/heads/work")
+
+
+def test_submodule_that_the_agent_checked_out_stays(with_submodule):
+    case = with_submodule
+    assert case.land(after(case, {b"lib/sub": (b"160000", SUB), b"new": b"x"})) == {}
+    assert gitlinks(case, "work") == BOTH
 
 
 TAKEN = {
@@ -672,7 +739,7 @@ def test_random_graphs_land_as_they_were_judged(case):
             judged = commit_rules.Commits(reader, case.base(), host, case.first, case.seeded)
             order = judged.order(tip)
             judged.judge(order)
-            case.program.write(reader, judged, order, lines)
+            case.program.write(reader, judged, order, lines, case.program.storing_of(judged))
             refusals += bool(judged.refused)
             judgements.append({lines.marks[oid].decode(): judged for oid in order})
             wanted |= {lines.marks[oid].decode(): commit.tree for oid, commit in order.items()}

@@ -575,6 +575,7 @@ def test_plan_is_the_same_as_data(mixed):
         },
         "refused": {"pi\\x1bpe": FIFO},
         "held_back": 0,
+        "linked_work_trees": [],
         "needs_force": "",
     }
 
@@ -741,6 +742,114 @@ def test_folder_that_holds_a_repository_of_the_host_s_own_stays(project):
     judged = verdict.Verdict(side(base), host, question.Choices())
     assert outcome(judged) == decided(deleted=["d/x", "e/x"], conflicts={"d": IS_FOLDER})
     assert judged.lists()["rmdir"] == b""
+
+
+# -- other repositories --------------------------------------------------------
+
+IN_SUBMODULE = "lies in the submodule 'lib/sub'"
+FOR_SUBMODULE = "takes the place of the submodule 'lib/sub'"
+OF_SUBMODULES = {"submodules": frozenset({b"lib/sub", b"other"})}
+
+
+@pytest.mark.parametrize("compare_host", [True, False])
+@pytest.mark.parametrize(
+    ("files", "refused"),
+    [
+        ({"lib/sub/x": "x"}, {"lib/sub/x": IN_SUBMODULE}),
+        ({"lib/sub/deep/er/x": "x"}, {"lib/sub/deep/er/x": IN_SUBMODULE}),
+        ({"lib/sub": "x"}, {"lib/sub": FOR_SUBMODULE}),
+        ({"lib": "x"}, {"lib": FOR_SUBMODULE}),
+        ({"lib/submarine": "x", "sub": "x", "lib/x/sub/y": "x"}, {}),
+        ({"Lib/sub/x": "x"}, {"Lib/sub/x": "is lib on file systems that fold case or Unicode"}),
+    ],
+)
+def test_new_file_in_a_submodule_or_its_place_is_refused(project, files, refused, compare_host):
+    lay(project, {"README": "x", **files})
+    host = host_of({"README": "0"})._replace(folders={b"lib", b"lib/sub", b"other"}, **OF_SUBMODULES)
+    judged = verdict.Verdict(side({"README": "0"}), host, question.Choices(compare_host=compare_host))
+    assert outcome(judged) == decided(["README", *sorted(files.keys() - refused.keys())], refused=refused)
+
+
+def test_file_that_came_home_before_it_lay_in_a_submodule_may_change(project):
+    lay(project, {"lib/sub/x": "1"})
+    host = host_of({"lib/sub/x": "0"})._replace(**OF_SUBMODULES)
+    assert outcome(verdict.Verdict(side({"lib/sub/x": "0"}), host, question.Choices())) == decided(["lib/sub/x"])
+
+
+def linked_tree(folder, text="gitdir: /home/trustycage/project/.git/worktrees/x\n"):
+    """A linked work tree as FOLDER, with TEXT in its .git."""
+    lay(folder, {".git": text, "a": "x", "deep/b": "x", "c\n": "x"})
+    (folder / "out").symlink_to("/etc/passwd")
+
+
+TREES = [
+    "gitdir: /home/trustycage/project/.git/worktrees/x\n",
+    "gitdir: /home/trustycage/project/.git/worktrees/x",
+    "gitdir: ../../.git/worktrees/x\n",
+]
+
+
+@pytest.mark.parametrize("text", TREES)
+@pytest.mark.parametrize("compare_host", [True, False])
+def test_linked_work_tree_is_held_back_and_named(project, text, compare_host):
+    linked_tree(project / ".trees/x", text)
+    (project / "new").touch()
+    judged = verdict.Verdict({}, host_of({}), question.Choices(compare_host=compare_host))
+    assert outcome(judged) == decided(["new"])
+    assert judged.summary() == "1 added, 0 changed, 0 deleted, 0 refused, 1 held back"
+    said = "  .trees/x: is a linked work tree of the cage's own repository, held back"
+    assert judged.kept_inside() == [said]
+    assert judged.report().shown() == f"{said}\n  A  new\n"
+    assert judged.plan()["linked_work_trees"] == [".trees/x"]
+
+
+NO_TREES = {
+    "elsewhere": "gitdir: /home/trustycage/other/.git/worktrees/x",
+    "the git folder itself": "gitdir: /home/trustycage/project/.git",
+    "the folder of all": "gitdir: /home/trustycage/project/.git/worktrees/",
+    "out again": "gitdir: /home/trustycage/project/.git/worktrees/../../../x",
+    "out again, relative": "gitdir: ../../.git/worktrees/../../x",
+    "two lines": "gitdir: /home/trustycage/project/.git/worktrees/x\ny",
+    "a NUL": "gitdir: /home/trustycage/project/.git/worktrees/x\0y",
+    "no word": "/home/trustycage/project/.git/worktrees/x",
+    "another word": "xgitdir: /home/trustycage/project/.git/worktrees/x",
+    "too long": "gitdir: /home/trustycage/project/.git/worktrees/" + "x/" * 2048,
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("kind", NO_TREES)
+def test_git_file_that_names_anything_else_is_refused(project, kind):
+    linked_tree(project / ".trees/x", NO_TREES[kind])
+    judged = judge()
+    assert judged.refused[b".trees/x/.git"] == "is a git folder in another place or spelling"
+    assert (judged.linked, judged.refused.keys() >= {b".trees/x/out"}) == ([], True)
+
+
+@pytest.mark.timeout(10)
+def test_git_that_is_no_file_makes_no_linked_work_tree(project):
+    place = project / "x"
+    for make in (os.mkfifo, os.mkdir, lambda path: path.symlink_to("/home/trustycage/project/.git/worktrees/x")):
+        lay(place, {})
+        make(place / ".git")
+        assert judge().refused[b"x/.git"] == "is a git folder in another place or spelling"
+    lay(project, {".git": TREES[0], "a": "x"})
+    assert judge().refused == {b".git": "is a git folder in another place or spelling"}
+
+
+def test_folder_with_files_of_the_base_is_no_linked_work_tree(project):
+    linked_tree(project / "x")
+    judged = judge({"x/a": "0", "x/gone": "0"})
+    assert judged.refused.keys() == {b"x/.git", b"x/out", b"x/c\n"}
+    assert (judged.changed.keys(), judged.deleted) == ({b"x/a", b"x/deep/b"}, [b"x/gone"])
+    assert judge({"x": "0", "xy": "0"}).deleted == [b"x", b"xy"]
+
+
+def test_sync_writes_nothing_into_a_linked_work_tree(project):
+    linked_tree(project / "x")
+    arrival = sync({}, {"x/new": "1", "y": "1"})
+    assert arrived(arrival) == arrives({"y": ("1", None)}, conflicts={"x/new": "stands in the way"})
+    assert arrived(sync({}, {"x": "1"})) == arrives(conflicts={"x": "stands in the way"})
 
 
 # -- the work as a branch ------------------------------------------------------
@@ -950,6 +1059,8 @@ def test_long_lists_of_a_sync_are_cut(project):
 
 # -- the program ---------------------------------------------------------------
 
+WORK = SimpleNamespace(summary=lambda: "nothing", size=lambda: 7, kept_inside=list)
+
 
 @pytest.mark.parametrize(
     ("said", "code", "printed"),
@@ -965,7 +1076,7 @@ def test_what_could_not_be_counted_is_said_beside(said, code, printed, monkeypat
     judge = program("judge")
     asked = []
     monkeypatch.setattr(judge, "read_question", lambda: ((), SimpleNamespace(held=("1" * 40, "2" * 40))))
-    monkeypatch.setattr(judge, "Verdict", lambda *_: SimpleNamespace(summary=lambda: "nothing", size=lambda: 7))
+    monkeypatch.setattr(judge, "Verdict", lambda *_: WORK)
     answer = SimpleNamespace(stdout=said, returncode=code)
     monkeypatch.setattr(judge.subprocess, "run", lambda *_, **options: asked.append(options["input"]) or answer)
     assert judge.main(["count"]) == 0

@@ -216,15 +216,81 @@ def test_tree_that_git_refuses_is_told_in_a_sentence(clone, source, name):
     assert "invalid path" not in said and "fatal" not in said
 
 
+def commit(source, tree, author="a <a@b>", then="", message="m"):
+    """A commit of TREE on HEAD, with the AUTHOR and what else follows; git may refuse it."""
+    head = git(source, "rev-parse", "HEAD")
+    raw = f"tree {tree}\nparent {head}\nauthor {author} 1 +0000\n{then}committer a <a@b> 1 +0000\n\n{message}\n"
+    command = ["git", "hash-object", "-w", "-t", "commit", "--literally", "--stdin"]
+    done = subprocess.run(command, cwd=source, input=raw.encode(), check=True, capture_output=True)
+    git(source, "update-ref", "HEAD", done.stdout.decode().strip())
+
+
+def twice(source, *modes):
+    """A tree with the name 'x' once for each of MODES."""
+    blob, tree = git(source, "hash-object", "-w", "file"), git(source, "rev-parse", "HEAD^{tree}")
+    rows = (f"{mode} x\0".encode() + bytes.fromhex(tree if mode == "40000" else blob) for mode in modes)
+    command = ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"]
+    done = subprocess.run(command, cwd=source, input=b"".join(rows), check=True, capture_output=True)
+    return done.stdout.decode().strip()
+
+
+def test_faults_of_old_commits_pass(clone, source):
+    sound = git(source, "rev-parse", "HEAD^{tree}")
+    commit(source, twice(source, "100644", "100644"))
+    commit(source, sound, author="a")
+    commit(source, sound, then="author b <b@b> 1 +0000\n")
+    commit(source, sound, message="a\0b")
+    code, said = clone(of=f"file://{source}")
+    assert (code, "error" in said) == (0, False), said
+
+
+@pytest.mark.parametrize("modes", [("100644", "100644"), ("100644", "40000")])
+def test_folder_of_head_with_a_name_twice_is_no_beginning(clone, source, home, modes):
+    commit(source, twice(source, *modes))
+    for url in (f"file://{source}", source):
+        code, said = clone(of=url, name="web" if url == source else "other")
+        assert code == 2
+        assert "error: a folder of the commit that the cage would begin with has a name twice" in said
+    assert not (home / "envs/web/repo").exists()
+
+
+def test_error_of_a_clone_names_the_line_that_allows_a_fault(clone, source, home):
+    commit(source, git(source, "rev-parse", "HEAD^{tree}"), author="<a@b>")
+    code, said = clone(of=f"file://{source}")
+    assert code == 2
+    assert f"error: 'file://{source}' can't be cloned: git finds the fault 'missingNameBeforeEmail' in it\n" in said
+    line = "FSCK_ALLOWED += missingNameBeforeEmail"
+    assert f"\n  {line}\n" in said
+    folder = home / "envs/web"
+    with (folder / "local.mk").open("a") as file:
+        file.write(f"{line}\n")
+    subprocess.run(["make", "-C", folder, "repo"], check=True, capture_output=True, timeout=SECONDS)
+
+
+@pytest.mark.parametrize("said", ["remote: error: object 1234567: aFault: x", "warning: object 1234567: aFault: x",
+    "error: object 1234567: gitmodulesUrl: x", "error: object 1234567: a fault: x", ""])  # fmt: skip
+def test_other_words_name_no_line(tmp_path, said):
+    (tmp_path / ".state/clone").mkdir(parents=True)
+    (tmp_path / ".state/clone/words").write_text(f"{said}\n")
+    (tmp_path / "lib").symlink_to(LIB)
+    done = subprocess.run(
+        ["bash", "lib/failed/clone"], cwd=tmp_path, env={**os.environ, "CAGE_REPO_URL": "x", "CAGE_NAME": "web"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert "error: 'x' can't be cloned\n" in done.stderr
+    assert "FSCK_ALLOWED" not in done.stderr
+
+
 def test_branch_that_is_not_there_is_named_without_what_steers_a_terminal(clone):
     code, said = clone(branch="no\x1b]0;x\x07ne")
     assert code == 2
     assert "can't be cloned" in said
 
 
-def test_words_of_git_pass_as_they_come_without_what_steers_a_terminal():
+def test_words_of_git_pass_as_they_come_without_what_steers_a_terminal(tmp_path):
     said = b"Receiving:  50%\rReceiving: 100%\n\tremote: \x1b]0;x\x07 \xc2\x9b31m \x00 %s \\ * [ end"
-    command = ["bash", LIB / "run/progress", "sh", "-c", "cat; exit 7"]
+    command = ["bash", LIB / "run/progress", tmp_path / "words", "sh", "-c", "cat; exit 7"]
     done = subprocess.run(command, input=said, capture_output=True, timeout=20)
     assert (done.returncode, done.stdout) == (7, b"")
     assert done.stderr == b"Receiving:  50%\rReceiving: 100%\n\tremote: ?]0;x? ??31m ? %s \\ * [ end"
+    assert (tmp_path / "words").read_bytes() == done.stderr

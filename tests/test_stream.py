@@ -39,12 +39,13 @@ def test_first_commit_has_no_parent(written):
 
 
 def test_commit_names_parents_and_changes_in_order(written):
-    written.blob(TWO, 1, [b"x"])
-    changes = [(b"old", None, None), (b"new", b"100644", TWO), (b'q"\n', b"120000", TWO)]
+    name = written.blob(TWO, 1, [b"x"])
+    changes = [(b"old", None, None), (b"new", b"100644", name), (b'q"\n', b"120000", name)]
+    changes.append((b"s", b"160000", b"9" * 40))
     written.commit(ONE, COMMIT, [b"f" * 40, b":7", b":8"], changes)
     assert written.text().partition(b"m\n\n")[2] == (
         b"from " + b"f" * 40 + b"\nmerge :7\nmerge :8\n"
-        b'D "old"\nM 100644 :1 "new"\nM 120000 :1 "q\\042\\012"\n\n'
+        b'D "old"\nM 100644 :1 "new"\nM 120000 :1 "q\\042\\012"\nM 160000 ' + b"9" * 40 + b' "s"\n\n'
     )  # fmt: skip
 
 

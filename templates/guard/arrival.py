@@ -3,7 +3,7 @@
 import stat
 
 from report import Report
-from rules import counted, parents, show, size_reason
+from rules import LINKED, counted, parents, show, size_reason
 from tree import describe, ended, manifest, scan
 
 
@@ -12,7 +12,7 @@ class Arrival:
 
     def __init__(self, base, host, choices):
         self.base, self.host, self.choices = base, host, choices
-        self.found = scan()
+        self.found = scan(base)
         self.sent = {}  # path -> Entry of the host (None: deleted there)
         self.expected = {}  # path -> Entry that the cage has there now (None: nothing)
         self.settled = {}  # path -> Entry, nothing is sent and the base moves on
@@ -51,7 +51,8 @@ class Arrival:
 
     def open_to(self, parent):
         """Whether PARENT is, or can become, a folder in the cage."""
-        return parent not in self.found or stat.S_ISDIR(self.found[parent].mode)
+        found = self.found.get(parent)
+        return not found or (stat.S_ISDIR(found.mode) and found.reason != LINKED)
 
     def lists(self):
         """The lists for the host and the receiving helper: name -> content."""

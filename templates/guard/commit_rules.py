@@ -13,6 +13,7 @@ from rules import (
     Bare,
     Leaf,
     Spellings,
+    Submodules,
     folded,
     leaf_reason,
     link_reason,
@@ -47,10 +48,14 @@ class Commits:
         self.new = set()  # entries that are not as they were imported
         self.new_links = {}  # (path, target) -> entry
         self.link = lru_cache(1 << 16)(self._link)
+        self.rows = lru_cache(1 << 6)(self._rows)  # of the imported commit
         self.size = lru_cache(None)(self._size)
         self.counts = Counter(folder for path in base for folder in [b"", *parents(path)])
         self.known = base.keys() | self.counts.keys()
-        self.beside = (host.entries.keys() | host.head.keys()) - base.keys()  # a merge would leave them in place
+        self.submodules = Submodules(host.submodules)
+        self.gitlinks = {path: oid for path, (mode, oid) in host.seeded.items() if mode == SUBMODULE}
+        # A merge would leave these in place.
+        self.beside = (host.entries.keys() | host.head.keys() | host.submodules) - base.keys()
         self.names, self.base_names = by_folder(self.beside), by_folder(base)
         self.twins = twins_of(by_folder([*base, *self.beside]))
         self.respelled = set()  # (path of the base that a commit lacks, the new entries that are other spellings of it)
@@ -70,10 +75,24 @@ class Commits:
         """The Item of the imported commit at PATH; None for nothing."""
         tree, item = self.root, None
         for part in path.split(b"/"):
-            items = self.objects.tree(tree) if tree else ()
-            item = next((it for it in items if it.name == part), None)
+            item = self.rows(tree).get(part) if tree else None
             tree = item.oid if item and item.mode == FOLDER else None
         return item
+
+    def _rows(self, tree):
+        """The Items of TREE by their names."""
+        return {item.name: item for item in self.objects.tree(tree)}
+
+    def seeded_as(self, path, mode, oid):
+        """The host's object for OID with MODE at PATH, if that is there as it was imported; empty if not."""
+        item = self.imported_item(path)
+        same = item and item.oid == oid and (item.mode == LINK) == (mode == LINK)
+        return self.host.seeded[path][1] if same and path in self.host.seeded else ""
+
+    def normalised(self, path):
+        """Whether the cage's git made LF of CRLF when it imported PATH."""
+        item, before = self.imported_item(path), self.base.get(path)
+        return item is not None and before is not None and self.objects.look(item.oid)[1] < before.size
 
     def imported_link(self, path):
         """Where link PATH of the base leads; '/' where that is no longer known, so that nothing leads through it."""
@@ -164,7 +183,9 @@ class Commits:
 
     def judge_entry(self, entry):
         """Judge one ENTRY by itself."""
-        path, mode, _ = entry
+        path, mode, oid = entry
+        if mode == SUBMODULE and self.gitlinks.get(path) == oid:
+            return  # the agent has checked the submodule out, at the commit that the host has
         if len(self.new) >= 4 * ENTRIES:
             raise bad(f"the cage's commits bring more than {4 * ENTRIES} entries")
         self.new.add(entry)
@@ -175,7 +196,7 @@ class Commits:
             leaf = self.leaf(entry)
             if mode == LINK and leaf.target is not None and before and before.same(link_entry(leaf.target)):
                 return
-            reason = leaf_reason(leaf, before, {}.get)
+            reason = leaf_reason(leaf, before, {}.get) or ("" if before else self.submodules.reason(path))
             # Without the imported commit all entries look new, unchanged ones, too.
             if reason and self.root is None and self.as_it_was(entry, leaf, before):
                 return
@@ -269,7 +290,10 @@ class Commits:
         without mode for a path that goes. Those come first, so that a file can take a folder's place."""
         gone, come = [], []
         self._changes(before, after, folder, gone, come)
-        return [*((path, b"", "") for path in gone), *come]
+        # The imported commit has no submodules, so a folder that goes, or a new beginning, would take them along.
+        lost = self.gitlinks if before is None else self.submodules.below(gone) & self.gitlinks.keys()
+        back = [(path, SUBMODULE, self.gitlinks[path]) for path in sorted(lost)]
+        return [*((path, b"", "") for path in gone), *come, *back]
 
     def _changes(self, before, after, folder, gone, come):
         old = self.taken(folder, before)
@@ -292,6 +316,8 @@ class Commits:
         items, missing = {}, set()
         for item in self.objects.tree(tree) if tree else ():
             path, name = below(folder, item.name), item.name
+            if path in self.gitlinks:
+                continue
             if (path, item.mode, item.oid) in self.refused:
                 item = self.imported_item(path)
             if item:

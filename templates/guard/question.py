@@ -6,6 +6,7 @@ import sys
 import tarfile
 from typing import NamedTuple
 
+from stored import Settings
 from tree import Entry, link_entry, parse_manifest, paths_in
 
 BOM = b"\xef\xbb\xbf"  # git skips it at the beginning of a file of rules
@@ -47,6 +48,9 @@ class Host(NamedTuple):
     head: dict = {}  # noqa: RUF012 (as above) path -> mode in the commit checked out; only branches and commits ask
     held: tuple = ()  # objects that the refs of the clone name; only a count and commits ask
     nested: frozenset = frozenset()  # folders that hold a git folder, which no list names
+    submodules: frozenset = frozenset()  # paths of submodules: of the index, and of 'head' and 'seeded'
+    seeded: dict = {}  # noqa: RUF012 (as above) path -> mode and object in the seeded commit; asked for like 'head'
+    storage: Settings = Settings()  # how git there stores files; asked for like 'head'
 
 
 def read_question():
@@ -75,22 +79,58 @@ def read_question():
     within = tuple(path for path in listed if path.endswith(b"/"))
     private = frozenset(path for path in entries if path in listed or path.startswith(within))
     folders = set(paths_in(parts["folders"]))
-    rows = [row.partition(b"\t") for row in parts["head"].split(b"\0")[:-1]]
+    index, head, seeded = (git_list(parts[part]) for part in ("index", "head", "seeded"))
     gits = {path for path in folders if os.path.basename(path) == b".git"}
     host = Host(
         entries=entries,
         folders=folders - gits,
         ignore_files=rules,
-        tracked=set(paths_in(parts["tracked"])),
+        tracked=index.keys() | set(paths_in(parts["tracked"])),
         hooks=hooks,
         included=tuple(sorted({os.path.normpath(path) for path in parts["included"].split(b"\0")[:-1]})),
         private=private,
         links=targets,
-        head={path: facts.split()[0] for facts, _, path in rows},
+        head={path: facts[0] for path, facts in head.items()},
         held=tuple(parts.get("held", b"").decode("ascii", "replace").split()),
         nested=frozenset(map(os.path.dirname, gits)) - {b""},
+        submodules=frozenset(path for rows in (index, head, seeded) for path in rows if rows[path][0] == b"160000"),
+        seeded={path: (mode, oid.decode()) for path, (mode, _, oid) in seeded.items()},
+        storage=storage(parts, seeded),
     )
     return parse_manifest(parts["base"]), host
+
+
+def git_list(data):
+    """The paths of a list of git's, 'mode … <tab> path' each ended by NUL: path -> the words before it."""
+    rows = (row.split(b"\t", 1) for row in data.split(b"\0")[:-1])
+    return {path: facts.split() for facts, path in rows}
+
+
+def storage(parts, seeded):
+    """The Settings in PARTS; SEEDED are the rows of the seeded commit's files."""
+    blobs = objects_in(parts["attributes"])
+    named = {path: row[2] for path, row in seeded.items() if os.path.basename(path) == b".gitattributes"}
+    crlf, lf = ({row.partition(b":")[2] for row in parts[part].split(b"\0")[:-1]} for part in ("crlf", "lf"))
+    return Settings(
+        attributes={path: blobs[oid] for path, oid in named.items() if oid in blobs},
+        info=parts["attributes-of-clone"],
+        own=parts["attributes-of-owner"],
+        autocrlf=parts["autocrlf"].strip().lower() in (b"true", b"yes", b"on", b"1", b"input"),
+        crlf=frozenset(crlf),
+        mixed=frozenset(crlf & lf),
+    )
+
+
+def objects_in(data):
+    """The objects in an answer of 'git cat-file --batch': name -> content. Ones that are missing are left out."""
+    found, at = {}, 0
+    while (end := data.find(b"\n", at)) >= 0:
+        name, *facts = data[at:end].split(b" ")
+        at = end + 1
+        if len(facts) == 2:
+            found[name] = data[at : at + int(facts[1])]
+            at += int(facts[1]) + 1
+    return found
 
 
 def inner_tar(data):

@@ -57,6 +57,7 @@ PATH_BYTES = limit("PATH", 1000)
 TOO_DEEP = f"is deeper than {DEPTH} folders or longer than {PATH_BYTES} bytes"
 DOTGIT = "is a git folder in another place or spelling"
 BARE = "is a bare git repository"
+LINKED = "is a linked work tree of the cage's own repository"
 THROUGH = "is a link that leaves the project through another one"
 
 # -- one entry -----------------------------------------------------------------
@@ -293,6 +294,27 @@ class Bare:
 def same_as(other):
     """The reason against another spelling of OTHER."""
     return f"is {show(other)} on file systems that fold case or Unicode"
+
+
+class Submodules:
+    """The PATHS at which the host has submodules: other repositories, whose files its own git does not see."""
+
+    def __init__(self, paths):
+        self.paths = frozenset(paths)
+        self.above = {folder: path for path in self.paths for folder in parents(path)}
+
+    def reason(self, path):
+        """Why no new file may come to PATH; empty if it may."""
+        for folder in parents(path) if self.paths else ():
+            if folder in self.paths:
+                return f"lies in the submodule '{show(folder)}'"
+        there = path if path in self.paths else self.above.get(path)
+        return f"takes the place of the submodule '{show(there)}'" if there else ""
+
+    def below(self, folders):
+        """The submodules that lie in one of FOLDERS."""
+        folders = set(folders) & self.above.keys()
+        return {path for path in self.paths if not folders.isdisjoint(parents(path))}
 
 
 class Spellings:

@@ -29,7 +29,7 @@ class Stream:
 
     def __init__(self, out, at="refs/heads/work"):
         self.out, self.at, self.written, self.last = out, at, 0, 0
-        self.marks = {}  # object of the cage -> its mark
+        self.marks = {}  # commit of the cage, or key of a blob -> its mark
 
     def trial(self):
         """A stream into the void that goes on where this one is."""
@@ -45,22 +45,23 @@ class Stream:
         self.out.write(data)
 
     def mark(self, oid):
-        """A new mark for object OID."""
+        """A new mark for OID, a commit or the key of a blob."""
         self.last += 1
         self.marks[oid] = b":%d" % self.last
         return self.marks[oid]
 
-    def blob(self, oid, size, blocks):
-        """The content of a file or link, SIZE bytes in BLOCKS; once for each object."""
-        if oid not in self.marks:
-            self.write(b"blob\nmark %s\ndata %d\n" % (self.mark(oid), size))
+    def blob(self, key, size, blocks):
+        """The content of a file or link, SIZE bytes in BLOCKS; once for each KEY. Returns its mark."""
+        if key not in self.marks:
+            self.write(b"blob\nmark %s\ndata %d\n" % (self.mark(key), size))
             for block in blocks:
                 self.write(block)
             self.write(b"\n")
+        return self.marks[key]
 
     def commit(self, oid, commit, parents, changes, anew=False):
-        """COMMIT, which is OID in the cage, on PARENTS (marks, or a commit of the host's), with CHANGES: (path, mode
-        and object, or None for a path that goes). ANEW begins with an empty tree."""
+        """COMMIT, which is OID in the cage, on PARENTS (marks, or a commit of the host's), with CHANGES: path, mode,
+        and a mark or an object of the host's; without mode for a path that goes. ANEW begins with an empty tree."""
         message = clean(commit.message, commit.encoding)
         # Without 'from' a commit would go on where the ref is.
         self.write(b"" if parents else b"reset %s\n\n" % self.at.encode())
@@ -71,9 +72,9 @@ class Stream:
             self.write(b"%s %s\n" % (word, parent))
         if anew:
             self.write(b"deleteall\n")
-        for path, mode, blob in changes:
+        for path, mode, name in changes:
             if mode:
-                self.write(b"M %s %s %s\n" % (mode, self.marks[blob], quoted(path)))
+                self.write(b"M %s %s %s\n" % (mode, name, quoted(path)))
             else:
                 self.write(b"D %s\n" % quoted(path))
         self.write(b"\n")

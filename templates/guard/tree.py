@@ -11,9 +11,10 @@ import sys
 from itertools import islice
 from typing import NamedTuple
 
-from rules import BARE, ENTRIES, git_parts, looks_bare, place_reason
+from rules import BARE, ENTRIES, LINKED, WAY_BYTES, git_parts, looks_bare, parents, place_reason
 
 ROOT = b"/project"
+INSIDE = b"/home/trustycage/project"  # ROOT, as the cage's programs know it
 
 SCRATCH = "/run/j"
 
@@ -38,9 +39,12 @@ class Found(NamedTuple):
     reason: str  # why nothing new may leave from here; empty for none
 
 
-def scan():
-    """Every entry below ROOT but the cage's own .git: path -> Found. Raises SystemExit past ENTRIES."""
-    found, folders = {}, [(b"", "")]
+def scan(base=()):
+    """Every entry below ROOT but the cage's own .git: path -> Found. Raises SystemExit past ENTRIES.
+
+    Nothing below a linked work tree is listed; a folder that holds paths of BASE counts as none.
+    """
+    found, folders, known = {}, [(b"", "")], set()
     while folders:
         folder, reason = folders.pop()
         with os.scandir(os.path.join(ROOT, folder)) as listing:
@@ -48,6 +52,11 @@ def scan():
         if folder and looks_bare(frozenset().union(*(git_parts(e.name) for e in entries))):
             reason = BARE
             found[folder] = found[folder]._replace(reason=reason)
+        if is_linked(folder, entries):
+            known = known or {above for path in base for above in parents(path)}
+            if folder not in known:
+                found[folder] = found[folder]._replace(reason=LINKED)
+                continue
         for entry in entries:
             path = os.path.join(folder, entry.name)
             info = entry.stat(follow_symlinks=False)
@@ -61,6 +70,17 @@ def scan():
         if len(found) > ENTRIES:
             raise SystemExit(f"error: the cage holds more than {ENTRIES} entries")
     return found
+
+
+def is_linked(folder, entries):
+    """Whether FOLDER, with ENTRIES, is a linked work tree: its .git is a file that names a folder of the cage's git."""
+    if not folder or not any(e.name == b".git" and e.is_file(follow_symlinks=False) for e in entries):
+        return False
+    with open_file(folder + b"/.git") as file:
+        text = file.read(WAY_BYTES + 1)
+    word, _, target = text.removesuffix(b"\n").partition(b" ")
+    odd = word != b"gitdir:" or len(text) > WAY_BYTES or b"\n" in target or b"\0" in target
+    return not odd and os.path.normpath(os.path.join(INSIDE, folder, target)).startswith(INSIDE + b"/.git/worktrees/")
 
 
 def describe(path, found):
@@ -110,31 +130,36 @@ def ignored(paths, rules, place):
     """Those of PATHS that the .gitignore files RULES (path -> content) match. git sees only copies, in PLACE."""
     if not paths or not rules:
         return set()
-    tree = os.path.join(SCRATCH, place)
-    for path, content in rules.items():
-        copy = os.path.join(os.fsencode(tree), path)
+    lay(rules, place)
+    return set(paths_in(ask_git(["check-ignore", "-z", "--stdin", "--no-index"], ended(paths), place)))
+
+
+def lay(files, place):
+    """Copies of FILES (path -> content) in the folder PLACE of the helper's own."""
+    for path, content in files.items():
+        copy = os.path.join(os.fsencode(SCRATCH), os.fsencode(place), path)
         os.makedirs(os.path.dirname(copy), exist_ok=True)
         with open(copy, "wb") as target:
             target.write(content)
-    env = {"PATH": os.environ["PATH"], "HOME": SCRATCH, "GIT_CONFIG_NOSYSTEM": "1"}
-    folder = f"{SCRATCH}/{place}.git"
+
+
+def ask_git(words, told, place):
+    """The answer of git to WORDS, with TOLD on its standard input, in the work tree PLACE of the helper's own.
+
+    Raises SystemExit where it fails, or takes more than a minute.
+    """
+    folder, tree = f"{SCRATCH}/{place}.git", f"{SCRATCH}/{place}"
+    env = {"PATH": os.environ["PATH"], "HOME": SCRATCH, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}
     subprocess.run(["git", "init", "--quiet", "--bare", "--template=", folder], env=env, check=True)
-    command = [
-        "git",
-        f"--git-dir={folder}",
-        f"--work-tree={tree}",
-        "check-ignore",
-        "-z",
-        "--stdin",
-        "--no-index",
-    ]
+    os.makedirs(tree, exist_ok=True)
+    command = ["git", f"--git-dir={folder}", f"--work-tree={tree}", *words]
     try:
-        answer = subprocess.run(command, input=ended(paths), stdout=subprocess.PIPE, env=env, cwd=tree, timeout=60)
+        answer = subprocess.run(command, input=told, stdout=subprocess.PIPE, env=env, cwd=tree, timeout=60)
     except subprocess.TimeoutExpired:
-        raise SystemExit("error: the ignore rules take more than a minute to match") from None
+        raise SystemExit("error: the ignore rules or attributes take more than a minute to match") from None
     if answer.returncode not in (0, 1):
-        raise SystemExit("error: git could not read the ignore rules")
-    return set(paths_in(answer.stdout))
+        raise SystemExit("error: git could not read the ignore rules or attributes")
+    return answer.stdout
 
 
 def manifest(entries):

@@ -6,8 +6,11 @@ from collections import Counter
 
 from report import Report
 from rules import (
+    LINKED,
     TOTAL_BYTES,
     Leaf,
+    Submodules,
+    bounded,
     counted,
     leaf_reason,
     parents,
@@ -26,7 +29,9 @@ class Verdict:
 
     def __init__(self, base, host, choices):
         self.base, self.host, self.choices = base, host, choices
-        self.found = scan()
+        self.found = scan(base)
+        self.submodules = Submodules(host.submodules)
+        self.linked = sorted(p for p, f in self.found.items() if f.reason == LINKED)  # linked work trees, held back
         self.folders = {p for p, f in self.found.items() if stat.S_ISDIR(f.mode)}
         self.changed = {}  # path -> Entry, to be written
         self.deleted = []  # to be deleted
@@ -48,7 +53,7 @@ class Verdict:
 
     def sort_present(self):
         """Sort every path of the cage: unchanged, held back, refused, or as decide() says."""
-        leaves = {p: f for p, f in self.found.items() if not stat.S_ISDIR(f.mode) or f.reason}
+        leaves = {p: f for p, f in self.found.items() if not stat.S_ISDIR(f.mode) or f.reason not in ("", LINKED)}
         new = [p for p in leaves if p not in self.base and p != b".git"]
         self.held, total = set() if self.choices.include_ignored else self.ignored(new), 0
         for path in sorted(leaves.keys() - self.held):
@@ -77,7 +82,9 @@ class Verdict:
         is_link = stat.S_ISLNK(found.mode)
         odd = "" if is_link or stat.S_ISREG(found.mode) else f"is {kind(found.mode)}, neither a file nor a link"
         leaf = Leaf(path, found.size, self.onward(path) if is_link else None, odd)
-        return leaf_reason(leaf, self.base.get(path), self.onward) or total_reason(found.size, room)
+        before = self.base.get(path)
+        reason = leaf_reason(leaf, before, self.onward) or ("" if before else self.submodules.reason(path))
+        return reason or total_reason(found.size, room)
 
     def onward(self, path):
         """Where the cage's link PATH leads; None if it is none."""
@@ -153,7 +160,7 @@ class Verdict:
             folders = self.host.folders - set(self.emptied()) - arrivals.keys()
             left = {p: target for p, target in links.items() if p in stay}
             return result_reasons(arrivals, stay, folders, left, links, base=self.base)
-        beside = (self.host.entries.keys() | self.host.head.keys()) - self.base.keys()
+        beside = (self.host.entries.keys() | self.host.head.keys() | self.host.submodules) - self.base.keys()
         stay = beside | (self.base.keys() - gone)
         # A link that only the commit has is not walked: nothing may lead through it.
         left = {p: b"/" for p, mode in self.host.head.items() if mode == b"120000" and p in beside}
@@ -279,7 +286,7 @@ class Verdict:
         conflicts = f"{counted(self.conflicts, 'conflict')}, " if self.conflicts else ""
         return (
             f"{marks.count('A')} added, {marks.count('M')} changed, {marks.count('D')} deleted, "
-            f"{conflicts}{len(self.refused)} refused, {len(self.held)} held back"
+            f"{conflicts}{len(self.refused)} refused, {len(self.held) + len(self.linked)} held back"
         )
 
     def report(self):
@@ -289,10 +296,15 @@ class Verdict:
         report.add(runs, warning(self.runs_later()), TITLE, cut=len(runs) > PLACES)
         report.add_reasons("Conflicts:", self.conflicts)
         report.add_reasons("Refused:", self.refused)
+        report.add(self.kept_inside())
         there = self.host.folders if self.choices.compare_host else {q for p in self.base for q in parents(p)}
         for mark, folders in (("D", None), ("M", None), ("A", there)):
             report.add_paths(mark, [path for path in marks if marks[path] == mark], folders)
         return report
+
+    def kept_inside(self):
+        """A line for each linked work tree; safe to print."""
+        return bounded([f"  {show(path)}: {LINKED}, held back" for path in self.linked])
 
     def plan(self):
         """The plan as plain data, for --json."""
@@ -304,6 +316,7 @@ class Verdict:
             "deleted": [show(p) for p in sorted(marks) if marks[p] == "D"],
             "changed": [show(p) for p in sorted(marks) if marks[p] == "M"],
             "added": [show(p) for p in sorted(marks) if marks[p] == "A"],
-            "held_back": len(self.held),
+            "held_back": len(self.held) + len(self.linked),
+            "linked_work_trees": [show(p) for p in self.linked],
             "needs_force": self.too_much_gone(),
         }

@@ -60,12 +60,12 @@ branch-begun: branch-named
 	$(Q)$(IN_CLONE) var GIT_COMMITTER_IDENT >$(S)/commits/ident 2>/dev/null \
 		|| echo "trusty-cage <trusty-cage@localhost> $$(date +%s) +0000" >$(S)/commits/ident
 
+LISTED = $(IN_CLONE) ls-tree --full-tree -r
+SEEDED = "$$(cat .history/seeded)"
 #: Check the branch's name, and ask for the changes since the seeding, beside the files of HEAD
-branch-named: question refs-of-clone
-	$(Q)$(IN_CLONE) ls-tree \
-		--full-tree \
-		-r \
-		-z HEAD >$(S)/export/question/head 2>/dev/null || : >$(S)/export/question/head
+branch-named: storage refs-of-clone
+	$(Q)$(LISTED) -z HEAD >$(S)/export/question/head 2>/dev/null || : >$(S)/export/question/head
+	$(Q)$(LISTED) -z $(SEEDED) >$(S)/export/question/seeded
 	$(Q)cp .history/base.seeded $(S)/export/question/base
 	$(Q)printf '%s\n' "$${CAGE_AS:-cage/$$CAGE_NAME$${CAGE_REF:+-$$CAGE_REF}}" >$(S)/commits/branch
 	$(Q)$(GIT) check-ref-format --branch "$$(cat $(S)/commits/branch)" >/dev/null \
@@ -76,5 +76,31 @@ refs-of-clone: question-begun
 	$(Q)$(IN_CLONE) for-each-ref --format='%(objectname) %(refname)' >$(S)/commits/refs
 	$(Q)cut -d ' ' -f 1 <$(S)/commits/refs >$(S)/export/question/held
 
-.PHONY: branch-begun branch-free branch-named branched incoming incoming-begun \
-	refs-of-clone
+# A branch holds the bytes that git here would store: the guard converts line ends, encodings and $Id$ by these.
+#: Attributes of the seeded commit, of the clone and of its owner, and the owner's core.autocrlf
+storage: question
+	$(Q)$(LISTED) $(SEEDED) | bash lib/export/attributes | $(IN_CLONE) cat-file --batch \
+		>$(S)/export/question/attributes
+	$(Q)$(IN_CLONE) config --get core.autocrlf >$(S)/export/question/autocrlf || true
+	$(Q)$(IN_CLONE) config --type=path --get core.attributesFile >$(S)/commits/attributes || true
+	$(Q)bash lib/export/own-attributes
+	$(Q)$(if $(only_shown),,bash lib/export/unconverted ||) $(MAKE) line-ends
+
+#: Files with CRLF in the seeded commit, and files with LF: 'text=auto' spares those that git has with CRLF
+line-ends: $(S)/commits/crlf $(S)/commits/lf
+	$(Q)cp $(S)/commits/crlf $(S)/commits/lf $(S)/export/question
+
+# The seeded commit stays the same, so git reads all its files once.
+WITH_CR := -e $$'\r$$'
+#: The paths of the seeded commit's files in which some line ends in CRLF, or (lf) some line does not
+$(S)/commits/crlf $(S)/commits/lf: | $(FOLDERS)
+	$(Q)$(IN_CLONE) grep \
+		--basic-regexp \
+		--files-with-matches \
+		$(if $(filter %/lf,$@),--invert-match) \
+		--null \
+		--text $(WITH_CR) $(SEEDED) -- >$@.new 2>/dev/null || true
+	$(Q)mv $@.new $@
+
+.PHONY: branch-begun branch-free branch-named branched incoming incoming-begun line-ends \
+	refs-of-clone storage

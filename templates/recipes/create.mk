@@ -45,14 +45,14 @@ if_includes := bash lib/create/where includes
 repo: | $(FOLDERS) .history sound .history/guard name-free
 	$(call say,CLONE,$$CAGE_REPO_URL)
 	$(Q)rm -rf $(S)/clone/incoming
-	$(Q)bash lib/run/progress $(GIT) $(FSCK) clone \
+	$(Q)bash lib/run/progress $(S)/clone/words $(GIT) $(FSCK) clone \
 		$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"} \
 		--no-checkout \
 		--origin origin \
 		$$([ ! -t 2 ] || echo --progress) \
 		--template= \
 		-- "$$CAGE_REPO_URL" $(S)/clone/incoming || $(failed)/clone
-	$(Q)$(MAKE) head-born
+	$(Q)$(MAKE) head-sound
 	$(Q)mv $(S)/clone/incoming repo
 
 CLONED = $(GIT) --git-dir=$(S)/clone/incoming/.git
@@ -64,6 +64,14 @@ head-born:
 	$(Q)$(CLONED) symbolic-ref --quiet HEAD >$(S)/clone/head || true
 	$(Q)bash lib/create/head
 	$(Q)$(if $(only_shown),,[ ! -s $(S)/clone/branch ] ||) $(MAKE) branch-taken
+
+# Old commits may have folders with a name twice, of which a check-out, a tar and the cage would each take another.
+#: Stop if a folder of HEAD has a name twice
+head-sound: head-born
+	$(Q)$(CLONED) ls-tree --full-tree --name-only -r -t HEAD 2>/dev/null | sort | uniq -d >$(S)/clone/twice
+	$(Q)[ ! -s $(S)/clone/twice ] || $(die) 1 \
+		'a folder of the commit that the cage would begin with has a name twice' \
+		'Nothing was cloned. Mend it in the repository, then give this cage up: @destroy@'
 
 #: HEAD names the only branch
 branch-taken:
@@ -190,7 +198,7 @@ stripped-dotfiles: | $(FOLDERS)
 	$(call say,DOTFILES,$$CAGE_DOTFILES_REPO)
 	$(Q)[ ! -d "$$CAGE_DOTFILES_REPO" ] || bash lib/create/local "$$CAGE_DOTFILES_REPO"
 	$(Q)rm -rf $(S)/clone/dotfiles
-	$(Q)bash lib/run/progress $(GIT) clone \
+	$(Q)bash lib/run/progress $(S)/clone/words $(GIT) clone \
 		--depth 1 \
 		--quiet \
 		--template= \
@@ -211,5 +219,5 @@ credentials-copied:
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/write-inside)" sh "$$(bash lib/agent credentials)" \
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
-.PHONY: archive branch-taken created credentials credentials-copied credentials-there head-born index-copied \
-	name-free names-taken origin sound stripped-dotfiles unclaimed uncommitted
+.PHONY: archive branch-taken created credentials credentials-copied credentials-there head-born head-sound \
+	index-copied name-free names-taken origin sound stripped-dotfiles unclaimed uncommitted

@@ -25,7 +25,7 @@ helper-image: seen tag-guard-image
 
 #: The question for the helper: the base, and the inventory of the host clone
 question: ready readable helper-image helper-gone question-begun hooks-and-includes owners-ignore
-	$(Q)$(IN_CLONE) ls-files -z >$(S)/export/question/tracked 2>$(S)/export/files.err \
+	$(Q)$(IN_CLONE) ls-files --stage -z >$(S)/export/question/index 2>$(S)/export/files.err \
 		|| [ "$$CAGE_WAY" != sync ] || $(failed)/files
 	$(Q)[ "$$CAGE_WAY" != sync ] || $(within) 120 $(IN_CLONE) ls-files \
 		--exclude-standard \
