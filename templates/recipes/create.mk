@@ -36,19 +36,29 @@ if_local := bash lib/create/where local
 if_work_tree := bash lib/create/where work-tree
 if_includes := bash lib/create/where includes
 
+# A partial clone knows the remote that promised the objects that it lacks: that is its origin in most cases.
+#: If the repository is a partial clone here: the settings that the host clone gets from it
+promised: | $(FOLDERS) sound
+	$(Q)$(if_local) $(GIT) -C $(LOCAL) config \
+		--null \
+		--get-regexp '^remote\..*\.(promisor|partialclonefilter)$$' >$(S)/clone/partial || true
+	$(Q)bash lib/create/promised >$(S)/clone/promised
+
 # All commits and branches come along. The work tree comes later, so that seeding need not wait for it.
-#: Clone the repository
-repo: | $(FOLDERS) .history sound
+#: Clone the repository; from one that borrows objects of another they are copied
+repo: | $(FOLDERS) .history sound promised
 	$(call say,CLONE,$$CAGE_REPO_URL)
 	$(Q)rm -rf $(S)/clone/incoming
 	$(Q)bash lib/run/progress $(GIT) $(FSCK) clone \
 		$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"} \
+		$$(cat $(S)/clone/promised) \
+		--dissociate \
 		--no-checkout \
 		--origin origin \
 		$$([ ! -t 2 ] || echo --progress) \
 		--template= \
 		-- "$$CAGE_REPO_URL" $(S)/clone/incoming || $(failed)/clone
-	$(Q)$(MAKE) head-born
+	$(Q)$(MAKE) head-whole
 	$(Q)mv $(S)/clone/incoming repo
 
 CLONED = $(GIT) --git-dir=$(S)/clone/incoming/.git
@@ -60,6 +70,14 @@ head-born:
 	$(Q)$(CLONED) symbolic-ref --quiet HEAD >$(S)/clone/head || true
 	$(Q)bash lib/create/head
 	$(Q)$(if $(only_shown),,[ ! -s $(S)/clone/branch ] ||) $(MAKE) branch-taken
+
+#: Stop if a partial clone lacks files of the commit that the cage is to begin with
+head-whole: head-born
+	$(Q)[ ! -s $(S)/clone/promised ] || $(CLONED) rev-list \
+		--missing=print \
+		--objects 'HEAD^{tree}' 2>/dev/null | grep -c '^?' >$(S)/clone/missing || true
+	$(Q)[ ! -s $(S)/clone/promised ] || bash lib/create/missing
+	$(Q)[ ! -s $(S)/clone/promised ] || $(CLONED) config core.repositoryFormatVersion 1
 
 #: HEAD names the only branch
 branch-taken:
@@ -179,5 +197,5 @@ credentials-copied:
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/write-inside)" sh "$$(bash lib/agent credentials)" \
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
-.PHONY: archive branch-taken created credentials credentials-copied credentials-there head-born index-copied origin \
-	sound stripped-dotfiles unclaimed uncommitted
+.PHONY: archive branch-taken created credentials credentials-copied credentials-there head-born head-whole \
+	index-copied origin promised sound stripped-dotfiles unclaimed uncommitted

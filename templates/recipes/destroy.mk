@@ -60,11 +60,13 @@ kept: kept-begun
 		--quiet ".history/$$CAGE_TO.bundle" refs/heads/work \
 		--not $$(cat $(S)/commits/parent) 2>$(S)/commits/bundle.err
 
+# The clone's history may be cut off, or lack old files: with a ref at the parent, git doesn't look before it.
 #: A git folder for the bundle, beside the one with the new commits
 kept-begun:
 	$(Q)CAGE_SKIP_REFUSED="$$CAGE_FORCE" CAGE_FORCE=1 $(MAKE) incoming
 	$(Q)rm -rf $(S)/commits/kept.git
 	$(Q)$(INIT) $(S)/commits/kept.git
 	$(Q)cp $(S)/commits/incoming.git/objects/info/alternates $(S)/commits/kept.git/objects/info/alternates
+	$(Q)[ ! -s $(S)/commits/parent ] || cp $(S)/commits/parent $(S)/commits/kept.git/refs/parent
 
 .PHONY: all-kept count counted destroyed kept kept-begun sized to-be-destroyed
