@@ -17,7 +17,7 @@ class Arrival:
         self.settled = {}  # path -> Entry, nothing is sent and the base moves on
         self.conflicts = {}
         self.held = 0  # changed on the host, and ignored there
-        for path in sorted(base.keys() | host.tracked):
+        for path in sorted((base.keys() | host.tracked) - host.hidden):
             if path in host.private:
                 self.held += not host.entries[path].same(base[path])
             elif self.wanted(path):

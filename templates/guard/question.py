@@ -44,6 +44,7 @@ class Host(NamedTuple):
     links: dict = {}  # noqa: RUF012 (nobody writes to it) path -> target
     head: dict = {}  # noqa: RUF012 (as above) path -> mode in the commit checked out; only branches and commits ask
     nested: frozenset = frozenset()  # folders that hold a git folder, which no list names
+    hidden: frozenset = frozenset()  # tracked paths that a sparse check-out leaves out: not there, and not deleted
 
 
 def read_question():
@@ -72,17 +73,19 @@ def read_question():
     folders = set(paths_in(parts["folders"]))
     rows = [row.partition(b"\t") for row in parts["head"].split(b"\0")[:-1]]
     gits = {path for path in folders if os.path.basename(path) == b".git"}
+    tags = [(row[:2], row[2:]) for row in parts["tracked"].split(b"\0")[:-1]]  # of 'git ls-files -t', or './'
     host = Host(
         entries=entries,
         folders=folders - gits,
         ignore_files=rules,
-        tracked=set(paths_in(parts["tracked"])),
+        tracked={path for _, path in tags},
         hooks=hooks,
         included=tuple(sorted({os.path.normpath(path) for path in parts["included"].split(b"\0")[:-1]})),
         private=private,
         links=targets,
         head={path: facts.split()[0] for facts, _, path in rows},
         nested=frozenset(map(os.path.dirname, gits)) - {b""},
+        hidden=frozenset(path for tag, path in tags if tag == b"S ") - entries.keys(),
     )
     return parse_manifest(parts["base"]), host
 

@@ -80,8 +80,11 @@ class Verdict:
 
     def decide(self, path, before, now):
         """One path that the cage changed from BEFORE to NOW (None: not there), against the host's."""
-        on_host = self.host.entries.get(path)
+        hidden = path in self.host.hidden
+        on_host = before if hidden else self.host.entries.get(path)
         untouched = on_host.same(before) if on_host else before is None
+        # A hidden file may be replaced; git there would keep one that is deleted, and have another than a new one.
+        untouched = untouched and not (hidden and None in (before, now))
         agreed = on_host.same(now) if on_host else now is None
         if not self.choices.compare_host or (untouched and not agreed) or (self.choices.take == "cage" and not agreed):
             self.put(path, now)
@@ -93,7 +96,8 @@ class Verdict:
             pass  # the base does not get a file of the host's own: a later sync would bring it into the cage
         else:
             both = "deleted" if now is None else "new" if before is None else "changed"
-            self.conflicts[path] = f"{both} in the cage, {'deleted' if on_host is None else 'other'} on the host"
+            other = "hidden" if hidden else "deleted" if on_host is None else "other"
+            self.conflicts[path] = f"{both} in the cage, {other} on the host"
 
     def put(self, path, now):
         """PATH is to be NOW on the host."""
@@ -132,10 +136,11 @@ class Verdict:
 
         A branch's work is joined with the files checked out there and beside them, as by a merge.
         """
-        gone, links = set(self.deleted), self.host.links
+        gone, links, hidden = set(self.deleted), self.host.links, self.host.hidden & self.base.keys()
+        links = links | {p: self.target(p) for p in hidden if self.base[p].mode == "120000"}
         arrivals = {p: self.onward(p) if e.mode == "120000" else None for p, e in self.changed.items()}
         if self.choices.compare_host:
-            stay = self.host.entries.keys() - gone
+            stay = (self.host.entries.keys() | self.host.hidden) - gone
             folders = self.host.folders - set(self.emptied()) - arrivals.keys()
             left = {p: target for p, target in links.items() if p in stay}
             return result_reasons(arrivals, stay, folders, left, links)

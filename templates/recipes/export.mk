@@ -20,9 +20,10 @@ helper-image: seen tag-guard-image
 	$(Q)$(if $(only_shown),,bash lib/export/guard-serves ||) \
 		CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 
+# -t marks paths that a sparse check-out hides: they count as unchanged.
 #: The question for the helper: the base, and the inventory of the host clone
 question: ready readable helper-image helper-gone question-begun hooks-and-includes
-	$(Q)$(IN_CLONE) ls-files -z >$(S)/export/question/tracked 2>$(S)/export/files.err \
+	$(Q)$(IN_CLONE) ls-files -t -z >$(S)/export/question/tracked 2>$(S)/export/files.err \
 		|| [ "$$CAGE_WAY" != sync ] || $(failed)/files
 	$(Q)[ "$$CAGE_WAY" != sync ] || $(within) 120 $(IN_CLONE) ls-files \
 		--exclude-standard \
