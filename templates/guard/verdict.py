@@ -107,7 +107,10 @@ class Verdict:
             self.changed[path] = now
 
     def fit_to_host(self):
-        """Make a conflict of each change that would go through the host owner's link, or replace a folder of theirs."""
+        """Make a conflict of each change that would go through the host owner's link, or replace a folder of theirs.
+        With --take cage, what git tracks there gives way; files of the owner's alone never do."""
+        if self.choices.take == "cage":
+            self.deleted += self.tracked_in_the_way()
         gone = set(self.deleted)
         occupied = self.occupied(gone) if any(p in self.host.folders for p in self.changed) else ()
         for path in [*self.changed, *self.deleted]:
@@ -123,6 +126,12 @@ class Verdict:
                 self.conflicts[path] = why
                 self.changed.pop(path, None)
         self.deleted = [p for p in self.deleted if p not in self.conflicts and p not in self.settled]
+
+    def tracked_in_the_way(self):
+        """The host's tracked files and links where a changed path needs a folder, or below one that needs a file."""
+        above = {q for p in self.changed for q in parents(p)}
+        there = (self.host.entries.keys() & self.host.tracked) - set(self.deleted)
+        return sorted(p for p in there if p in above or not self.changed.keys().isdisjoint(parents(p)))
 
     def occupied(self, gone):
         """The host's folders that hold anything that is not deleted by this export."""
