@@ -6,19 +6,23 @@ import sys
 import tarfile
 from typing import NamedTuple
 
+from answer import is_whole
 from tree import Entry, link_entry, parse_manifest, paths_in
 
 
 def read_parts():
     """The files of the tar on standard input, by name. It begins when the cage is paused: nothing is read before.
 
-    Raises SystemExit where it never begins.
+    Raises SystemExit where it never begins, or is cut short.
     """
     try:
         with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
-            return {os.path.basename(m.name): tar.extractfile(m).read() for m in tar if m.isreg()}
+            parts = {os.path.basename(m.name): tar.extractfile(m).read() for m in tar if m.isreg()}
     except tarfile.ReadError:
         raise SystemExit("error: the host clone could not be listed, or the cage not be paused") from None
+    if not is_whole(parts):
+        raise SystemExit("error: the question was cut short on its way")
+    return parts
 
 
 class Choices(NamedTuple):

@@ -145,19 +145,20 @@ archive: | repo seen helper-gone .history/seeded
 	$(Q)rm -rf $(S)/clone/archive.git
 	$(Q)$(INIT) $(S)/clone/archive.git
 	$(Q)bash lib/create/archive
+	$(Q)set -o pipefail; $(GIT) --git-dir=$(S)/clone/archive.git ls-tree -r -z refs/seeded | bash lib/create/count-files
 
 #: Fill the volume with all files of that commit, make the first commit inside, and keep the base manifest
 .history/base: | archive guard-image unclaimed engine-seen
 	$(call say,SEED,$$CAGE_NAME)
-	$(Q)set -o pipefail; $(GIT) \
+	$(Q)$(GIT) \
 		--git-dir=$(S)/clone/archive.git \
 		-c tar.umask=0022 archive \
 		--format=tar refs/seeded | $(HELPER) \
 		--mount "$(FROM_VOLUME),dst=/project" \
 		--user 1000:1000 \
-		-- "$$(cat $(S)/image/used-guard-image)" seed 2>$(S)/engine/helper.err >$(S)/clone/seeded.tar \
-		|| $(failed)/helper create
-	$(Q)bash lib/create/seeded || $(failed)/helper create
+		-- "$$(cat $(S)/image/used-guard-image)" seed "$$(cat $(S)/clone/count)" 2>$(S)/engine/helper.err \
+		| bash lib/run/unpack $(S)/clone/answer || $(failed)/helper create
+	$(Q)bash lib/create/seeded
 	$(Q)mv $(S)/clone/base $@ && rm -f .history/seeding
 
 # ---- Dotfiles and credentials
@@ -165,9 +166,10 @@ archive: | repo seen helper-gone .history/seeded
 #: Clone the dotfiles on the host, strip credentials from them, and copy them into the home
 .history/dotfiles: | up
 	$(Q)$(MAKE) stripped-dotfiles
-	$(Q)set -o pipefail; tar -C $(S)/clone/dotfiles -cf - . | "$$CAGE_ENGINE" exec \
+	$(Q)tar -C $(S)/clone/dotfiles -cf - . | "$$CAGE_ENGINE" exec \
 		--interactive \
-		-- "$$CAGE_CONTAINER" /bin/sh -c 'mkdir -p ~/.dotfiles && tar -C ~/.dotfiles -xf -' >/dev/null 2>&1
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/unpack-inside)" sh .dotfiles \
+		"$$(bash lib/run/count $(S)/clone/dotfiles)" >/dev/null 2>&1 || $(failed)/dotfiles
 	$(Q)bash lib/create/install-dotfiles "$$CAGE_ENGINE" exec \
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/dotfiles-inside)"
 	$(Q)touch $@
