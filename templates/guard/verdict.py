@@ -3,7 +3,18 @@
 import os
 import stat
 
-from rules import TOTAL_BYTES, Leaf, bounded, counted, leaf_reason, parents, result_reasons, show, total_reason
+from rules import (
+    TOTAL_BYTES,
+    Leaf,
+    bounded,
+    counted,
+    leaf_reason,
+    many_gone,
+    parents,
+    result_reasons,
+    show,
+    total_reason,
+)
 from runs_later import as_data, as_list, running_later, warning
 from tree import ROOT, describe, ended, ignore_files, ignored, kind, link_entry, manifest, scan
 
@@ -198,9 +209,7 @@ class Verdict:
             return ""
         if not self.found:
             return "the cage's project is empty"
-        if len(self.deleted) > 20 and 4 * len(self.deleted) > len(self.base):
-            return f"{len(self.deleted)} of {len(self.base)} files would be deleted"
-        return ""
+        return many_gone(len(self.deleted), self.base)
 
     # -- reports ------------------------------------------------------------
 

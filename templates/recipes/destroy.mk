@@ -9,9 +9,9 @@ counted: seen
 
 #: Have the guard count
 count: question
-	$(Q)$(READING) judge count >$(S)/export/count || rm -f $(S)/export/asked
+	$(Q)$(READING) judge count | bash lib/run/unpack $(S)/export/stage || rm -f $(S)/export/asked
 	$(RESUME)
-	$(Q)[ -e $(S)/export/asked ] || rm -f $(S)/export/count
+	$(Q)[ ! -e $(S)/export/asked ] || mv $(S)/export/stage/count $(S)/export/count
 
 #: Measure the home in KiB, for 'status' with CAGE_SIZE=1
 sized: counted helper-image helper-gone
