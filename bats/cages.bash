@@ -82,7 +82,7 @@ back_to_first() {
     git -C "$CLONE" checkout --quiet --force trunk && git -C "$CLONE" reset --quiet --hard "$(cat "$ENV/.history/seeded")" && git -C "$CLONE" clean -qffdx
     git -C "$CLONE" for-each-ref --format='%(refname:short)' refs/heads | grep -v '^trunk$' | xargs -r git -C "$CLONE" branch -qD
     cp "$ENV/.history/base.seeded" "$ENV/.history/base"
-    rm -rf "$ENV/.history/applying" "$ENV/.history/last"
+    rm -rf "$ENV/.history/applying" "$ENV/.history/last" "$ENV/.history/syncs"
 }
 
 # The cage's git as it was seeded.

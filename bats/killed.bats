@@ -136,6 +136,65 @@ fault() {
     inside <<<'git reset -q --hard; git clean -qfdx'
 }
 
+@test "sync: killed after any step, the same command finishes it, and undo brings all back" {
+    for step in 'docker pause' 'docker run .*judge keep' 'docker run .*receive' 'mv .*received/base'; do
+        echo "after $step"
+        echo host >>"$CLONE/README" && rm "$CLONE/run.sh" && echo new >"$CLONE/new.txt" && git -C "$CLONE" add --all
+        fault "$step" tc sync "$CAGE" -y
+        run -0 tc sync "$CAGE" -y
+        run -0 docker exec "isolated-dev-$CAGE" sh -c 'cat README new.txt; ls -A'
+        [ "$output" = $'hello\nhost\nnew\n.git\n.gitignore\nREADME\nlib\nlink\nnew.txt' ]
+        while [ -s "$ENV/.history/syncs" ]; do run -0 tc sync "$CAGE" --undo -y; done
+        run -0 docker exec "isolated-dev-$CAGE" git status --porcelain --ignored
+        [ "$output" = '' ]
+        cmp "$ENV/.history/base" "$ENV/.history/base.seeded"
+        git -C "$CLONE" reset -q --hard
+    done
+}
+
+@test "streams: one that ends early and without a failure changes nothing, and the same command finishes it" {
+    cut='eval "$program" "$@" | head -c 1024; exit 0'
+    cut_in='eval head -c 1024 | "$program" "$@"; cat >/dev/null; exit 0'
+    make_repo "$RUN-one"
+    for did in "$cut" "$cut_in"; do
+        export FAULT_ONCE=$BATS_TEST_TMPDIR/fault.$RANDOM.$RANDOM
+        FAULT_ON='docker run .* seed' FAULT_HOW=before FAULT_DO=$did PATH=$BATS_FILE_TMPDIR/shadow:$PATH \
+            run -1 tc create "$PWD/$RUN-one" --no-attach </dev/null
+        says 'not all could be written into the cage'
+        [ ! -e "$TRUSTY_CAGE_HOME/envs/$RUN-one/.history/base" ]
+    done
+    run -0 tc create "$PWD/$RUN-one" --no-attach </dev/null
+    whole "$RUN-one"
+    before=$(sha256sum <"$ENV/.history/base")
+    echo host >>"$CLONE/README" && git -C "$CLONE" add --all
+    inside <<<'echo more >>lib/code.txt'
+    for verb in 'sync judge.sync' 'sync judge.keep' 'sync receive' 'export judge.export'; do
+        for did in "$cut" "$cut_in"; do
+            echo "$verb $did"
+            export FAULT_ONCE=$BATS_TEST_TMPDIR/fault.$RANDOM.$RANDOM
+            FAULT_ON="docker run .* ${verb#* }$" FAULT_HOW=before FAULT_DO=$did PATH=$BATS_FILE_TMPDIR/shadow:$PATH \
+                run -1 tc "${verb% *}" "$CAGE" -y
+            [ -d "$FAULT_ONCE" ]
+            [ "$before" = "$(sha256sum <"$ENV/.history/base")" ]
+            [ "$(cat "$CLONE/lib/code.txt")" = library ]
+        done
+    done
+    for did in "$cut" "$cut_in"; do
+        export FAULT_ONCE=$BATS_TEST_TMPDIR/fault.$RANDOM.$RANDOM
+        FAULT_ON='docker run .* judge count$' FAULT_HOW=before FAULT_DO=$did PATH=$BATS_FILE_TMPDIR/shadow:$PATH \
+            run -0 tc status "$CAGE"
+        says 'un-exported   unknown'
+    done
+    run -0 tc sync "$CAGE" -y
+    [ "$(docker exec "isolated-dev-$CAGE" cat README)" = $'hello\nhost' ]
+    run -0 tc export "$CAGE" -y
+    says '0 added, 1 changed, 0 deleted'
+    run -0 tc export "$CAGE" --undo -y
+    git -C "$CLONE" reset -q --hard
+    inside <<<'git reset -q --hard; git clean -qfdx'
+    cp "$ENV/.history/base.seeded" "$ENV/.history/base"
+}
+
 @test "destroy: killed after any step, the same command finishes it and no work is lost" {
     make_repo "$RUN-one"
     for step in 'docker pause' 'git .* bundle' 'docker rm --force -- [0-9a-f]' 'docker volume rm'; do

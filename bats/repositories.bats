@@ -188,6 +188,33 @@ comes_home() {
     git config --global --unset-all safe.directory
 }
 
+@test "a clone that borrows, one without old files and a shallow one: work comes home as commits, and into the trash" {
+    for text in one two three; do echo $text >source/file && commit; done
+    git -C source config uploadpack.allowFilter true
+    git clone --quiet --shared source shared
+    git clone --quiet --filter=blob:none "file://$PWD/source" partial
+    git clone --quiet --depth 1 "file://$PWD/source" shallow
+    for kind in shared partial shallow; do
+        echo "$kind"
+        create "$PWD/$kind"
+        holds file
+        [ "$(docker exec "isolated-dev-$CAGE" cat file)" = three ]
+        inside <<<'git config user.name a; git config user.email a@b; echo 1 >new; git add new; git commit -qm Mine; echo 2 >new'
+        run -0 tc export "$CAGE" --commits
+        [ "$(git -C "$CLONE" show "cage/$CAGE:new")" = 1 ]
+        run -0 tc export "$CAGE" --branch --as state
+        [ "$(git -C "$CLONE" show state:new)" = 2 ]
+        git -C "$CLONE" branch -qD "cage/$CAGE" state
+        run -0 tc destroy "$CAGE" -y
+        for bundle in branch commits; do
+            git -C "$CLONE" fetch -q "$(find "$TRUSTY_CAGE_HOME/trash" -path "*/$CAGE-*/$bundle.bundle")" "work:$bundle"
+        done
+        [ "$(git -C "$CLONE" show commits:new)" = 1 ] && [ "$(git -C "$CLONE" show branch:new)" = 2 ]
+        remove_cage
+        rm -rf "$TRUSTY_CAGE_HOME"/trash/*
+    done
+}
+
 @test "a path with blanks, quotes and a dollar sign" {
     echo one >source/file && commit
     mv source "it's \$HOME (ü)"

@@ -38,9 +38,13 @@ teardown() { back_to_first; }
     inside <<<'rm -r lib; mkdir /tmp/target; ln -s /tmp/target lib'
     echo three >>"$CLONE/lib/code.txt"
     run -3 tc sync "$CAGE" -y
-    says 'stands in the way'
-    run -0 docker exec "isolated-dev-$CAGE" ls /tmp/target
-    [ "$output" = '' ]
+    says 'lib/code.txt: changed in the cage too'
+    echo new >"$CLONE/lib/new.txt" && git -C "$CLONE" add lib && git -C "$CLONE" checkout -q HEAD -- lib/code.txt
+    run -3 tc sync "$CAGE" -y
+    says 'lib/new.txt: lib stands in the way'
+    run -0 tc sync "$CAGE" -y --take host
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'ls /tmp/target; ls lib'
+    [ "$output" = $'code.txt\nnew.txt' ]
 }
 
 @test "sync: a file that git on the host ignores stays there, even one that the base has" {
@@ -108,6 +112,79 @@ teardown() { back_to_first; }
     run -2 tc sync "$CAGE" -y README none.txt
     says "came from the cage at: none.txt"
     [ "$(docker exec "isolated-dev-$CAGE" cat README)" = hello ]
+}
+
+@test "sync: what a sparse check-out hides is not deleted in the cage, nor asked about by an export" {
+    git -C "$CLONE" sparse-checkout set --no-cone /README
+    [ ! -e "$CLONE/lib" ]
+    run -0 tc sync "$CAGE" -y
+    says '0 to the cage, 0 deleted there, 0 conflicts'
+    inside <<<'echo more >>lib/code.txt'
+    run -0 tc export "$CAGE" -y
+    says '0 added, 1 changed, 0 deleted'
+    [ "$(cat "$CLONE/lib/code.txt")" = $'library\nmore' ]
+    run -0 tc export "$CAGE" --undo -y
+    [ ! -e "$CLONE/lib" ]
+    git -C "$CLONE" sparse-checkout disable
+}
+
+@test "sync: where a large part would go it asks for --force, and its undo brings all of it back" {
+    mkdir "$CLONE/many" && (cd "$CLONE/many" && for i in {1..30}; do echo "$i" >"$i"; done)
+    git -C "$CLONE" checkout -q -b more && git -C "$CLONE" add many && git -C "$CLONE" commit -qm More
+    run -0 tc sync "$CAGE" -y
+    inside <<<'echo cage >many/7; chmod 755 many/8'
+    git -C "$CLONE" checkout -q trunk
+    run -3 tc sync "$CAGE" -y --take host
+    says '30 of 35 files would be deleted, so nothing was written'
+    says "Write it all the same: tc sync $CAGE --force"
+    [ "$(docker exec "isolated-dev-$CAGE" ls many | wc -l)" = 30 ]
+    run -0 tc sync "$CAGE" -y --take host --force
+    says "Undo:  tc sync $CAGE --undo"
+    run ! docker exec "isolated-dev-$CAGE" ls many
+    backup=$ENV/$(tail -n 1 "$ENV/.history/syncs")
+    [ "$(stat -c %a "$backup/inside.tar")" = 600 ]
+    inside <<<'mkdir many; echo later >many/9; echo own >many/own'
+    run -0 tc sync "$CAGE" --undo -y
+    says '30 to the cage, 0 deleted there'
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'cat many/7 many/9 many/own; stat -c %a many/8; ls many | wc -l'
+    [ "$output" = $'cage\n9\nown\n755\n31' ]
+    tar -xOf "$backup"/undone-*.tar ./many/9 | grep -qx later
+    says_not error
+    run -0 make -C "$ENV" sync CAGE_UNDO=1 CAGE_YES=1
+    says '0 to the cage, 30 deleted there'
+    run -1 tc sync "$CAGE" --undo -y
+    says 'there is no sync to undo'
+}
+
+@test "sync: a file that became a folder, a folder that became a file, and a link, in each direction" {
+    rm "$CLONE/README" && mkdir "$CLONE/README" && echo 1 >"$CLONE/README/x"
+    rm -r "${CLONE:?}/lib" && echo file >"$CLONE/lib"
+    rm "$CLONE/link" && ln -s run.sh "$CLONE/link"
+    git -C "$CLONE" add --all
+    run -0 tc sync "$CAGE" -y
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'cat README/x lib; readlink link'
+    [ "$output" = $'1\nfile\nrun.sh' ]
+    run -0 tc sync "$CAGE" --undo -y
+    run -0 docker exec "isolated-dev-$CAGE" sh -c 'cat README lib/code.txt; readlink link; git status --porcelain'
+    [ "$output" = $'hello\nlibrary\nREADME' ]
+    # The cage replaces a folder whose files the host changes, and the other way round.
+    git -C "$CLONE" reset -q --hard
+    echo host >>"$CLONE/lib/code.txt" && echo more >"$CLONE/lib/more.txt" && git -C "$CLONE" add --all
+    inside <<<'rm -r lib; echo cage >lib'
+    run -3 tc sync "$CAGE" -y
+    run -0 tc sync "$CAGE" -y --take host
+    [ "$(docker exec "isolated-dev-$CAGE" sh -c 'cat lib/*')" = $'library\nhost\nmore' ]
+    run -0 tc sync "$CAGE" --undo -y
+    [ "$(docker exec "isolated-dev-$CAGE" cat lib)" = cage ]
+    run -3 tc export "$CAGE" -y
+    echo own >"$CLONE/lib/own.txt"
+    run -3 tc export "$CAGE" -y --take cage
+    says 'files that only the host has, or a link, stand in the way'
+    rm "$CLONE/lib/own.txt"
+    run -0 tc export "$CAGE" -y --take cage
+    [ "$(cat "$CLONE/lib")" = cage ]
+    run -0 tc export "$CAGE" --undo -y
+    [ "$(cat "$CLONE"/lib/*)" = $'library\nhost\nmore' ]
 }
 
 @test "sync: a cage that was left paused is paused again while it is written" {

@@ -125,7 +125,16 @@ def parser() -> CommandLine:
     export.add_argument("--all-refs", action="store_true", help="with --commits: those of all, below cage/<name>/")
     export.add_argument("--take", **take)
     export.add_argument("--as", metavar="NAME", help="the branch's name; else cage/<name>")
-    sync = on_cage("sync", "Take the host's changes into the cage", yes, dry_run, as_plan, run="verbs:sync")
+    sync = on_cage(
+        "sync",
+        "Take the host's changes into the cage",
+        yes,
+        dry_run,
+        as_plan,
+        ("--force", "go on although a large part would be deleted"),
+        ("--undo", "put back what the last sync replaced or deleted in the cage"),
+        run="verbs:sync",
+    )
     sync.add_argument("paths", nargs="*", help="only these files and folders")
     sync.add_argument("--take", **take)
     force = ("--force", "go on although un-exported work can't be counted")

@@ -49,11 +49,9 @@ case "$*" in
     'rm --force'*) rm -f "$here/made" ;;
     'logs '*) echo ready ;;
     'exec '*' policy apply'* | import*) cat >/dev/null ;;
-    *' seed') cat >/dev/null; tar -C "$here/seed" -cf - imported base.seeded ;;
-    *' judge export' | *' judge sync') cat >/dev/null; tar -C "$here/${*##*judge }" -cf - . ;;
-    *' judge count') cat >/dev/null; echo '1 file changed' ;;
+    *' seed 2') cat >/dev/null; tar -C "$here/seed" -cf - . ;;
     *' judge branch' | *' commits export') cat >/dev/null; cat "$here/stream" ;;
-    *' receive') cat >/dev/null; : ;;
+    *' judge '* | *' receive') cat >/dev/null; tar -C "$here/${*##* }" -cf - . ;;
     *' machine') echo end ;;
 esac
 """
@@ -168,7 +166,7 @@ class Cage:
 
     def _engine(self, folder):
         """The stand-in engine's answers: an export that changes, adds and deletes."""
-        for part in ("seed", "export/tree", "sync"):
+        for part in ("seed", "export/tree", "sync", "undo", "count", "receive"):
             (folder / part).mkdir(parents=True)
         (folder / "seed" / "imported").write_text("0" * 40 + "\n")
         (folder / "seed" / "base.seeded").touch()
@@ -179,8 +177,15 @@ class Cage:
         for name in (*lists, "plan.json", "base", "expect", "conflicts", "refused", "force", "complete"):
             (folder / "export" / name).write_bytes(lists.get(name, b""))
             (folder / "sync" / name).write_bytes(b"./changed\0" if name == "write" else b"")
+            (folder / "undo" / name).write_bytes(b"./changed\0" if name == "delete" else b"")
+        (folder / "count" / "count").write_text("1 file changed\n")
+        (folder / "receive" / "base").touch()
         for name in ("changed", "new"):
             (folder / "export" / "tree" / name).write_text("after\n")
+        for part in ("seed", "export", "sync", "undo", "count", "receive"):
+            (folder / part / "complete").touch()
+            count = sum(path.is_file() for path in (folder / part).rglob("*"))
+            (folder / part / "complete").write_text(f"{count}\n")
         (folder / "stream").write_text(
             "commit refs/heads/work\ncommitter x <x> 0 +0000\ndata 1\nm\nM 100644 inline new\ndata 1\nx\ndone\n"
         )
@@ -270,13 +275,14 @@ def web(machine):
 BY_TC = [
     "list", "list --json", "start web", "status web", "status web --json", "exec web -- true", "auth web",
     "export web --dry-run --diff", "export web -y", "export web --undo -y", "export web --branch",
-    "export web --commits", "sync web -y", "set web memory=1g",
+    "export web --commits", "sync web -y", "sync web --undo -y", "set web memory=1g",
     "render web", "render --all --check", "diff-recipes web", "completion bash",
     "make web help", "make web recreate -y", "rebuild-image web -y", "make web base-image", "stop web", "--help",
 ]  # fmt: skip
 BY_HAND = [
     "help", "start", "status", "exec CAGE_CMD=true", "auth", "export CAGE_DRY_RUN=1 CAGE_DIFF=1", "export CAGE_YES=1",
     "export CAGE_UNDO=1 CAGE_YES=1", "export CAGE_TO=branch", "export CAGE_TO=commits", "sync CAGE_YES=1", "limits",
+    "sync CAGE_UNDO=1 CAGE_YES=1",
     "diff-recipes", "recreate CAGE_YES=1", "rebuild-image CAGE_YES=1", "base-image", "stop", "-n export",
 ]  # fmt: skip
 

@@ -1,14 +1,16 @@
 """The judge of an export on real folders, without an engine: files that leave, refused ones, and conflicts."""
 
+import io
 import os
 import shutil
 import sys
+import tarfile
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from test_verdict import GUARD, Arrival, entry, host_of, lay, program, question, side, tree, verdict
+from test_verdict import GUARD, Arrival, Return, entry, host_of, lay, program, question, rules, side, tree, verdict
 
 BIG = 1 << 20
 
@@ -365,7 +367,12 @@ BELOW = "lies below d, which is no folder on the host"
 IS_FOLDER = "is a folder on the host"
 
 
-@pytest.mark.parametrize("host", [linked({}, d="elsewhere"), host_of({"d": "a file"})], ids=["link", "file"])
+def own(files):
+    """A host with FILES that git there does not track."""
+    return host_of(files)._replace(tracked=set())
+
+
+@pytest.mark.parametrize("host", [linked({}, d="elsewhere"), own({"d": "a file"})], ids=["link", "file"])
 @pytest.mark.parametrize("path", ["d/x", "d/e/x"])
 def test_nothing_is_written_through_a_link_of_the_host(host, path, project):
     lay(project, {path: "x", "free": "x"})
@@ -399,7 +406,65 @@ def test_folder_of_the_host_is_not_replaced_by_a_file(project):
     taken = judge({}, {"d/own": "y"}, take="host")
     assert outcome(taken) == decided(["free"])
     assert taken.settled == {b"d": entry("x")}
-    assert outcome(judge({}, {"d/own": "y"}, take="cage")) == decided(["free"], conflicts={"d": IS_FOLDER})
+    judged = verdict.Verdict({}, own({"d/own": "y"}), question.Choices(take="cage"))
+    assert outcome(judged) == decided(["free"], conflicts={"d": IS_FOLDER})
+
+
+def test_what_git_on_the_host_tracks_gives_way_to_the_cage_s_side(project):
+    lay(project, {"d": "x", "e/x": "x"})
+    host = {"d/own": "y", "d/e/own": "y", "e": "y"}
+    assert outcome(judge({}, host, take="cage")) == decided(["d", "e/x"], deleted=["d/e/own", "d/own", "e"])
+    mixed = host_of(host)._replace(tracked={b"d/own", b"e"})
+    judged = verdict.Verdict({}, mixed, question.Choices(take="cage"))
+    assert outcome(judged) == decided(["e/x"], deleted=["d/own", "e"], conflicts={"d": IS_FOLDER})
+
+
+# -- what a sparse check-out hides ----------------------------------------------
+
+
+def sparse_host(files, *hidden):
+    """A host with FILES, and with HIDDEN ones in its index alone."""
+    there = host_of(files)
+    return there._replace(tracked=there.tracked | set(hidden), hidden=frozenset(hidden))
+
+
+def test_file_that_the_host_hides_is_not_taken_for_deleted(project):
+    lay(project, {"a": "0", "d/changed": "1", "d/new": "1"})
+    base = side({"a": "0", "d/changed": "0", "d/gone": "0"})
+    host = sparse_host({"a": "0"}, b"d/changed", b"d/gone", b"d/new")
+    judged = verdict.Verdict(base, host, question.Choices())
+    hidden = {"d/gone": "deleted in the cage, hidden on the host", "d/new": "new in the cage, hidden on the host"}
+    assert outcome(judged) == decided(["d/changed"], conflicts=hidden)
+    assert judged.lists()["added"] == b"./d/changed\0"
+    taken = verdict.Verdict(base, host, question.Choices(take="cage"))
+    assert outcome(taken) == decided(["d/changed", "d/new"], deleted=["d/gone"])
+    assert taken.lists()["delete"] == b""
+    taken = verdict.Verdict(base, host, question.Choices(take="host"))
+    assert outcome(taken) == decided(["d/changed"])
+    lay(project, {"a": "0", "d/changed": "0", "d/gone": "0"})
+    assert outcome(verdict.Verdict(base, host, question.Choices())) == decided()
+
+
+def test_rules_hold_for_what_the_host_hides_too(project):
+    lay(project, {"readme": "x", "x": "x"})
+    (project / "out").symlink_to("/etc")
+    (project / "in").symlink_to("out/x")
+    base = side({"x": "x"}) | {b"out": tree.link_entry(b"/etc")}
+    host = sparse_host({"x": "x"}, b"README", b"out")
+    assert outcome(verdict.Verdict(base, host, question.Choices()))["refused"] == {
+        "readme": same_as("README"),
+        "in": rules.THROUGH,
+    }
+
+
+@pytest.mark.parametrize("take", ["", "host", "cage"])
+def test_sync_does_not_delete_what_the_host_hides(take, project):
+    files = {"a": "0", **{f"d/{number}": "0" for number in range(30)}}
+    lay(project, {**files, "d/1": "1"})
+    host = sparse_host({"a": "0"}, *(path.encode() for path in files if path != "a"))
+    arrival = Arrival(side(files), host, question.Choices(take=take))
+    assert arrived(arrival) == arrives()
+    assert arrival.force == ""
 
 
 def test_folder_of_the_host_that_this_export_empties_is_replaced(project):
@@ -848,7 +913,7 @@ def test_folder_with_files_of_the_base_is_no_linked_work_tree(project):
 def test_sync_writes_nothing_into_a_linked_work_tree(project):
     linked_tree(project / "x")
     arrival = sync({}, {"x/new": "1", "y": "1"})
-    assert arrived(arrival) == arrives({"y": ("1", None)}, conflicts={"x/new": "stands in the way"})
+    assert arrived(arrival) == arrives({"y": ("1", None)}, conflicts={"x/new": "x stands in the way"})
     assert arrived(sync({}, {"x": "1"})) == arrives(conflicts={"x": "stands in the way"})
 
 
@@ -952,7 +1017,7 @@ def test_what_the_host_changed_is_sent(project):
     assert arrived(arrival) == arrives({"changed": ("1", "0"), "gone": (None, "0"), "new": ("1", None)})
     assert arrival.summary() == "2 to the cage, 1 deleted there, 0 conflicts"
     assert arrival.report().shown() == "  D  gone\n  >  changed\n  >  new\n"
-    assert arrival.plan() == {"sent": ["changed", "new"], "deleted": ["gone"], "conflicts": {}}
+    assert arrival.plan() == {"sent": ["changed", "new"], "deleted": ["gone"], "conflicts": {}, "needs_force": ""}
     assert arrival.lists() == {
         "base": tree.manifest(side({"same": "0", "changed": "1", "new": "1"})),
         "write": b"./changed\0./new\0",
@@ -983,7 +1048,8 @@ def test_what_the_cage_changed_too_is_a_conflict_or_whose_is_asked_for(project):
     assert arrived(arrival) == arrives(conflicts={"both": why, "gone": why})
     assert arrival.summary() == "0 to the cage, 0 deleted there, 2 conflicts"
     assert arrival.report().shown() == f"Conflicts:\n  both: {why}\n  gone: {why}\n"
-    assert arrival.plan() == {"sent": [], "deleted": [], "conflicts": {"both": why, "gone": why}}
+    conflicts = {"both": why, "gone": why}
+    assert arrival.plan() == {"sent": [], "deleted": [], "conflicts": conflicts, "needs_force": ""}
     assert arrival.lists()["conflicts"] == b"./both\0./gone\0"
     assert arrived(sync(base, host, take="host")) == arrives({"both": ("2", "1"), "gone": (None, "1")})
     assert arrived(sync(base, host, take="cage")) == arrives(settled={"both": entry("2"), "gone": None})
@@ -996,10 +1062,42 @@ def test_what_stands_in_the_way_is_never_taken_for_a_file(kind, project):
         os.mkfifo(project / "d")
     else:
         lay(project, {"d": "a file"} if kind == "parent" else {"d/x": "x"})
-    way = arrives(conflicts={path: "stands in the way"})
+    at = {"fifo": "", "folder": "d/x ", "parent": "d "}[kind]
+    way = arrives(conflicts={path: f"{at}stands in the way"})
     assert arrived(sync({}, {path: "1"})) == way
-    assert arrived(sync({}, {path: "1"}, take="host")) == way
+    removed = {"folder": {"d": ("1", None), "d/x": (None, "x")}, "parent": {"d": (None, "a file"), "d/x": ("1", None)}}
+    assert arrived(sync({}, {path: "1"}, take="host")) == (arrives(removed[kind]) if at else way)
     assert arrived(sync({}, {path: "1"}, take="cage")) == arrives(settled={path: entry("1")})
+
+
+def test_what_goes_anyway_is_in_nobody_s_way(project):
+    base = {"d/x": "0", "e": "0"}
+    lay(project, base)
+    assert arrived(sync(base, {"d": "1", "e/x": "1"})) == arrives(
+        {"d": ("1", None), "d/x": (None, "0"), "e": (None, "0"), "e/x": ("1", None)}
+    )
+
+
+def test_folder_with_something_odd_in_it_is_never_replaced(project):
+    lay(project, {"d/sub/.git/config": "x", "d/x": "x", "e/x": "x"})
+    os.mkfifo(project / "e/fifo")
+    way = arrives(conflicts={"d": "d/sub/.git stands in the way", "e": "e/fifo stands in the way"})
+    assert arrived(sync({}, {"d": "1", "e": "1"}, take="host")) == way
+
+
+@pytest.mark.parametrize(
+    ("gone", "base", "said"),
+    [(20, 40, ""), (21, 84, ""), (21, 83, "21 of 83 files would be deleted"), (0, 40, "")],
+)
+def test_sync_that_deletes_more_than_20_and_a_quarter_needs_force(gone, base, said, project):
+    files = numbered(base)
+    lay(project, files)
+    host = dict(list(files.items())[gone:])
+    arrival = sync(files, host)
+    assert (arrival.force, arrival.plan()["needs_force"], arrival.lists()["force"]) == (said, said, said.encode())
+    assert sync(files, host, force=True).force == ""
+    lay(project, host)
+    assert sync(files, host).force == ""
 
 
 def test_folder_of_the_cage_is_no_hindrance(project):
@@ -1057,6 +1155,45 @@ def test_long_lists_of_a_sync_are_cut(project):
     assert sync({}, numbered(203)).report().shown().splitlines()[198:] == ["  >  f198", "  >  f199", "  and 3 more"]
 
 
+# -- the undo of a sync ---------------------------------------------------------
+
+
+def back(base, was, sent, old, new):
+    """The way back of a sync that wrote and deleted the paths SENT, where the cage had WAS; the base went from OLD to
+    NEW, and is BASE now."""
+    lists = {name: tree.manifest(side(files)) for name, files in {"was": was, "old": old, "new": new}.items()}
+    return Return(side(base), lists | {"sent": tree.ended(path.encode() for path in sent)})
+
+
+def test_undo_of_a_sync_brings_back_what_it_replaced_whatever_is_there_now(project):
+    lay(project, {"replaced": "later", "new": "1", "same": "0", "d/x": "own"})
+    old, new = {"replaced": "0", "gone": "0", "d": "0"}, {"replaced": "1", "new": "1"}
+    arrival = back({**new, "exported": "5"}, {**old, "same": "0"}, ["replaced", "new", "gone", "same", "d"], old, new)
+    assert {os.fsdecode(p): e and e.digest for p, e in arrival.sent.items()} == {
+        **{path: entry("0").digest for path in ("replaced", "gone", "d")},
+        **dict.fromkeys(("new", "d/x")),
+    }
+    assert arrival.expected[b"replaced"] == entry("later")
+    assert arrival.lists()["base"] == tree.manifest(side({**old, "exported": "5"}))
+    assert (arrival.conflicts, arrival.force) == ({}, "")
+
+
+def test_undo_of_a_sync_replaces_nothing_odd(project):
+    (project / "d").mkdir()
+    os.mkfifo(project / "d/fifo")
+    os.mkfifo(project / "e")
+    arrival = back({}, {"d": "0", "e": "0"}, ["d", "e"], {}, {})
+    assert (arrival.sent, arrival.expected) == ({}, {})
+    assert arrival.conflicts == {b"d": "d/fifo stands in the way", b"e": "stands in the way"}
+
+
+def test_more_than_the_limit_is_not_kept(project, monkeypatch):
+    judge = program("judge")
+    monkeypatch.setattr(judge, "TOTAL_BYTES", 1)
+    with pytest.raises(SystemExit, match="too much to keep: see CAGE_LIMIT_TOTAL"):
+        judge.write_kept(side({"a": "12"}))
+
+
 # -- the program ---------------------------------------------------------------
 
 WORK = SimpleNamespace(summary=lambda: "nothing", size=lambda: 7, kept_inside=list)
@@ -1072,7 +1209,7 @@ WORK = SimpleNamespace(summary=lambda: "nothing", size=lambda: 7, kept_inside=li
         ("", 1, "nothing, ? commits inside\nbeside: a git folder that can't be read whole\n"),
     ],
 )
-def test_what_could_not_be_counted_is_said_beside(said, code, printed, monkeypatch, capsys):
+def test_what_could_not_be_counted_is_said_beside(said, code, printed, monkeypatch, capsysbinary):
     judge = program("judge")
     asked = []
     monkeypatch.setattr(judge, "read_question", lambda: ((), SimpleNamespace(held=("1" * 40, "2" * 40))))
@@ -1081,4 +1218,6 @@ def test_what_could_not_be_counted_is_said_beside(said, code, printed, monkeypat
     monkeypatch.setattr(judge.subprocess, "run", lambda *_, **options: asked.append(options["input"]) or answer)
     assert judge.main(["count"]) == 0
     assert asked == ["1" * 40 + "\n" + "2" * 40]
-    assert capsys.readouterr().out == f"{printed}bytes: 7\n"
+    with tarfile.open(fileobj=io.BytesIO(capsysbinary.readouterr().out)) as tar:
+        assert tar.extractfile("count").read().decode() == f"{printed}bytes: 7\n"
+        assert tar.extractfile("complete").read() == b"2\n"

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from types import SimpleNamespace
 
 import pytest
@@ -78,13 +77,13 @@ class Cage:
             monkeypatch.setattr(module, "ROOT", os.fsencode(self.project))
         monkeypatch.setattr(tree, "SCRATCH", str(place / "scratch"))
 
-    def run(self, line):
-        """Run LINE as a recipe would; whether it did."""
+    def run(self, line, told=None, way="export"):
+        """Run LINE as a recipe would, TOLD on its standard input; whether it did."""
         environment = {"PATH": f"{self.place}/bin:{os.environ['PATH']}", "LC_ALL": "C", "CAGE_SKIP_REFUSED": "1"}
-        environment |= {"CAGE_NAME": "web", "CAGE_REPO_URL": "https://example.com/web"}
+        environment |= {"CAGE_NAME": "web", "CAGE_REPO_URL": "https://example.com/web", "CAGE_WAY": way}
         command = ["/bin/bash", "-c", line]
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
-        self.said = done.stderr
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, input=told)
+        self.out, self.said = done.stdout, done.stderr.decode()
         return done.returncode == 0
 
     def ask(self, function, *arguments, told=b""):
@@ -107,17 +106,44 @@ class Cage:
             (state / "question" / name).touch()
         (state / "question/tracked").write_bytes(tree.ended(path.encode() for path in tracked))
         (state / "backup").write_text("")
-        assert self.run("bash lib/export/inventory"), self.said
-        told = io.BytesIO()
-        with tarfile.open(fileobj=told, mode="w") as tar:
-            tar.add(state / "question", ".")
-        asked, _ = self.ask(question.read_question, told=told.getvalue())
-        _, answer = self.ask(JUDGE.write_answer, kind(*asked, question.Choices(take=take, force=True)))
-        with tarfile.open(fileobj=io.BytesIO(answer)) as tar:
-            tar.extractall(state / "stage")
+        asked, _ = self.ask(question.read_question, told=self.asked())
+        self.staged(self.ask(JUDGE.write_answer, kind(*asked, question.Choices(take=take, force=True)))[1])
         planned = self.run("bash lib/export/plan export")
-        assert planned or "both sides changed" in self.said, self.said
+        assert planned or "both sides changed" in self.said or "stand in the way" in self.said, self.said
         return planned
+
+    def asked(self):
+        """The question, as the recipe sends it."""
+        assert self.run("bash lib/export/inventory && tar -C .state/export/question -cf - ."), self.said
+        return self.out
+
+    def staged(self, answer):
+        """Unpack the judge's ANSWER."""
+        assert self.run("bash lib/run/unpack .state/export/stage", answer), self.said
+
+    def synced(self, way="sync"):
+        """Do what the recipe does once the plan of a sync is agreed on."""
+        state = self.folder / ".state"
+        (state / "engine/seen").write_text("cage stopped\n")
+        if (state / "export/stage/expect").read_bytes():
+            assert self.run("bash lib/export/handed-over lists false", way=way), self.said
+            (state / "export/inside.tar").write_bytes(self.ask(JUDGE.main, ["keep"], told=self.out)[1])
+        assert self.run("bash lib/export/keep-inside", way=way), self.said
+        assert self.run("bash lib/export/handed-over files false", way=way), self.said
+        answer = self.ask(RECEIVE.main, told=self.out)[1]
+        assert self.run("bash lib/run/unpack .state/export/received", answer), self.said
+        assert self.run("bash lib/export/close-sync", way=way), self.said
+
+    def unsynced(self):
+        """Undo the last sync."""
+        shutil.rmtree(self.folder / ".state/export/question")
+        (self.folder / ".state/export/question").mkdir()
+        for name in ("base", "hooks", "included"):
+            shutil.copy(self.folder / ".history/base", self.folder / ".state/export/question" / name)
+        assert self.run("bash lib/export/last-sync"), self.said
+        self.staged(self.ask(JUDGE.main, ["undo"], told=self.asked())[1])
+        assert self.run("bash lib/export/plan undo"), self.said
+        self.synced("undo")
 
     def anything(self):
         """Whether the plan writes anything."""
@@ -201,14 +227,6 @@ def test_random_exports_are_undone(place, recipes, monkeypatch, part):
 # -- sync ----------------------------------------------------------------------
 
 
-def received(cage):
-    """The new base, after the cage got all that the recipe sends."""
-    (cage.folder / ".state/engine/seen").write_text("cage stopped\n")
-    sent = ["/bin/bash", "lib/export/handed-over", "false"]
-    told = subprocess.run(sent, cwd=cage.folder, check=True, capture_output=True).stdout
-    return tree.parse_manifest(cage.ask(RECEIVE.main, told=told)[1])
-
-
 def plant(cage, rng):
     """The agent puts a link out of the project into the way of a path that is to be written; whether it could."""
     paths = tree.paths_in((cage.folder / ".state/export/stage/write").read_bytes())
@@ -237,19 +255,30 @@ def test_random_syncs_end_as_the_rules_say(place, monkeypatch, part):
             assert held(cage.project) == there
             continue
         if rng.random() < 0.2 and plant(cage, rng):
+            planted = held(cage.project)
             with pytest.raises((OSError, SystemExit)):
-                received(cage)
-            assert list(outside.iterdir()) == []
+                cage.synced()
+            assert (list(outside.iterdir()), held(cage.project)) == ([], planted)
             stopped += 1
             continue
-        now = received(cage)
+        cage.synced()
+        now = tree.parse_manifest((cage.folder / ".history/base").read_bytes())
         expected, _ = merged(base, host, inside, {"cage": "host", "host": "cage", "": ""}[take])
-        # A path in the place of a folder, or below a file, is no conflict where the cage's side is taken.
-        expected = {path: text for path, text in expected.items() if path in inside or fits(path, inside)}
+        # In the place of a folder, or below a file, the side that is taken has its way.
+        ahead = {path for path, text in expected.items() if (inside.get(path) == text) == (take == "cage")}
+        expected = {path: text for path, text in expected.items() if path in ahead or fits(path, ahead)}
         assert held(cage.project)[0] == expected
         assert held(cage.repo) == before
         assert take == "cage" or all(now[path].same(entries(expected).get(path)) for path in now)
         moved += cage.anything()
+        if (cage.folder / ".history/syncs").exists():
+            lay_more = rng.random() < 0.3
+            if lay_more:
+                lay(cage.project, beside(rng, base, random_tree(rng, 8)))
+            cage.unsynced()
+            assert lay_more or held(cage.project)[0] == there[0]
+            assert lay_more or (cage.folder / ".history/base").read_bytes() == tree.manifest(entries(base))
+            assert held(cage.repo) == before
 
 
 def test_file_of_the_host_that_became_a_folder_meanwhile_is_not_sent(place, monkeypatch):
@@ -260,7 +289,7 @@ def test_file_of_the_host_that_became_a_folder_meanwhile_is_not_sent(place, monk
     (cage.repo / "a").mkdir()
     (cage.repo / "a/secret").write_text("private")
     with pytest.raises(SystemExit, match="a is neither a file nor a link on the host any more"):
-        received(cage)
+        cage.synced()
     assert held(cage.project)[0] == {"a": "1"}
 
 
@@ -270,25 +299,53 @@ KINDS = {
     "nothing": {},
     "file": {"x": "1"},
     "other": {"x": "2"},
+    "empty": {"x": ""},
+    "program": {"x": "run"},
     "folder": {"x/y": "1", "x/d/z": "1"},
     "link": {"x": ("link", "to")},
     "folder link": {"x": ("link", "aside")},
 }
+PAIRS = [(before, after) for before in KINDS for after in KINDS if before != after]
+# The base, and two others that differ from it and from each other. (Beside nothing, a new path is no conflict.)
+TRIPLES = [(a, b, c) for a, b in PAIRS for c in KINDS if c not in (a, b) and "nothing" not in (b, c)]
 
 
-def every_change(side):
-    """A folder for each of two KINDS, with the one that is on SIDE: 0 before the change, 1 after it."""
-    pairs = [(before, after) for before in KINDS for after in KINDS if before != after]
-    files = {f"{p[0]} to {p[1]}/{path}": content for p in pairs for path, content in KINDS[p[side]].items()}
-    return files | {f"{p[0]} to {p[1]}/{path}": "1" for p in pairs for path in ("to", "aside/a", "aside/x")}
+def each(changes, side):
+    """A folder for each of the CHANGES, with the one of its kinds that is on SIDE."""
+    files = {f"{'-'.join(c)}/{path}": content for c in changes for path, content in KINDS[c[side]].items()}
+    return files | {f"{'-'.join(c)}/{path}": "1" for c in changes for path in ("to", "aside/a", "aside/x")}
+
+
+def runnable(folder):
+    """The programs in FOLDER can be run."""
+    for path in folder.rglob("x"):
+        if path.is_file() and not path.is_symlink() and path.read_text() == "run":
+            path.chmod(0o755)
+
+
+def of_kinds(place, monkeypatch, base, inside, host, part=0):
+    """A Cage with programs."""
+    cage = Cage(place, monkeypatch, base, inside, host, part)
+    runnable(cage.repo)
+    runnable(cage.project)
+    programs = {path.encode() for path, content in base.items() if content == "run"}
+    known = {p: e._replace(mode="100755") if p in programs else e for p, e in entries(base).items()}
+    (cage.folder / ".history/base").write_bytes(tree.manifest(known))
+    return cage
+
+
+def shape(folder):
+    """The files and links of FOLDER, and which of them can be run."""
+    files, modes = held(folder)
+    return files, {path for path in files if modes[path] & 0o111 and not isinstance(files[path], tuple)}
 
 
 @pytest.mark.parametrize("part", range(len(TARS)))
 def test_every_type_becomes_every_other_and_comes_back(place, recipes, monkeypatch, part):
-    base, inside = every_change(0), every_change(1)
-    cage = Cage(place, monkeypatch, base, inside, base, part)
+    base, inside = each(PAIRS, 0), each(PAIRS, 1)
+    cage = of_kinds(place, monkeypatch, base, inside, base, part)
     for after in KINDS.keys() - {"nothing"}:  # an empty folder of the host's own
-        (cage.repo / f"nothing to {after}/x").mkdir()
+        (cage.repo / f"nothing-{after}/x").mkdir()
     for folder in cage.repo.rglob("*"):
         if folder.is_dir() and not folder.is_symlink():
             folder.chmod(0o2750)
@@ -296,8 +353,72 @@ def test_every_type_becomes_every_other_and_comes_back(place, recipes, monkeypat
     for _ in range(2):
         assert cage.planned(verdict.Verdict, "")
         cage.does(recipes.written)
-        files, modes = held(cage.repo)
-        assert files == inside
+        assert shape(cage.repo) == shape(cage.project)
+        modes = held(cage.repo)[1]
         assert all(modes[path] == before[1][path] for path in modes.keys() & before[1].keys() if path.endswith("aside"))
         cage.does(recipes.undone)
         assert held(cage.repo) == before
+
+
+def test_export_of_every_type_that_is_killed_at_any_step_is_finished_and_undone(place, recipes, monkeypatch):
+    base, inside = each(PAIRS, 0), each(PAIRS, 1)
+    cage = of_kinds(place, monkeypatch, base, inside, base)
+    before = held(cage.repo)
+    for step in range(1, len(recipes.written)):
+        for finished in (True, False):
+            assert cage.planned(verdict.Verdict, "")
+            cage.does(recipes.written[:step])
+            if finished:
+                assert cage.planned(verdict.Verdict, "cage")
+                cage.does(recipes.written)
+                assert shape(cage.repo) == shape(cage.project)
+            if any((cage.folder / ".history" / name).exists() for name in ("last", "applying")):
+                cage.does(recipes.undone)
+            assert held(cage.repo) == before, (recipes.written[step - 1], finished)
+
+
+def test_undo_of_every_type_that_is_killed_at_any_step_is_finished(place, recipes, monkeypatch):
+    base, inside = each(PAIRS, 0), each(PAIRS, 1)
+    cage = of_kinds(place, monkeypatch, base, inside, base)
+    before = held(cage.repo)
+    for step in range(1, len(recipes.undone)):
+        assert cage.planned(verdict.Verdict, "")
+        cage.does(recipes.written)
+        cage.does(recipes.undone[:step])
+        cage.does(recipes.undone)
+        assert held(cage.repo) == before, recipes.undone[step - 1]
+
+
+def test_sync_takes_in_every_type_in_the_place_of_every_other_and_gives_it_back(place, monkeypatch):
+    base, host = each(PAIRS, 0), each(PAIRS, 1)
+    cage = of_kinds(place, monkeypatch, base, base, host)
+    before = shape(cage.project)
+    for _ in range(2):
+        assert cage.planned(Arrival, "", tracked=host)
+        cage.synced()
+        assert shape(cage.project) == shape(cage.repo)
+        cage.unsynced()
+        assert shape(cage.project) == before
+
+
+@pytest.mark.parametrize("kind", [verdict.Verdict, Arrival])
+def test_where_both_sides_changed_the_type_the_one_that_is_taken_has_its_way(kind, place, recipes, monkeypatch):
+    base, inside, host = (each(TRIPLES, side) for side in range(3))
+    cage = of_kinds(place, monkeypatch, base, inside, host)
+    before = held(cage.repo), shape(cage.project)
+    assert not cage.planned(kind, "", tracked=host)
+    ours, theirs = ("cage", "host") if kind is Arrival else ("host", "cage")
+    manifest = (cage.folder / ".history/base").read_bytes()
+    assert cage.planned(kind, theirs, tracked=host)
+    if kind is Arrival:
+        cage.synced()
+        assert shape(cage.project) == shape(cage.repo)
+        cage.unsynced()
+    else:
+        cage.does(recipes.written)
+        assert shape(cage.repo) == shape(cage.project)
+        cage.does(recipes.undone)
+    assert (held(cage.repo), shape(cage.project)) == before
+    assert (cage.folder / ".history/base").read_bytes() == manifest
+    assert cage.planned(kind, ours, tracked=host)
+    assert (cage.folder / ".state/export/stage/write").read_bytes() == b""

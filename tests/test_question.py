@@ -75,6 +75,35 @@ def test_every_name_arrives_with_the_digest_of_its_file(folder, programs, monkey
     assert {path: entry.digest for path, entry in host.entries.items()} == digests
 
 
+def test_file_that_a_sparse_check_out_leaves_out_is_hidden(folder, monkeypatch):
+    """As the recipe lists them. One that lies there all the same is not hidden."""
+    clone = folder / "repo"
+
+    def git(*words):
+        command = ["git", "-C", clone, "-c", "user.name=a", "-c", "user.email=a@b", *words]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+
+    git("init", "--quiet")
+    for path in ("top", "in/a", "out/S b", "out/there", "gone"):
+        (clone / path).parent.mkdir(exist_ok=True)
+        (clone / path).write_text("1")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "x")
+    git("sparse-checkout", "set", "in")
+    (clone / "out").mkdir()
+    (clone / "out/there").write_text("1")
+    (clone / "gone").unlink()
+    recipe = (ROOT / "templates/recipes/export.mk").read_text()
+    assert "ls-files -t --stage -z >$(S)/export/question/index" in recipe
+    (folder / ".state/export/question/index").write_bytes(git("ls-files", "-t", "--stage", "-z"))
+    (folder / ".history/applying").write_text(".history/one\n")
+    (folder / ".history/one").mkdir()
+    (folder / ".history/one/added").write_bytes(b"./S new\0")
+    host = asked(folder, monkeypatch)
+    assert host.tracked == {b"top", b"in/a", b"out/S b", b"out/there", b"gone", b"S new"}
+    assert host.hidden == {b"out/S b"}
+
+
 def test_every_link_arrives_with_its_target(folder, monkeypatch):
     links = {b"link " + name.replace(b"/", b"_"): b"to " + name for name in NAMES}
     for path, target in links.items():

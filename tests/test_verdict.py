@@ -24,7 +24,7 @@ import question  # noqa: E402
 import rules  # noqa: E402
 import tree  # noqa: E402
 import verdict  # noqa: E402
-from arrival import Arrival  # noqa: E402
+from arrival import Arrival, Return  # noqa: E402, F401 (test_judge takes Return from here)
 
 PATHS = ["a", "b", "d/x", "d/y", "e/f/z", "link"]
 CONTENTS = st.sampled_from(["", "one\n", "two\n", "three\n"])
@@ -183,14 +183,14 @@ def program(name):
     return module
 
 
-def test_write_that_fails_in_the_middle_leaves_no_draft_behind(cage, monkeypatch):
+def test_files_that_wait_leave_nothing_behind_and_a_killed_ones_go(cage, monkeypatch):
     receive = program("receive")
     monkeypatch.setattr(receive, "ROOT", tree.ROOT)
-    lay(cage / "project", {"a": "one\n"})
-    with pytest.raises(AttributeError):
-        receive.write(b"a", tarfile.TarInfo("./a"), None)
-    assert [path.name for path in (cage / "project").iterdir()] == ["a"]
-    assert (cage / "project/a").read_text() == "one\n"
+    lay(cage / "project", {"a": "one\n", ".trusty-cage.0123456789abcdef/0": "x", ".trusty-cage.own/0": "x"})
+    with pytest.raises(AttributeError), receive.drafts() as folder:
+        assert [path.name for path in (cage / "project").glob(".trusty-cage.*/0")] == ["0"]
+        receive.draft(folder, b"0", tarfile.TarInfo("./a"), None)
+    assert sorted(path.name for path in (cage / "project").iterdir()) == [".trusty-cage.own", "a"]
 
 
 @pytest.mark.parametrize("said", ["100M", "-1", "1e9", "\u0661", "9" * 19])

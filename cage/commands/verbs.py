@@ -29,7 +29,9 @@ def export(args: Namespace) -> int:
 
 
 def sync(args: Namespace) -> int:
-    """Take the host's changes into the cage."""
+    """Take the host's changes into the cage, or the last ones back."""
+    if args.undo and args.paths:
+        raise CageError("an undo takes back a whole sync", f"Write: tc sync {args.name} --undo", USAGE)
     if any("\n" in path for path in args.paths):
         raise CageError("a path with a line break can't be named", "Name the folder that it is in.", USAGE)
     return plain(args, CAGE_PATHS="\n".join(args.paths))

@@ -6,6 +6,7 @@ import sys
 import tarfile
 from typing import NamedTuple
 
+from answer import is_whole
 from stored import Settings
 from tree import Entry, link_entry, parse_manifest, paths_in
 
@@ -15,13 +16,16 @@ BOM = b"\xef\xbb\xbf"  # git skips it at the beginning of a file of rules
 def read_parts():
     """The files of the tar on standard input, by name. It begins when the cage is paused: nothing is read before.
 
-    Raises SystemExit where it never begins.
+    Raises SystemExit where it never begins, or is cut short.
     """
     try:
         with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
-            return {os.path.basename(m.name): tar.extractfile(m).read() for m in tar if m.isreg()}
+            parts = {os.path.basename(m.name): tar.extractfile(m).read() for m in tar if m.isreg()}
     except tarfile.ReadError:
         raise SystemExit("error: the host clone could not be listed, or the cage not be paused") from None
+    if not is_whole(parts):
+        raise SystemExit("error: the question was cut short on its way")
+    return parts
 
 
 class Choices(NamedTuple):
@@ -51,6 +55,7 @@ class Host(NamedTuple):
     submodules: frozenset = frozenset()  # paths of submodules: of the index, and of 'head' and 'seeded'
     seeded: dict = {}  # noqa: RUF012 (as above) path -> mode and object in the seeded commit; asked for like 'head'
     storage: Settings = Settings()  # how git there stores files; asked for like 'head'
+    hidden: frozenset = frozenset()  # tracked paths that a sparse check-out leaves out: not there, and not deleted
 
 
 def read_question():
@@ -81,6 +86,8 @@ def read_question():
     folders = set(paths_in(parts["folders"]))
     index, head, seeded = (git_list(parts[part]) for part in ("index", "head", "seeded"))
     gits = {path for path in folders if os.path.basename(path) == b".git"}
+    hidden = frozenset(path for path, facts in index.items() if facts[0] == b"S")  # the tag of 'git ls-files -t'
+    index = {path: facts[1:] for path, facts in index.items()}
     host = Host(
         entries=entries,
         folders=folders - gits,
@@ -96,6 +103,7 @@ def read_question():
         submodules=frozenset(path for rows in (index, head, seeded) for path in rows if rows[path][0] == b"160000"),
         seeded={path: (mode, oid.decode()) for path, (mode, _, oid) in seeded.items()},
         storage=storage(parts, seeded),
+        hidden=hidden - entries.keys(),
     )
     return parse_manifest(parts["base"]), host
 

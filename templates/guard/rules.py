@@ -98,6 +98,11 @@ def too_many():
     return f"brings the host clone over {ENTRIES} entries"
 
 
+def many_gone(gone, base):
+    """Why GONE deletions of the files of BASE need --force; empty if they don't."""
+    return f"{gone} of {len(base)} files would be deleted" if gone > 20 and 4 * gone > len(base) else ""
+
+
 def total_reason(size, room):
     """Why SIZE bytes more may not leave where there is ROOM for so many; empty if they may."""
     return f"brings the export over {TOTAL_BYTES >> 20} MiB in all" if size > room else ""

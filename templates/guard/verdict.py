@@ -13,6 +13,7 @@ from rules import (
     bounded,
     counted,
     leaf_reason,
+    many_gone,
     parents,
     result_reasons,
     show,
@@ -101,8 +102,11 @@ class Verdict:
 
     def decide(self, path, before, now):
         """One path that the cage changed from BEFORE to NOW (None: not there), against the host's."""
-        on_host = self.host.entries.get(path)
+        hidden = path in self.host.hidden
+        on_host = before if hidden else self.host.entries.get(path)
         untouched = on_host.same(before) if on_host else before is None
+        # A hidden file may be replaced; git there would keep one that is deleted, and have another than a new one.
+        untouched = untouched and not (hidden and None in (before, now))
         agreed = on_host.same(now) if on_host else now is None
         if not self.choices.compare_host or (untouched and not agreed) or (self.choices.take == "cage" and not agreed):
             self.put(path, now)
@@ -114,7 +118,8 @@ class Verdict:
             pass  # the base does not get a file of the host's own: a later sync would bring it into the cage
         else:
             both = "deleted" if now is None else "new" if before is None else "changed"
-            self.conflicts[path] = f"{both} in the cage, {'deleted' if on_host is None else 'other'} on the host"
+            other = "hidden" if hidden else "deleted" if on_host is None else "other"
+            self.conflicts[path] = f"{both} in the cage, {other} on the host"
 
     def put(self, path, now):
         """PATH is to be NOW on the host."""
@@ -124,7 +129,10 @@ class Verdict:
             self.changed[path] = now
 
     def fit_to_host(self):
-        """Make a conflict of each change that would go through the host owner's link, or replace a folder of theirs."""
+        """Make a conflict of each change that would go through the host owner's link, or replace a folder of theirs.
+        With --take cage, what git tracks there gives way; files of the owner's alone never do."""
+        if self.choices.take == "cage":
+            self.deleted += self.tracked_in_the_way()
         gone = set(self.deleted)
         occupied = self.occupied(gone) if any(p in self.host.folders for p in self.changed) else ()
         for path in [*self.changed, *self.deleted]:
@@ -141,6 +149,12 @@ class Verdict:
                 self.changed.pop(path, None)
         self.deleted = [p for p in self.deleted if p not in self.conflicts and p not in self.settled]
 
+    def tracked_in_the_way(self):
+        """The host's tracked files and links where a changed path needs a folder, or below one that needs a file."""
+        above = {q for p in self.changed for q in parents(p)}
+        there = (self.host.entries.keys() & self.host.tracked) - set(self.deleted)
+        return sorted(p for p in there if p in above or not self.changed.keys().isdisjoint(parents(p)))
+
     def occupied(self, gone):
         """The host's folders that hold anything that is not deleted by this export."""
         left = [p for p in self.host.entries if p not in gone]
@@ -153,10 +167,11 @@ class Verdict:
 
         A branch's work is joined with the files checked out there and beside them, as by a merge.
         """
-        gone, links = set(self.deleted), self.host.links
+        gone, links, hidden = set(self.deleted), self.host.links, self.host.hidden & self.base.keys()
+        links = links | {p: self.target(p) for p in hidden if self.base[p].mode == "120000"}
         arrivals = {p: self.onward(p) if e.mode == "120000" else None for p, e in self.changed.items()}
         if self.choices.compare_host:
-            stay = self.host.entries.keys() - gone
+            stay = (self.host.entries.keys() | self.host.hidden) - gone
             folders = self.host.folders - set(self.emptied()) - arrivals.keys()
             left = {p: target for p, target in links.items() if p in stay}
             return result_reasons(arrivals, stay, folders, left, links, base=self.base)
@@ -220,10 +235,8 @@ class Verdict:
         if not self.found:
             return "the cage's project is empty"
         moved = Counter((e.mode, e.digest) for p, e in self.changed.items() if p not in self.base)
-        gone = (Counter((self.base[p].mode, self.base[p].digest) for p in self.deleted) - moved).total()
-        if gone > 20 and 4 * gone > len(self.base):
-            return f"{gone} of {len(self.base)} files would be deleted"
-        return ""
+        gone = Counter((self.base[p].mode, self.base[p].digest) for p in self.deleted) - moved
+        return many_gone(gone.total(), self.base)
 
     # -- reports ------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 #   SECCOMP         the system calls that containers may make
 #   HELPER          a short-lived container of the guard's image, without network
 #   READING         a helper that answers a question by reading the volume
+#   READER          a helper that reads the volume
 #   PAUSE, RESUME   stops the cage's processes while it is read; lets them go on
 #   up_at_once      makes 'up', unless guard and cage run as the last 'up' left them: no lock is taken then
 
@@ -162,7 +163,8 @@ HELPER = bash lib/export/informed $(heard) $(fitted) "$$CAGE_ENGINE" run \
 # $(READING) judge VERB: the helper's container starts while the host clone is listed; then the cage is paused, and the
 # question goes in. The helper reads everything and writes nothing. DAC_READ_SEARCH would be enough, but with it the
 # seccomp profile allows open_by_handle_at, which opens every file of the host.
-READING = bash lib/export/asked $(PAUSE) | $(HELPER) \
+READING = bash lib/export/asked $(PAUSE) | $(READER)
+READER = $(HELPER) \
 	--cap-add DAC_OVERRIDE \
 	--mount "$(FROM_VOLUME),dst=/project,readonly" \
 	--user 0:0 \

@@ -40,19 +40,29 @@ if_local := bash lib/create/where local
 if_work_tree := bash lib/create/where work-tree
 if_includes := bash lib/create/where includes
 
+# A partial clone knows the remote that promised the objects that it lacks: that is its origin in most cases.
+#: If the repository is a partial clone here: the settings that the host clone gets from it
+promised: | $(FOLDERS) sound
+	$(Q)$(if_local) $(IN_LOCAL) config \
+		--null \
+		--get-regexp '^remote\..*\.(promisor|partialclonefilter)$$' >$(S)/clone/partial || true
+	$(Q)bash lib/create/promised >$(S)/clone/promised
+
 # All commits and branches come along. The work tree comes later, so that seeding need not wait for it.
-#: Clone the repository
-repo: | $(FOLDERS) .history sound .history/guard name-free
+#: Clone the repository; from one that borrows objects of another they are copied
+repo: | $(FOLDERS) .history sound promised .history/guard name-free
 	$(call say,CLONE,$$CAGE_REPO_URL)
 	$(Q)rm -rf $(S)/clone/incoming
 	$(Q)bash lib/run/progress $(S)/clone/words $(GIT) $(FSCK) clone \
 		$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"} \
+		$$(cat $(S)/clone/promised) \
+		--dissociate \
 		--no-checkout \
 		--origin origin \
 		$$([ ! -t 2 ] || echo --progress) \
 		--template= \
 		-- "$$CAGE_REPO_URL" $(S)/clone/incoming || $(failed)/clone
-	$(Q)$(MAKE) head-sound
+	$(Q)$(MAKE) head-sound head-whole
 	$(Q)mv $(S)/clone/incoming repo
 
 CLONED = $(GIT) --git-dir=$(S)/clone/incoming/.git
@@ -72,6 +82,14 @@ head-sound: head-born
 	$(Q)[ ! -s $(S)/clone/twice ] || $(die) 1 \
 		'a folder of the commit that the cage would begin with has a name twice' \
 		'Nothing was cloned. Mend it in the repository, then give this cage up: @destroy@'
+
+#: Stop if a partial clone lacks files of the commit that the cage is to begin with
+head-whole: head-born
+	$(Q)[ ! -s $(S)/clone/promised ] || $(CLONED) rev-list \
+		--missing=print \
+		--objects 'HEAD^{tree}' 2>/dev/null | grep -c '^?' >$(S)/clone/missing || true
+	$(Q)[ ! -s $(S)/clone/promised ] || bash lib/create/missing
+	$(Q)[ ! -s $(S)/clone/promised ] || $(CLONED) config core.repositoryFormatVersion 1
 
 #: HEAD names the only branch
 branch-taken:
@@ -155,19 +173,20 @@ archive: | repo seen helper-gone .history/seeded
 	$(Q)rm -rf $(S)/clone/archive.git
 	$(Q)$(INIT) $(S)/clone/archive.git
 	$(Q)bash lib/create/archive
+	$(Q)set -o pipefail; $(GIT) --git-dir=$(S)/clone/archive.git ls-tree -r -z refs/seeded | bash lib/create/count-files
 
 #: Fill the volume with all files of that commit, make the first commit inside, and keep the base manifest
 .history/base: | archive guard-image unclaimed engine-seen
 	$(call say,SEED,$$CAGE_NAME)
-	$(Q)set -o pipefail; $(GIT) \
+	$(Q)$(GIT) \
 		--git-dir=$(S)/clone/archive.git \
 		-c tar.umask=0022 archive \
 		--format=tar refs/seeded | $(HELPER) \
 		--mount "$(FROM_VOLUME),dst=/project" \
 		--user 1000:1000 \
-		-- "$$(cat $(S)/image/used-guard-image)" seed 2>$(S)/engine/helper.err >$(S)/clone/seeded.tar \
-		|| $(failed)/helper create
-	$(Q)bash lib/create/seeded || $(failed)/helper create
+		-- "$$(cat $(S)/image/used-guard-image)" seed "$$(cat $(S)/clone/count)" 2>$(S)/engine/helper.err \
+		| bash lib/run/unpack $(S)/clone/answer || $(failed)/helper create
+	$(Q)bash lib/create/seeded
 	$(Q)mv $(S)/clone/base $@ && rm -f .history/seeding
 
 #: Lay in what could not leave the destroyed cage
@@ -185,10 +204,10 @@ archive: | repo seen helper-gone .history/seeded
 #: Clone the dotfiles on the host, strip credentials from them, and copy them into the home
 .history/dotfiles: | up
 	$(Q)$(MAKE) stripped-dotfiles
-	$(Q)set -o pipefail; tar -C $(S)/clone/dotfiles -cf - . | "$$CAGE_ENGINE" exec \
+	$(Q)tar -C $(S)/clone/dotfiles -cf - . | "$$CAGE_ENGINE" exec \
 		--interactive \
-		-- "$$CAGE_CONTAINER" /bin/sh -c 'mkdir -p ~/.dotfiles && tar -C ~/.dotfiles -xf -' \
-		>/dev/null 2>$(S)/engine/dotfiles.err || $(failed)/dotfiles
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/unpack-inside)" sh .dotfiles \
+		"$$(bash lib/run/count $(S)/clone/dotfiles)" >/dev/null 2>$(S)/engine/dotfiles.err || $(failed)/dotfiles
 	$(Q)bash lib/create/install-dotfiles "$$CAGE_ENGINE" exec \
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/dotfiles-inside)"
 	$(Q)touch $@
@@ -219,5 +238,5 @@ credentials-copied:
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/write-inside)" sh "$$(bash lib/agent credentials)" \
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
-.PHONY: archive branch-taken created credentials credentials-copied credentials-there head-born head-sound \
-	index-copied name-free names-taken origin sound stripped-dotfiles unclaimed uncommitted
+.PHONY: archive branch-taken created credentials credentials-copied credentials-there head-born head-sound head-whole \
+	index-copied name-free names-taken origin promised sound stripped-dotfiles unclaimed uncommitted

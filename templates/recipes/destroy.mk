@@ -9,9 +9,9 @@ counted: seen
 
 #: Have the guard count
 count: question refs-of-clone
-	$(Q)$(READING) judge count >$(S)/export/count || rm -f $(S)/export/asked
+	$(Q)$(READING) judge count | bash lib/run/unpack $(S)/export/stage || rm -f $(S)/export/asked
 	$(RESUME)
-	$(Q)[ -e $(S)/export/asked ] || rm -f $(S)/export/count
+	$(Q)[ ! -e $(S)/export/asked ] || mv $(S)/export/stage/count $(S)/export/count
 
 #: Measure the home in KiB, for 'status' with CAGE_SIZE=1
 sized: counted helper-image helper-gone
@@ -73,12 +73,14 @@ refused-kept: branch-named
 		-- "$$(cat $(S)/image/used-guard-image)" keep >$(S)/commits/kept.tar || rm -f $(S)/export/asked
 	$(Q)bash lib/destroy/whole
 
+# The clone's history may be cut off, or lack old files: with a ref at the parent, git doesn't look before it.
 #: A git folder for the bundle, beside the one with the new commits
 kept-begun:
 	$(Q)$(MAKE) incoming
 	$(Q)rm -rf $(S)/commits/kept.git
 	$(Q)$(INIT) $(S)/commits/kept.git
 	$(Q)cp $(S)/commits/incoming.git/objects/info/alternates $(S)/commits/kept.git/objects/info/alternates
+	$(Q)[ ! -s $(S)/commits/parent ] || cp $(S)/commits/parent $(S)/commits/kept.git/refs/parent
 
 .PHONY: all-kept count counted destroyed kept kept-begun refused-kept \
 	sized to-be-destroyed

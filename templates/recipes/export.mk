@@ -1,4 +1,4 @@
-# Export, sync and undo: the guard judges every file that leaves, and only the plan that was shown is written.
+# Export, sync and their undo: the guard judges every file that leaves, and only the plan that was shown is written.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 #
 # question takes the host clone's inventory, stage has a helper judge the cage's changes against it and takes them into
@@ -23,9 +23,10 @@ helper-image: seen tag-guard-image
 	$(Q)$(if $(only_shown),,bash lib/export/guard-serves ||) \
 		CAGE_MISSING=ok $(MAKE) images IMAGES=guard-image
 
+# -t marks paths that a sparse check-out hides: they count as unchanged.
 #: The question for the helper: the base, and the inventory of the host clone
 question: ready readable helper-image helper-gone question-begun hooks-and-includes owners-ignore
-	$(Q)$(IN_CLONE) ls-files --stage -z >$(S)/export/question/index 2>$(S)/export/files.err \
+	$(Q)$(IN_CLONE) ls-files -t --stage -z >$(S)/export/question/index 2>$(S)/export/files.err \
 		|| [ "$$CAGE_WAY" != sync ] || $(failed)/files
 	$(Q)[ "$$CAGE_WAY" != sync ] || $(within) 120 $(IN_CLONE) ls-files \
 		--exclude-standard \
@@ -38,6 +39,7 @@ question-begun: ready
 	$(Q)rm -rf $(S)/export/question $(S)/export/stage
 	$(Q)mkdir $(S)/export/question $(S)/export/stage
 	$(Q)cp .history/base $(S)/export/question/base
+	$(Q)[ "$$CAGE_WAY" != undo ] || bash lib/export/last-sync
 
 #: Files in the clone that its git settings name, as hooks or as settings to include
 hooks-and-includes: question-begun
@@ -67,7 +69,8 @@ owners-ignore: question-begun
 #: Have a helper judge the changes; its answer is lists, and a tree of the changed files
 stage: question
 	$(call say,STAGE,$$CAGE_NAME)
-	$(Q)$(READING) judge "$${CAGE_WAY:-export}" | bash lib/export/staged || rm -f $(S)/export/asked
+	$(Q)$(READING) judge "$${CAGE_WAY:-export}" | bash lib/run/unpack $(S)/export/stage \
+		|| rm -f $(S)/export/asked
 	$(RESUME)
 	$(Q)[ -e $(S)/export/asked ] || $(failed)/read
 
@@ -142,17 +145,31 @@ put-back:
 	$(Q)$(removing) || $(failed)/undo
 	$(Q)bash lib/export/put $(S)/undo/back repo || $(failed)/undo
 
-#: Take the host's changes since the base into the cage, compared as for an export; CAGE_PATHS restricts it
+#: Take the host's changes since the base into the cage, compared as for an export; or (CAGE_UNDO) what the last sync
+#: replaced there back into it
 synced: plan
 	$(Q)bash lib/export/nothing-staged || $(ask) 'Write this into the cage?'
-	$(Q)bash lib/export/handed-over $(PAUSE) | $(HELPER) \
-		--mount "$(FROM_VOLUME),dst=/project" \
-		--user 1000:1000 \
-		-- "$$(cat $(S)/image/used-guard-image)" receive >.history/base.new 2>$(S)/engine/helper.err \
+	$(Q)$(if $(only_shown),,[ ! -s $(S)/export/stage/expect ] ||) $(MAKE) kept-inside
+	$(Q)bash lib/export/keep-inside
+	$(Q)$(MAKE) received
+	$(Q)bash lib/export/close-sync
+
+#: The cage's own files that go, as one tar
+kept-inside:
+	$(Q)bash lib/export/handed-over lists $(PAUSE) | $(READER) judge keep >$(S)/export/inside.tar \
 		|| rm -f $(S)/export/asked
 	$(RESUME)
-	$(Q)[ -e $(S)/export/asked ] || $(failed)/helper sync
-	$(Q)mv .history/base.new .history/base
+	$(Q)[ -e $(S)/export/asked ] || $(failed)/read
 
-.PHONY: agreed apply both-sides difference exportable helper-image hooks-and-includes kept-aside owners-ignore plan \
-	put-back question question-begun ready stage synced undone written
+#: A helper writes the files into the cage, once all of them are there
+received:
+	$(Q)bash lib/export/handed-over files $(PAUSE) | $(HELPER) \
+		--mount "$(FROM_VOLUME),dst=/project" \
+		--user 1000:1000 \
+		-- "$$(cat $(S)/image/used-guard-image)" receive 2>$(S)/engine/helper.err \
+		| bash lib/run/unpack $(S)/export/received || rm -f $(S)/export/asked
+	$(RESUME)
+	$(Q)[ -e $(S)/export/asked ] || $(failed)/helper sync
+
+.PHONY: agreed apply both-sides difference exportable helper-image hooks-and-includes kept-aside kept-inside \
+	owners-ignore plan put-back question question-begun ready received stage synced undone written
