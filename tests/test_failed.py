@@ -56,8 +56,3 @@ def test_helper_s_own_end_is_no_word_of_git_s(failed):
 
 def test_branch_that_git_leaves_without_a_word_holds_other_work(failed):
     assert failed("branch", "")[0] == "error: branch 'work/x' holds other work"
-
-
-def test_branch_that_is_checked_out_is_named_so(failed):
-    lines = failed("branch", "fatal: refusing to fetch into branch 'refs/heads/work/x' checked out at '/x'\n")
-    assert lines[1] == "error: branch 'work/x' is checked out, so it was not changed"
