@@ -27,7 +27,7 @@ fault() {
 @test "create: killed after any step, the same command finishes it" {
     make_repo "$RUN-one"
     for step in 'git .* clone' 'git .* checkout' 'docker run .*--detach .*[.]guard' 'docker create .*volume-nocopy' \
-        'docker run .*[.]helper' 'tar .* imported' 'docker ps .*label' 'docker run .* machine$' 'policy apply' \
+        'docker run .*[.]helper' 'tar .*clone/answer' 'docker ps .*label' 'docker run .* machine$' 'policy apply' \
         'docker start .*isolated-dev-.*-one$'; do
         echo "after $step"
         fault "$step" tc create "$PWD/$RUN-one" --no-attach

@@ -94,7 +94,7 @@ is() { [ "$(docker container inspect --format '{{.State.Status}}' "isolated-dev-
     run -0 tc sync "$CAGE" -y
     run -0 docker exec "isolated-dev-$CAGE" cat work.txt
     says host
-    read_stopped 3
+    read_stopped 4
 }
 
 @test "destroy reads the cage stopped, and keeps its work" {
