@@ -87,7 +87,7 @@ def _pair(line: str) -> tuple[str, str]:
 
 
 def _kept(folder: Path) -> str:
-    """What the recipes keep about a cage's engine; empty for a cage that has none yet."""
+    """The facts that the recipes keep of a cage's engine; empty for a cage that has none yet."""
     try:
         return (folder / ".history" / "engine").read_text(errors="replace")
     except OSError:

@@ -18,7 +18,7 @@ FAILED = {
     "kept bundle": ("commits/bundle.err", "error: git could not write the bundle of the work"),
     "checkout": ("clone/checkout.err", "error: the files of the clone could not be laid out"),
     "files": ("export/files.err", "error: git could not list the files of the host clone"),
-    "dotfiles": ("engine/dotfiles.err", "error: the dotfiles could not be written into the cage"),
+    "dotfiles": ("engine/dotfiles.err", "error: not all of the dotfiles came into the cage"),
 }
 
 

@@ -46,8 +46,10 @@ def test_verb_that_is_only_shown_takes_no_lock(words, folder):
 def steps(folder, verb):
     """The steps of a verb, in their order."""
     said = make(folder, "steps", f"OF={verb}")
-    assert all(line.startswith("  ") and len(line.split()) > 1 for line in said.splitlines())
-    return [line.split()[0] for line in said.splitlines()]
+    *listed, blank, note = said.splitlines()
+    assert all(line[:2] in ("  ", "* ") and len(line[2:].split()) > 1 for line in listed)
+    assert not blank and note.startswith("* calls the engine.")
+    return [line[2:].split()[0] for line in listed]
 
 
 def test_steps_of_attach_are_in_the_order_that_keeps_the_cage_shut(folder):

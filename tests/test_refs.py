@@ -55,7 +55,7 @@ class Cage:
         return list(self.program.beside(read, self.program.head(read), held))
 
     def all(self):
-        """What is left inside; the host then has all refs below refs/landed/."""
+        """The refs that are left inside; the host then has all others below refs/landed/."""
         content = b"first\n"
         base = {b"README": tree.Entry("100644", len(content), hashlib.sha256(content).hexdigest())}
         host = question.Host(dict(base), set(), {}, set(base))

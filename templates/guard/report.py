@@ -30,7 +30,7 @@ class Report:
         self.add(full, bounded(short))
 
     def shown(self):
-        """What a person is shown; safe to print."""
+        """The lines for a person; safe to print."""
         return "".join(f"{line}\n" for line in self.lines)
 
     def whole(self):

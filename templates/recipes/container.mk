@@ -111,7 +111,7 @@ engine-known:
 	$(Q)bash lib/engine/same
 
 #: Ask the engine for its id, memory, processors and seccomp profile, and for features that it lacks
-engine-seen: seen
+engine-seen: seen | $(FOLDERS) .history
 	$(Q)$(ENGINE_ASKED)
 	$(Q)bash lib/engine/same
 	$(Q)bash lib/engine/lacks
