@@ -115,6 +115,7 @@ SH
 }
 
 @test "commits: branches that are left behind are said; --ref takes one, --all-refs all, as the agent made them" {
+    anew
     inside <<'SH'
 echo one >one; git add one; git commit -q -m one
 git checkout -q -b feature/x; echo x >x; git add x; git commit -q -m x; git tag -a v1 -m 'Release one'

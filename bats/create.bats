@@ -128,7 +128,7 @@ SH
 
 @test "create: a container that is somebody else's is not touched" {
     make_repo "$SOURCE"
-    docker create --name "isolated-dev-$NAME" --label "trusty-cage.env=$NAME" "$TRUSTY_CAGE_BASE_IMAGE" true >/dev/null
+    docker create --name "isolated-dev-$NAME" "$TRUSTY_CAGE_BASE_IMAGE" true >/dev/null
     run -1 tc create "$SOURCE" --no-attach
     says "container 'isolated-dev-$NAME' exists and is not this cage's"
     docker inspect "isolated-dev-$NAME" >/dev/null

@@ -425,12 +425,10 @@ SH
     [ ! -e "$CLONE/key.pem" ]
     [ ! -e "$CLONE/keys" ]
     git -C "$CLONE" rev-parse --quiet --verify cage/"$CAGE" && false
-    run -3 tc destroy "$CAGE" -y
-    says 'some entries may not leave the cage, so nothing was destroyed'
-    run -0 tc destroy "$CAGE" -y --force
+    run -0 tc destroy "$CAGE" -y
     for bundle in "$TRUSTY_CAGE_HOME/trash/$CAGE"-*/.history/destroyed/{commits,branch}.bundle; do
         rm -rf "$BATS_TEST_TMPDIR/it" && git clone --quiet --mirror "$CLONE" "$BATS_TEST_TMPDIR/it"
-        git -C "$BATS_TEST_TMPDIR/it" fetch --quiet "$bundle" refs/heads/work:refs/heads/kept
+        git -C "$BATS_TEST_TMPDIR/it" fetch --quiet "$bundle" "refs/heads/*:refs/heads/kept/*"
         run -0 git -C "$BATS_TEST_TMPDIR/it" log --all --name-only --format=
         says free
         says_not key.pem

@@ -206,8 +206,9 @@ comes_home() {
         [ "$(git -C "$CLONE" show state:new)" = 2 ]
         git -C "$CLONE" branch -qD "cage/$CAGE" state
         run -0 tc destroy "$CAGE" -y
-        for bundle in branch commits; do
-            git -C "$CLONE" fetch -q "$(find "$TRUSTY_CAGE_HOME/trash" -path "*/$CAGE-*/$bundle.bundle")" "work:$bundle"
+        for bundle in branch:work commits:main; do
+            git -C "$CLONE" fetch -q "$(find "$TRUSTY_CAGE_HOME/trash" -path "*/$CAGE-*/${bundle%:*}.bundle")" \
+                "${bundle#*:}:${bundle%:*}"
         done
         [ "$(git -C "$CLONE" show commits:new)" = 1 ] && [ "$(git -C "$CLONE" show branch:new)" = 2 ]
         remove_cage
