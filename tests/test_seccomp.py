@@ -192,7 +192,7 @@ def cage(tc, repo, home):
 def test_engine_with_a_profile_of_its_own_keeps_it(options, ours, cage, engine):
     (engine / "answer").write_text(INFO.format(memory=16000000000, security=options, lacks=""))
     show = 'shown: engine-seen\n\t@$(fitted) echo $(SECCOMP) --memory "$$(bash lib/engine/default memory)"\n'
-    command = ["make", "-s", "-f", "Makefile", "-f", "-", "shown"]
+    command = ["make", "-s", "-o", "seen", "-f", "Makefile", "-f", "-", "shown"]
     done = subprocess.run(command, cwd=cage, input=show, capture_output=True, text=True, check=True)
     assert done.stdout == f"{'--security-opt seccomp=seccomp.json ' if ours else ''}--memory 8000000000\n"
     assert (engine / "asked").read_text().count("info") == 1

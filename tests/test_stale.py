@@ -84,7 +84,7 @@ def tag_of_guard(folder):
     [
         ("guard/rules.py", "LINES = 200", "LINES = 300"),
         ("guard/policy", "        accept\n", "        ip daddr 192.0.2.0/24 reject\n        accept\n"),
-        ("guard/judge", "import io\n", "import io\n# more\n"),
+        ("guard/judge", "import json\n", "import json\n# more\n"),
         ("guard/runs_later.tsv", "[git", "[mine]\nmine.yml\thttps://example.com\n\n[git"),
         ("guard/Dockerfile", "nftables python3", "nftables strace python3"),
         ("guard/more.py", None, "MORE = 1\n"),

@@ -207,12 +207,14 @@ class Case:
         self.monkeypatch.setattr(objects, "GIT", str(self.project / ".git"))
         self.monkeypatch.setattr(objects, "SCRATCH", str(self.place / "scratch"))
         read, host = objects.Objects(), self.host()
-        judged = commit_rules.Commits(read, self.base, host, self.imported)
+        judged = commit_rules.Commits(read, self.base, host, self.imported, self.seeded)
         order = judged.order(self.inside("rev-parse", "HEAD"))
         judged.judge(order)
         assert judged.refused == {}
         out = io.BytesIO()
-        program("commits").write(read, judged, order, self.seeded, Stream(out))
+        commits, stream = program("commits"), Stream(out)
+        commits.write(read, judged, order, stream, commits.storing_of(judged))
+        stream.done()
         return self.land(out)
 
     def land(self, out):
@@ -286,7 +288,9 @@ def test_first_commit_inside_has_the_hosts_bytes_where_a_checkout_would_change_t
     laid = git(place, "archive", case.seeded)
     text = (GUARD / "seed").read_text().replace("python3 /usr/local/lib/trusty-cage/tree.py", "true")
     text = text.replace("/project", str(case.project)).replace("/run/j", str(place))
-    subprocess.run(["bash", "-c", text], input=laid, check=True, capture_output=True, env=QUIET)
+    subprocess.run(
+        ["bash", "-c", text, "seed", str(len(files))], input=laid, check=True, capture_output=True, env=QUIET
+    )
     listed = git(place, "ls-tree", "-r", "-z", case.seeded).decode()
     assert case.inside("ls-tree", "-r", "-z", "HEAD") == listed
     assert case.inside("status", "--porcelain") == ""

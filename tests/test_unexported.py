@@ -20,6 +20,7 @@ def ask(tmp_path):
     (tmp_path / ".history").mkdir()
     (tmp_path / ".state/engine").mkdir(parents=True)
     (tmp_path / ".state/export").mkdir()
+    (tmp_path / "repo/.git").mkdir(parents=True)
 
     def run(count="", volume=True, seen="", force="", **history):
         (tmp_path / ".state/export/count").write_text(count)
@@ -28,6 +29,7 @@ def ask(tmp_path):
         for name in history:
             (tmp_path / ".history" / name).touch()
         environment = {"PATH": "/usr/bin:/bin", "CAGE_NAME": "web", "CAGE_VOLUME": "isolated-dev-web"}
+        environment |= {"CAGE_REPO_URL": "https://example.com/x"}
         environment |= {"CAGE_VIA": "tc", "CAGE_VERBS": VERBS}
         done = subprocess.run(
             ["bash", "lib/destroy/would-lose"],
@@ -71,18 +73,19 @@ def test_work_that_nobody_can_count_stops_it_but_for_force(ask, asked, why):
     assert ask(**asked, force="1") == (0, "Not exported: could not be counted\n")
 
 
-@pytest.mark.parametrize(
-    ("count", "why"),
-    [
-        (f"{COUNT}beside: a stash\n", "the cage has work that no commit of its HEAD holds"),
-        (COUNT.replace("0 refused", "12 refused"), "some entries may not leave the cage"),
-    ],
-)
-def test_work_that_would_not_be_kept_stops_it_but_for_force(ask, count, why):
-    code, said = ask(count, base=1)
+def test_clone_that_is_gone_stops_it_with_the_command_that_makes_one(ask, tmp_path):
+    (tmp_path / "repo/.git").rmdir()
+    code, said = ask(base=1)
     assert code == 3
-    assert f"error: {why}, so nothing was destroyed\n" in said
-    assert ask(count, base=1, force="1")[0] == 0
+    assert "error: the host clone is gone" in said
+    assert f"git clone -- https://example.com/x {tmp_path}/repo\n" in said
+
+
+@pytest.mark.parametrize("count", [f"{COUNT}beside: a stash\n", COUNT.replace("0 refused", "12 refused")])
+def test_work_that_can_be_kept_stops_nothing_and_is_told(ask, count):
+    code, said = ask(count, base=1)
+    assert code == 0
+    assert "12 refused" in said or "and beside that: a stash\n" in said
 
 
 def test_words_of_the_count_act_on_no_terminal(ask):
