@@ -325,11 +325,11 @@ SH
     docker exec "isolated-dev-$RUN-other" sh -c 'echo precious >work.txt'
     fault 'mv .history' tc destroy "$RUN-other" -y
     run -0 tc destroy "$RUN-other" -y
-    says 'Un-exported work:'
+    says 'Un-exported files:'
     [ "$(find "$TRUSTY_CAGE_HOME/trash" -maxdepth 1 -name "$RUN-other-*" | wc -l)" = 1 ]
     back=$(printed 'Make it again from them:')
-    bash -c "$(printed 'Un-exported work:')"
-    [ "$(git -C "$OTHER/repo" show "cage/$RUN-other-branch:work.txt")" = precious ]
+    bash -c "$(printed 'Un-exported files:')"
+    [ "$(git -C "$OTHER/repo" show "$(git -C "$OTHER/repo" for-each-ref --format='%(refname)' 'refs/heads/cage/*'):work.txt")" = precious ]
     CAGE_NO_ATTACH=1 bash -c "$back"
     [ "$(tc exec "$RUN-other" -- cat README)" = hello ]
     rm -rf "$TRUSTY_CAGE_HOME/trash/$RUN"-other-*

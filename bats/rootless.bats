@@ -100,7 +100,7 @@ is() { [ "$(docker container inspect --format '{{.State.Status}}' "isolated-dev-
 @test "destroy reads the cage stopped, and keeps its work" {
     docker exec "isolated-dev-$CAGE" sh -c 'echo precious >precious.txt'
     run -0 tc destroy "$CAGE" -y
-    read_stopped 3
+    read_stopped 4
     [ -z "$(docker ps --all --quiet)$(docker volume ls --quiet)" ]
     bundle=$(find "$TRUSTY_CAGE_HOME/trash" -path "*/$CAGE-*/branch.bundle")
     git -C "$CLONE" fetch --quiet "$bundle" work
