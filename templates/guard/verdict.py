@@ -235,7 +235,9 @@ class Verdict:
         if not self.found:
             return "the cage's project is empty"
         moved = Counter((e.mode, e.digest) for p, e in self.changed.items() if p not in self.base)
-        gone = Counter((self.base[p].mode, self.base[p].digest) for p in self.deleted) - moved
+        # With --take cage, files that git tracks on the host may go that the base does not know.
+        was = [self.base.get(p) or self.host.entries[p] for p in self.deleted]
+        gone = Counter((e.mode, e.digest) for e in was) - moved
         return many_gone(gone.total(), self.base)
 
     # -- reports ------------------------------------------------------------
