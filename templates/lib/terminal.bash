@@ -38,6 +38,11 @@ how() {
     esac
 }
 
+# The verb that makes the containers, in a text: create until the cage is whole, recreate after that.
+remade() {
+    if [ -e .history/created ]; then printf @recreate@; else printf @create@; fi
+}
+
 # An option to add to a command: '--force' for tc, 'CAGE_FORCE=1' for make.
 option() {
     if [ "${CAGE_VIA:-}" = tc ]; then
@@ -96,4 +101,10 @@ die() {
     left_to_tc "error: $1" "${@:2}" || lines "error: $1" "${@:2}" >&2
     [ -z "${CAGE_EXIT_FILE:-}" ] || printf '%s\n' "$code" 2>/dev/null >"$CAGE_EXIT_FILE" || :
     exit "$code"
+}
+
+# End here if the engine went away, which is said: no other remedy would help.
+end_if_away() {
+    make -f Makefile --no-print-directory reached
+    [ "$(cat "${CAGE_EXIT_FILE:-/dev/null}")" != 4 ] || exit 1
 }
