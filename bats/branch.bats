@@ -122,7 +122,7 @@ git checkout -q -b feature/x; echo x >x; git add x; git commit -q -m x; git tag 
 git checkout -q main; echo stashed >>README; git stash -q
 SH
     run -0 tc export "$CAGE" --commits
-    says "Left inside, for --ref NAME or --all-refs:"
+    says 'Left inside; --ref NAME or --all-refs takes it (make: CAGE_REF=NAME, CAGE_ALL_REFS=1):'
     says "  1 commit on branch 'feature/x'"
     says "git -C $CLONE merge refs/heads/cage/$CAGE"
     run -0 tc export "$CAGE" --commits --ref feature/x
@@ -132,10 +132,11 @@ SH
     [ "$(git -C "$CLONE" show kept-stash:README | tail -n 1)" = stashed ]
     run -3 tc export "$CAGE" --commits --ref nothing
     says "  branch 'feature/x'"
-    says 'the cage has no branch, tag or stash nothing'
+    says "the cage has no branch, tag or stash 'nothing'"
     # Where the branch of before is in the way of a folder, another is named.
     run -3 tc export "$CAGE" --commits --all-refs
-    says "the clone's branch 'cage/$CAGE' is in the way of 'cage/$CAGE'"
+    says "the clone's branch 'cage/$CAGE' is in the way of 'cage/$CAGE/…'"
+    says "tc export $CAGE --commits --all-refs --as NAME"
     run -0 tc export "$CAGE" --commits --all-refs --as all
     [ "$(git -C "$CLONE" for-each-ref --format='%(refname)' 'refs/*/all/**')" = "$(printf '%s\n' \
         refs/heads/all/feature/x refs/heads/all/main refs/heads/all/stash/0 refs/tags/all/v1)" ]

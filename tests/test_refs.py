@@ -218,7 +218,7 @@ def test_ref_is_chosen_by_name(cage, wanted, path):
 
 def test_ref_that_is_not_there_is_named_beside_those_that_are(cage, capsys):
     work(cage)
-    with pytest.raises(SystemExit, match="no branch, tag or stash nothing"):
+    with pytest.raises(SystemExit, match="no branch, tag or stash 'nothing'"):
         cage.program.named(objects.Objects(), "nothing")
     assert "branch 'feature/x'" in capsys.readouterr().err
 
