@@ -70,7 +70,7 @@ SH
     says 'kept.tar; a cage made again from these recipes gets it'
     back=$(sed -n 's/^Make it again from them:  //p' <<<"$output")
     CAGE_NO_ATTACH=1 run -0 bash -c "$back"
-    says 'From the destroyed cage: 3 files, in their places'
+    says 'From the destroyed cage: files that may not leave: 3, in their places'
     says "linked work trees' files, in .git/kept/trees"
     says 'a git folder, as .git/kept/git'
     inside <<'SH'
