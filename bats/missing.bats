@@ -27,6 +27,7 @@ teardown() {
         run -4 tc "$1" "$CAGE" "${@:2}"
         says "the engine 'docker' can't be reached"
         says 'tc doctor'
+        says_not 'No such file'
     done
     run -4 tc create "$PWD/$RUN-two" --no-attach
     says "the engine 'docker' can't be reached"

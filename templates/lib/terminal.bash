@@ -103,8 +103,11 @@ die() {
     exit "$code"
 }
 
+# Whether a step of this verb has said already that the engine went away; tc makes the file's folder, the step the file.
+is_away() { [ "$(cat "${CAGE_EXIT_FILE:-/dev/null}" 2>/dev/null)" = 4 ]; }
+
 # End here if the engine went away, which is said: no other remedy would help.
 end_if_away() {
     make -f Makefile --no-print-directory reached
-    [ "$(cat "${CAGE_EXIT_FILE:-/dev/null}")" != 4 ] || exit 1
+    ! is_away || exit 1
 }
