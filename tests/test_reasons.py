@@ -425,7 +425,8 @@ def test_lists_are_cut_where_nobody_would_read_on():
         ("Secret.txt", ["secret.TXT", "d/Secret.txt", "\u017fecret.txt"], ["secret.txt2", "asecret.txt"]),
         ("credentials.json", ["d/credentials.json", "CREDEN~1.JSO"], ["credentials.jso"]),
         ("keys", ["keys", "keys/a", "d/KEYS/a/b"], ["keys2", "d/mykeys"]),
-        ("keys/", ["keys", "keys/a", "d/keys/a"], ["keys2"]),
+        ("keys/", ["keys/a", "d/KEYS/a/b"], ["keys", "d/keys", "keys2/a"]),
+        ("a/keys/", ["a/keys/b"], ["a/keys", "keys/b", "d/a/keys/b"]),
         ("/keys", ["keys", "keys/a"], ["d/keys", "d/keys/a"]),
         (
             ".github/workflows",

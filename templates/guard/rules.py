@@ -19,13 +19,15 @@ from typing import NamedTuple
 
 import joiners
 
-# Files that an export refuses: it stops there, and --skip-refused brings the rest. Each row has a name or a path, and
-# the reason that is told. '*' stands for any letters but a slash. A name without a slash matches a file or a folder at
-# any depth, one with a slash from the top of the project on. Case is ignored. A folder that matches keeps all below it.
-# Files that the host has already, unchanged, are not judged. Two examples:
+# Files that an export refuses: it stops there, and CAGE_SKIP_REFUSED=1 (tc: --skip-refused) brings the rest. Each row has
+# a name or a path, and the reason that is told. '*' stands for any letters but a slash. A name without a slash matches a
+# file or a folder at any depth, one with a slash from the top of the project on; a slash at its end is for folders
+# alone. Case is ignored. A folder that matches keeps all below it. Files that the host has already, unchanged, are not
+# judged. Examples:
 REFUSED = [
     # ("*.pem", "may hold a private key"),
     # (".github/workflows", "is changed by people alone"),
+    # ("secrets/", "may hold passwords"),
 ]
 
 # Characters that Unicode calls ignorable, outside its format characters: they have no glyph, and file systems that fold
@@ -116,10 +118,10 @@ def refused_reason(path):
     parts = path.split(b"/") if REFUSED else ()
     for pattern, reason in REFUSED:
         wanted = pattern.casefold().strip("/").split("/")
+        least = len(wanted) + pattern.endswith("/")
         starts = range(1) if "/" in pattern.rstrip("/") else range(len(parts))
         for start in starts:
-            names = parts[start : start + len(wanted)]
-            if len(names) == len(wanted) and all(map(fits, names, wanted)):
+            if len(parts) - start >= least and all(map(fits, parts[start:], wanted)):
                 return reason
     return ""
 
