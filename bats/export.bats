@@ -398,6 +398,7 @@ SH
     [[ $output =~ edited\ +guard/policy\ guard/rules.py ]]
     run -3 tc export "$CAGE" --dry-run
     says 'key.pem: may hold a private key'
+    says "export the rest with: tc export $CAGE --skip-refused --yes"
     run -0 docker exec "$(guard)" nft list table inet trusty_cage
     says_not 4242
     run -0 tc make -y "$CAGE" recreate

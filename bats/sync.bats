@@ -136,7 +136,7 @@ teardown() { back_to_first; }
     git -C "$CLONE" checkout -q trunk
     run -3 tc sync "$CAGE" -y --take host
     says '30 of 35 files would be deleted, so nothing was written'
-    says "Write it all the same: tc sync $CAGE --force"
+    says "Write it all the same: tc sync $CAGE --force --yes"
     [ "$(docker exec "isolated-dev-$CAGE" ls many | wc -l)" = 30 ]
     run -0 tc sync "$CAGE" -y --take host --force
     says "Undo:  tc sync $CAGE --undo"
