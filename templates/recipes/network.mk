@@ -61,7 +61,7 @@ guarded: seen
 #: Load the rules with the current addresses of this machine and the engine's, and verify that the kernel holds them
 policy: seen machine guarded
 	$(Q)bash lib/engine/host-addresses >$(S)/engine/host-addresses
-	$(Q)cat $(S)/engine/machine $(S)/engine/host-addresses \
+	$(Q)cat $(S)/engine/host-addresses $(S)/engine/machine \
 		| "$$CAGE_ENGINE" exec --interactive -- $(GUARD) policy apply "$$CAGE_NETWORK" >$(S)/engine/policy \
 		|| $(failed)/policy
 	$(Q)$(when) '$(GUARD_BEGINS)' bash lib/engine/uncounted
