@@ -1,4 +1,4 @@
-"""What is read of the kernel's own listing of its packet rules, and what counts as a difference."""
+"""The reader of the kernel's own listing of its packet rules, and the verdict on a difference."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ table mine {
 
 @pytest.fixture
 def nft(monkeypatch):
-    """What nft was run with; it answers with the listing in `lists`, by family."""
+    """The calls of nft, and the listings that it answers with, by family."""
     calls, lists = [], {}
 
     def run(words, **options):
