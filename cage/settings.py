@@ -107,6 +107,8 @@ SETTINGS = [
             some_agents, "agents to install, by commas: claude, codex, gemini, opencode"),
     Setting("agent", "--agent", "TRUSTY_CAGE_AGENT", "claude", "session",
             one_agent, "the agent in the top right pane, one of those"),
+    Setting("resume", "--resume", "TRUSTY_CAGE_RESUME", "no", "session",
+            yes_or_no, "the agent goes on with its last conversation when a session begins"),
     Setting("network", "--network", "TRUSTY_CAGE_NETWORK", "open", "policy",
             one_of("open", later=("allowlist", "offline")), "policy: open"),
     Setting("memory", "--memory", "TRUSTY_CAGE_MEMORY", "", "limits",
@@ -130,8 +132,7 @@ def check(key: str, value: str, origin: str = "") -> str:
         return BY_KEY[key].check(value)
     except ValueError as error:
         why, remedy = error.args
-    said = f" (from {origin})" if origin else ""
-    raise CageError(f"{quote(value)} for '{key}'{said} {why}", remedy, USAGE)
+    raise CageError(f"{quote(value)} for '{key}'{f' (from {origin})' if origin else ''} {why}", remedy, USAGE)
 
 
 def check_agent(values: Mapping[str, str]) -> None:

@@ -35,6 +35,7 @@ def test_defaults_are_those_of_the_table():
         "ca_bundle": "",
         "agents": "claude",
         "agent": "claude",
+        "resume": "no",
         "network": "open",
         "memory": "",
         "cpus": "",
