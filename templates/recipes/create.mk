@@ -59,6 +59,7 @@ repo: | $(FOLDERS) .history sound promised .history/guard name-free
 		--dissociate \
 		--no-checkout \
 		--origin origin \
+		--quiet \
 		$$([ ! -t 2 ] || echo --progress) \
 		--template= \
 		-- "$$CAGE_REPO_URL" $(S)/clone/incoming || $(failed)/clone
