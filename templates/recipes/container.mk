@@ -13,9 +13,9 @@
 
 # Variables that every session gets from the shell that calls make; one that is not exported there is left out. Add
 # yours here: SESSION_ENV := … THEME. shell and exec have it at once; the panes of tmux after 'make stop attach', which
-# begins a new session. The key of each agent comes the same way.
+# begins a new session. The key of each agent and the zone of the clock come the same way.
 SESSION_ENV := TERM COLORTERM CAGE_AGENT CAGE_API_KEY_ENV
-SESSION = --interactive $(addprefix --env ,$(SESSION_ENV)) $$(bash lib/agent keys)
+SESSION = --interactive $(addprefix --env ,$(SESSION_ENV)) $$(bash lib/session-env)
 
 # 'sudo apt-get install' needs these capabilities and no other.
 FOR_APT := CHOWN DAC_OVERRIDE FOWNER SETUID SETGID
@@ -53,10 +53,12 @@ container: guard image unclaimed engine-seen flags
 		--pids-limit "$$CAGE_PIDS" \
 		--restart no \
 		$(SECCOMP) \
+		$(addprefix --shm-size ,$(SHM)) \
 		$(addprefix --storage-opt size=,$(DISK)) \
 		--ulimit core=0 \
 		--user 1000:1000 \
 		--workdir /home/trustycage/project \
+		$(CONTAINER_FLAGS) \
 		-- "$$(cat $(S)/image/id-image)" sleep infinity >/dev/null
 
 #: Stop early if there is no terminal or layout.sh has a syntax error
