@@ -23,6 +23,9 @@ PRIVILEGES = $(if $(filter yes,$(CAGE_HARDENED)),--security-opt no-new-privilege
 
 SECCOMP := --security-opt seccomp=seccomp.json
 
+NO_PROXIES_GIVEN := The proxies in docker's settings (config.json) are not handed to the cage. \
+	To hand in your shell's: SESSION_ENV += https_proxy in local.mk
+
 ASK_RECREATE := Make the containers anew? Everything outside the volumes is lost.
 
 # A volume of your own is one more line beside those with --mount below, for example
@@ -39,6 +42,7 @@ container: guard image unclaimed engine-seen flags
 		--env HOME=/home/trustycage \
 		--env "TRUSTY_CAGE=$$CAGE_NAME" \
 		--env USER=trustycage \
+		$(NO_PROXIES) \
 		--init \
 		--ipc private \
 		$(LABELS) \
@@ -60,6 +64,7 @@ container: guard image unclaimed engine-seen flags
 		--workdir /home/trustycage/project \
 		$(CONTAINER_FLAGS) \
 		-- "$$(cat $(S)/image/id-image)" sleep infinity >/dev/null
+	$(Q)! bash lib/engine/proxies || $(when) 'cage missing' $(tell) "$(NO_PROXIES_GIVEN)" >&2
 
 #: Stop early if there is no terminal or layout.sh has a syntax error
 attachable:
@@ -149,6 +154,7 @@ HELPER_ENV := $(addprefix CAGE_,NAME TAKE FORCE SKIP_REFUSED INCLUDE_IGNORED PAT
 HELPER = bash lib/export/informed $(heard) $(fitted) "$$CAGE_ENGINE" run \
 	--cap-drop ALL \
 	$(addprefix --env ,$(HELPER_ENV)) \
+	$(NO_PROXIES) \
 	--interactive \
 	$(LABELS) \
 	--log-driver none \
