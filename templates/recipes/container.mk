@@ -97,6 +97,20 @@ up_at_once = [ -e .history/guard ] && bash lib/engine/at-hand $(LOOK) || $(lock)
 notice: seen tags
 	$(Q)bash lib/notice
 
+# Nothing on the host has the kernel's counter where the engine runs on another machine; the cage sees its own.
+COUNTERS := /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control # linux
+KILLS = $(within) 10 "$$CAGE_ENGINE" exec -- "$$CAGE_CONTAINER" cat $(COUNTERS) 2>/dev/null \
+	| head -c 4000 >$(S)/engine/kills || true
+
+#: Say how many programs the kernel ended since the cage's memory was full; asked after an exit code 137
+killed: | $(FOLDERS)
+	$(Q)$(KILLS)
+	$(Q)bash lib/engine/killed news
+
+#: The kernel's counter of programs that it ended since the cage's memory was full
+kills: seen
+	$(Q)$(when) 'cage running' $(KILLS)
+
 #: Stop the cage and its guard
 stopped: seen
 	$(Q)rm -f $(S)/export/stopped
@@ -209,5 +223,5 @@ halted:
 	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" >/dev/null
 	$(Q)bash lib/engine/now 'cage (running|cut-off)' 'cage stopped'
 
-.PHONY: attachable container engine-known engine-seen flags goes-on halted helper-gone homed limited notice readable \
-	recreated removed replaceable seen started-again stopped up
+.PHONY: attachable container engine-known engine-seen flags goes-on halted helper-gone homed killed kills limited \
+	notice readable recreated removed replaceable seen started-again stopped up
