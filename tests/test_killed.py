@@ -69,8 +69,8 @@ def test_attach_reads_the_counter_where_it_is_and_tells_it_once(counter, tmp_pat
     file = tmp_path / "counter"
     text = text.replace(paths[counter == V1], str(file)).replace(paths[counter == V2], "/nowhere")
     (tmp_path / "tmux").write_text(
-        f"#!/bin/sh\ncase $1 in show-options) cat {tmp_path}/told 2>/dev/null ;; set-option) echo $4 >{tmp_path}/told ;;\n"
-        "list-commands) echo 'display-message [-d delay]' ;; esac\n"
+        f"#!/bin/sh\ncase $1 in show-options) cat {tmp_path}/told 2>/dev/null ;;\n"
+        f"set-option) echo $4 >{tmp_path}/told ;;\nlist-commands) echo 'display-message [-d delay]' ;; esac\n"
     )
     (tmp_path / "tmux").chmod(0o755)
 
