@@ -101,12 +101,17 @@ loads_rules() {
     says_not 'Out of memory'
     run -0 tc status "$CAGE"
     says "out of memory the kernel ended 1 of its programs since the start (limit 200.0 MiB; more: tc set $CAGE memory=400m)"
+    run -137 tc exec "$CAGE" -- dd if=/dev/zero of=/dev/shm/full bs=1M count=400
+    says "Out of memory: the kernel ends each program that starts in cage '$CAGE' (limit 200.0 MiB; more: tc set $CAGE memory=400m)"
+    run -1 on_terminal "tc attach $CAGE"
+    says "Out of memory: the kernel ends each program that starts in cage '$CAGE'"
     run -0 tc set "$CAGE" memory=1g
-    run -0 tc exec "$CAGE" -- python3 -c 'bytearray(4 * 10**8)'
+    run -0 tc exec "$CAGE" -- sh -c 'rm /dev/shm/full && python3 -c "bytearray(4 * 10**8)"'
     says_not 'Out of memory'
     SCREEN=$RUN-exec
     tmux -L "$SCREEN" new-session -d -x 150 -y 40 "tc attach $CAGE; sleep 60"
-    screen_shows " Out of memory: programs ended: 1 (limit 1.0 GiB; more: tc set $CAGE memory=2g)"
+    screen_shows ' Out of memory: programs ended: '
+    screen_shows " (limit 1.0 GiB; more: tc set $CAGE memory=2g)"
     tmux -L "$SCREEN" send-keys C-a d
     screen_shows 'Return:'
     tmux -L "$SCREEN" respawn-pane -k "tc attach $CAGE; sleep 60"

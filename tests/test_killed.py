@@ -48,6 +48,13 @@ def test_words_of_the_agent_s_in_the_counter_s_place_say_nothing(text, killed):
     assert killed("news", text + "\n") == killed("count", text + "\n") == ""
 
 
+def test_memory_so_full_that_the_counter_can_t_be_read(killed):
+    told = "the kernel ends each program that starts in {} (limit 2.0 GiB; more: tc set web memory=4g)\n"
+    assert killed("news", "exit 137\n") == "Out of memory: " + told.format("cage 'web'")
+    assert killed("all", "exit 137\n") == told.format("it")
+    assert killed("news", "exit 1\n") == ""
+
+
 @pytest.mark.parametrize(
     ("memory", "via", "more"),
     [

@@ -100,16 +100,16 @@ notice: seen tags
 # Nothing on the host has the kernel's counter where the engine runs on another machine; the cage sees its own.
 COUNTERS := /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control # linux
 KILLS = $(within) 10 "$$CAGE_ENGINE" exec -- "$$CAGE_CONTAINER" cat $(COUNTERS) 2>/dev/null \
-	| head -c 4000 >$(S)/engine/kills || true
+	| head -c 4000 >$(S)/engine/kills || echo "exit $$?" >>$(S)/engine/kills
 
 #: Say how many programs the kernel ended since the cage's memory was full; asked after an exit code 137
 killed: | $(FOLDERS)
-	$(Q)$(KILLS)
+	$(Q)set -o pipefail; $(KILLS)
 	$(Q)bash lib/engine/killed news
 
 #: The kernel's counter of programs that it ended since the cage's memory was full
 kills: seen
-	$(Q)$(when) 'cage running' $(KILLS)
+	$(Q)set -o pipefail; $(when) 'cage running' $(KILLS)
 
 #: Stop the cage and its guard
 stopped: seen
