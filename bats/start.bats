@@ -64,6 +64,12 @@ teardown_file() { remove_cage; }
     run -0 tc start "$CAGE"
 }
 
+@test "doctor: the defaults of this engine's own, and the kernel's number of inotify instances" {
+    run tc doctor
+    says "the engine's own: log driver $(docker info --format "{{.LoggingDriver}} (cages have 'local'), runtime {{.DefaultRuntime}}")"
+    says "fs.inotify.max_user_instances is $(cat /proc/sys/fs/inotify/max_user_instances) for all cages and you together" # linux
+}
+
 @test "by make alone, without Python: create, attach's way up, change, export, destroy" {
     export CAGE=$RUN-solo
     make_repo "$BATS_TEST_TMPDIR/$CAGE"

@@ -88,10 +88,8 @@ def parser() -> CommandLine:
     """The command line. A verb that is a target of the cage's Makefile passes its options on by their names there."""
     top = CommandLine()
     verb, on_cage = top.verb, top.on_cage
-    yes = ("-y", "--yes", "don't ask")
-    as_json = ("--json", "as JSON")
-    dry_run = ("--dry-run", "only show the plan")
-    as_plan = ("--json", "only show the plan, as JSON")
+    yes, dry_run = ("-y", "--yes", "don't ask"), ("--dry-run", "only show the plan")
+    as_json, as_plan = ("--json", "as JSON"), ("--json", "only show the plan, as JSON")
     take = {"choices": ("cage", "host"), "help": "whose version, where both sides changed"}
 
     force = ("--force", "replace .env, keeping the old one")

@@ -97,6 +97,8 @@ SETTINGS = [
             like(r"[A-Za-z_][A-Za-z0-9_]*", "ANTHROPIC_API_KEY"), "name of the key's variable"),
     Setting("tmux_prefix", "--tmux-prefix", "TRUSTY_CAGE_TMUX_PREFIX", "C-a", "session",
             like(r"(?:[CMS]-)+(?:[!-~]|[A-Z][A-Za-z0-9]+)|F\d\d?", "C-b"), "prefix key of tmux, such as C-b"),
+    Setting("timezone", "--timezone", "TRUSTY_CAGE_TIMEZONE", "", "session",
+            like(r"(?:[A-Za-z][\w+/-]*)?", "Europe/Berlin"), "clock inside, such as Europe/Berlin; empty: as here"),
     Setting("image", "--image", "TRUSTY_CAGE_IMAGE", "full", "image",
             one_of("full", "slim"), "flavour of the image: full or slim"),
     Setting("base_image", "--base-image", "TRUSTY_CAGE_BASE_IMAGE", "ubuntu:24.04", "image",

@@ -197,7 +197,8 @@ def test_proxy_reaches_a_build_in_both_spellings_whichever_is_set(built, monkeyp
     assert environment["http_proxy"] == environment["HTTP_PROXY"] == "http://up:1/$x"
     assert environment["https_proxy"] == environment["HTTPS_PROXY"] == "http://low:2"
     given = [word for word in words if word.lower().endswith("_proxy")]
-    assert given == ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"]
+    assert given == ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"]
+    assert environment["no_proxy"] == environment["NO_PROXY"] == "", "else the client would take its own"
 
 
 def test_each_row_of_neovims_plugins_is_fetched_at_its_commit(tmp_path):

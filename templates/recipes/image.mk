@@ -6,9 +6,8 @@ IMAGES := image guard-image
 $(IMAGES): images
 
 # Build arguments are given by name; the engine takes the values from the environment, so that no command line shows a
-# proxy's password. Engines keep proxies out of 'docker history', too.
-proxy = $(if $(value $(1))$(value $(2)),--build-arg $(1) --build-arg $(2))
-proxies = $(call proxy,http_proxy,HTTP_PROXY) $(call proxy,https_proxy,HTTPS_PROXY) $(call proxy,no_proxy,NO_PROXY)
+# proxy's password. Engines keep proxies out of 'docker history', too. All are given: the client's own stay out.
+proxies = $(addprefix --build-arg ,$(PROXIES) $(addsuffix =,$(OTHER_PROXIES)))
 from_settings = $(addprefix --build-arg CAGE_,BASE_IMAGE PYTHON_VERSION SHELL IMAGE AGENTS) $(proxies) \
 	$(foreach arg,$(BUILD_ARGS),--build-arg '$(arg)')
 for_guard = --build-arg CAGE_BASE_IMAGE $(proxies) \
@@ -65,6 +64,7 @@ build-image: CHECK = bash lib/image/check "$$CAGE_ENGINE" run \
 	--env CAGE_IMAGE \
 	--env CAGE_PYTHON_VERSION \
 	--env CAGE_SHELL \
+	$(NO_PROXIES) \
 	--network none \
 	--rm \
 	--user 1000:1000 \

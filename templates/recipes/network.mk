@@ -26,6 +26,7 @@ guard: seen network guard-image engine-seen
 		--cap-drop ALL \
 		--detach \
 		--env "CAGE_PORTS_INSIDE=$(PORTS_INSIDE)" \
+		$(NO_PROXIES) \
 		--hostname cage \
 		$(LABELS) \
 		--label "trusty-cage.image=$$(cat $(S)/image/used-guard-image)" \
@@ -73,6 +74,7 @@ policy: seen machine guarded
 GUARD_BEGINS := (guard (missing|stopped)|cage cut-off)
 ASK_MACHINE = bash lib/engine/ask-machine $(fitted) "$$CAGE_ENGINE" run \
 	--cap-drop ALL \
+	$(NO_PROXIES) \
 	$(LABELS) \
 	--log-driver none \
 	--memory 128m \

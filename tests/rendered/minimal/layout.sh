@@ -4,7 +4,8 @@
 # A re-render merges into your edits and never overwrites them; 'tc diff-recipes minimal' shows them.
 #
 # Environment: CAGE_TMUX_PREFIX, CAGE_SHELL, CAGE_START and CAGE_CONTINUE (the commands of lib/agents that start the agent
-# and go on with its last conversation), CAGE_RESUME, CAGE_API_KEY_ENV (the name of the key's variable), TERM, COLORTERM.
+# and go on with its last conversation), CAGE_RESUME, CAGE_API_KEY_ENV (the name of the key's variable),
+# CAGE_MORE_MEMORY (the limit, and how to raise it), TERM, COLORTERM.
 set -eu
 
 session=dev
@@ -74,7 +75,19 @@ else
     open_session || tmux has-session -t "=$session"
 fi
 
+# The kernel's counter of programs that it ended since memory was full, of cgroup v2 or v1. Each is told once, in the
+# status line until a key is pressed; before tmux 3.2 for a moment.
+ended=$(sed -n 's/^oom_kill //p' /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null) || :
+told=$(tmux show-options -gqv @ended) || :
+set --
+if [ "${ended:-0}" -gt "${told:-0}" ]; then
+    tmux set-option -g @ended "$ended"
+    tmux list-commands display-message | grep -q ' delay' && set -- -d 0
+    set -- \; display-message "$@" \
+        " Out of memory: programs ended: $((ended - ${told:-0})) (${CAGE_MORE_MEMORY:-})"
+fi
+
 case ${COLORTERM:-} in
-truecolor | 24bit) exec tmux -u -T RGB attach-session -t "=$session" ;;
-*) exec tmux -u attach-session -t "=$session" ;;
+truecolor | 24bit) exec tmux -u -T RGB attach-session -t "=$session" "$@" ;;
+*) exec tmux -u attach-session -t "=$session" "$@" ;;
 esac
