@@ -172,7 +172,7 @@ SH
     run -0 bring_in
     [ $((SECONDS - begun)) -lt 20 ]
     says "warning: the dotfiles' install script waits for an answer, and nobody is there to give one; it was ended"
-    says "Try again: tc make $CAGE dotfiles"
+    says "To answer it yourself, run it in ~/.dotfiles: tc shell $CAGE. Once it asks nothing without a terminal: tc make $CAGE dotfiles"
     file install.sh <<'SH'
 #!/bin/bash
 printf '%s' "This may overwrite files in your home. Are you sure? (y/n) "

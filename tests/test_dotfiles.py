@@ -245,3 +245,15 @@ def test_repositories_are_new_ones_that_scripts_can_ask(home):
     assert home.git("log", "--format=%s %an") == "Dotfiles trusty-cage"
     assert home.git("status", "--porcelain") == "M install"
     assert home.git("-C", "dotbot/lib/deep", "ls-files") == "file"
+
+
+def test_script_that_paints_is_no_failure(home):
+    home.dot("install.sh", '#!/bin/sh\nset -eu\nbold=$(tput bold)\necho "${bold}done"\n')
+    assert home.bring_in() == (0, "")
+
+
+def test_fifo_in_the_place_of_the_log_is_not_waited_for(home):
+    os.mkfifo(home.path / ".dotfiles.log")
+    home.dot("install.sh", "#!/bin/sh\necho done\n")
+    assert home.bring_in() == (0, "")
+    assert (home.path / ".dotfiles.log").read_text() == "done\n"
