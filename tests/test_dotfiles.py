@@ -257,3 +257,29 @@ def test_fifo_in_the_place_of_the_log_is_not_waited_for(home):
     home.dot("install.sh", "#!/bin/sh\necho done\n")
     assert home.bring_in() == (0, "")
     assert (home.path / ".dotfiles.log").read_text() == "done\n"
+
+
+LEFT_OUT = (
+    ".ssh/id", "sub/.ssh/id", "private_dot_ssh/config", "dot-ssh/config", "dot_npmrc", "dot_npmrc.tmpl",
+    "private_id_rsa", "sub/id_ed25519.pub", ".env", "sub/.env.local", "private_dot_config/gh/hosts.yml",
+    "dot_config/private_gh/hosts.yml", "common/.config/gh/hosts.yml", "a\nb/.netrc",
+)  # fmt: skip
+TAKEN = (".zshrc", "dot_zshrc", "ssh.md", "environment", ".config/ghostty/config", "private_dot_config/x", "a\nb/c")
+
+
+def test_credentials_stay_out_in_each_spelling_and_git_folders_are_empty(home):
+    for name in (*LEFT_OUT, *TAKEN, ".git/objects/x", "sub/.git/config", "sub/deep/x"):
+        home.dot(name)
+    home.dot("sub/deep/.git", "gitdir: ../../.git/modules/deep")
+    home.dot(".gitmodules", '[submodule "x"]\n\turl = https://me:t0ken@host/x\n\tpath = x\n')
+    home.dot("git/config", '[url "ssh://git@host/"]\n\tinsteadOf = h:\n[http]\n\textraHeader = x\n')
+    (home.path / ".state/clone").mkdir(parents=True)
+    (home.path / "lib").symlink_to(ROOT / "templates/lib")
+    strip = ["bash", "lib/create/strip-dotfiles", str(home.dotfiles)]
+    said = subprocess.run(strip, cwd=home.path, check=True, capture_output=True, text=True).stderr
+    assert [name for name in LEFT_OUT if (home.dotfiles / name).exists()] == []
+    assert [name for name in TAKEN if not (home.dotfiles / name).exists()] == []
+    assert "left out of the dotfiles: private_dot_ssh\n" in said
+    assert [list((home.dotfiles / name / ".git").iterdir()) for name in ("", "sub", "sub/deep")] == [[], [], []]
+    assert (home.dotfiles / ".gitmodules").read_text() == '[submodule "x"]\n\turl = https://host/x\n\tpath = x\n'
+    assert (home.dotfiles / "git/config").read_text() == '[url "ssh://host/"]\n\tinsteadOf = h:\n[http]\n'
