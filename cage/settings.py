@@ -12,7 +12,7 @@ from cage.text import quote
 
 # The verb that applies a changed value, for `tc set`.
 WHEN = {
-    "create": "only when a cage is created",
+    "dotfiles": "after: tc make {name} dotfiles",
     "image": "after: tc rebuild-image {name}",
     "auth": "after: tc auth {name}",
     "attach": "at the next attach",
@@ -85,8 +85,10 @@ def dotfiles(value: str) -> str:
 
 
 SETTINGS = [
-    Setting("dotfiles_repo", "--dotfiles", "TRUSTY_CAGE_DOTFILES_REPO", "", "create",
+    Setting("dotfiles_repo", "--dotfiles", "TRUSTY_CAGE_DOTFILES_REPO", "", "dotfiles",
             dotfiles, "git URL or path of your dotfiles"),
+    Setting("dotfiles_limit", "--dotfiles-limit", "TRUSTY_CAGE_DOTFILES_LIMIT", "300", "dotfiles",
+            like(r"[1-9]\d{0,5}", "300"), "seconds that their install script may take"),
     Setting("python_version", "--python-version", "TRUSTY_CAGE_PYTHON_VERSION", "3.12", "image",
             like(r"3\.\d+(\.\d+)?", "3.12"), "Python inside, such as 3.12"),
     Setting("shell", "--shell", "TRUSTY_CAGE_DEFAULT_SHELL", "zsh", "image",

@@ -25,6 +25,7 @@ def memory(flag=None, **environ):
 def test_defaults_are_those_of_the_table():
     assert config.resolve({}, {}).values == {
         "dotfiles_repo": "",
+        "dotfiles_limit": "300",
         "python_version": "3.12",
         "shell": "zsh",
         "auth_mode": "api_key",
