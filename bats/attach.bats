@@ -8,7 +8,7 @@ setup_file() {
     export SCREEN=attach
 }
 teardown_file() {
-    for name in attach stopped; do tmux -L $name kill-server 2>/dev/null || true; done
+    for name in attach stopped ghosts keys; do tmux -L $name kill-server 2>/dev/null || true; done
     remove_cage
 }
 
@@ -143,4 +143,44 @@ as_laid_out() {
     says "See: tc status $CAGE"
     [ "$(tmux -L stopped display-message -p '#{alternate_on}#{mouse_any_flag}')" = 00 ]
     run -0 tc start "$CAGE"
+}
+
+# A terminal of its own, $SCREEN, with a shell in it; TERM there is $1.
+own_terminal() {
+    tmux -L "$SCREEN" -f /dev/null new-session -d -x 150 -y 40 "TERM=$1 exec bash --norc"
+    tmux -L "$SCREEN" set-option -s extended-keys on
+}
+
+@test "attach, shell: terminals that are closed leave no client and no program behind, and the window has its size again" {
+    local TC
+    TC=$(command -v tc)
+    export SCREEN=ghosts
+    for _ in 1 2 3; do
+        tmux -L ghosts -f /dev/null new-session -d -x 60 -y 15 "$TC attach $CAGE"
+    done
+    tmux -L ghosts new-session -d -s shell "$TC shell $CAGE"
+    for _ in {1..80}; do
+        sleep 0.25
+        run -0 docker exec "isolated-dev-$CAGE" sh -c 'tmux list-clients 2>/dev/null | wc -l'
+        [ "$output" != 3 ] || break
+    done
+    [ "$output" = 3 ]
+    tmux -L ghosts send-keys -t shell 'sleep 1201 & sleep 1202' Enter
+    for _ in {1..80}; do
+        sleep 0.25
+        ! docker exec "isolated-dev-$CAGE" pgrep --full '^sleep 1202' || break
+    done
+    tmux -L ghosts kill-server
+    for _ in {1..40}; do
+        sleep 0.25
+        run -0 docker exec "isolated-dev-$CAGE" sh -c 'tmux list-clients; pgrep --list-full --full "^sleep 120" || true'
+        [ -n "$output" ] || break
+    done
+    [ -z "$output" ]
+    own_terminal screen-256color
+    tmux -L ghosts send-keys "$TC attach $CAGE" Enter
+    screen_shows "[$CAGE]"
+    run -0 docker exec "isolated-dev-$CAGE" tmux display-message -p -t dev '#{window_width} #{session_attached}'
+    [ "$output" = '150 1' ]
+    tmux -L ghosts kill-server
 }

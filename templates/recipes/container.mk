@@ -3,6 +3,7 @@
 #
 # For the other files:
 #   SESSION         flags of a session: variables of this terminal
+#   INSIDE          a session's command runs by it, inside
 #   ASK_RECREATE    the question before containers are made anew
 #   SECCOMP         the system calls that containers may make
 #   HELPER          a short-lived container of the guard's image, without network
@@ -15,7 +16,8 @@
 # yours here: SESSION_ENV := … THEME. shell and exec have it at once; the panes of tmux after 'make stop attach', which
 # begins a new session. The key of each agent comes the same way.
 SESSION_ENV := TERM COLORTERM CAGE_AGENT CAGE_API_KEY_ENV
-SESSION = --interactive $(addprefix --env ,$(SESSION_ENV)) $$(bash lib/agent keys)
+SESSION = --interactive $(addprefix --env ,CAGE_CALL $(SESSION_ENV)) $$(bash lib/agent keys)
+INSIDE := /bin/sh -c "$$(awk '/^[^$(pound)]/ { printf "%s; ", $$0 }' lib/run/command-inside)" sh
 
 # 'sudo apt-get install' needs these capabilities and no other.
 FOR_APT := CHOWN DAC_OVERRIDE FOWNER SETUID SETGID
@@ -139,6 +141,12 @@ removed: seen
 	$(Q)[ ! -s $(S)/engine/ours ] || xargs $(heard) "$$CAGE_ENGINE" rm --force -- <$(S)/engine/ours >/dev/null
 	$(Q)rm -f .history/guard .history/containers $(S)/export/stopped
 
+# A session's caller went away (lib/run/session): its client does, too, but passes no signal on.
+#: End the programs of the call CAGE_CALL inside by CAGE_SIGNAL, five seconds at most
+ended:
+	$(Q)$(within) 5 "$$CAGE_ENGINE" exec \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/run/end-inside)" sh "$$CAGE_CALL" "$$CAGE_SIGNAL"
+
 # ---- The helper
 
 # A helper gets the options of the verb and the limits of an export.
@@ -201,5 +209,5 @@ halted:
 	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" >/dev/null
 	$(Q)bash lib/engine/now 'cage (running|cut-off)' 'cage stopped'
 
-.PHONY: attachable container engine-known engine-seen flags goes-on halted helper-gone homed limited notice readable \
-	recreated removed replaceable seen started-again stopped up
+.PHONY: attachable container ended engine-known engine-seen flags goes-on halted helper-gone homed limited notice \
+	readable recreated removed replaceable seen started-again stopped up
