@@ -184,3 +184,48 @@ own_terminal() {
     [ "$output" = '150 1' ]
     tmux -L ghosts kill-server
 }
+
+# Ctrl-P, Ctrl-\, Ctrl-Space and Ctrl-], one by one: each is on the screen before the next is typed.
+arrive_at_once() {
+    local key
+    for key in 'C-p ^P' 'C-\ ^\' 'C-Space ^@' 'C-] ^]' 'C-p ^]^P' 'C-q ^P^Q'; do
+        tmux -L keys send-keys "${key% *}"
+        screen_shows "${key#* }"
+    done
+}
+
+SHOWS="sh -c 'stty raw -echo; echo shows-\"\"keys; exec cat -v'"
+
+@test "attach, shell, exec: keys arrive at the first press, Ctrl-P Ctrl-Q too; Shift+Enter is not Enter; an unknown TERM" {
+    local TC term
+    TC=$(command -v tc)
+    export SCREEN=keys
+    own_terminal no-such-terminal
+    tmux -L keys send-keys "clear; $TC exec $CAGE -- $SHOWS; echo code=\$?" Enter
+    screen_shows shows-keys
+    arrive_at_once
+    docker exec "isolated-dev-$CAGE" pkill -x cat
+    screen_shows code=143
+    tmux -L keys send-keys "clear; $TC shell $CAGE; echo code=\$?" Enter
+    screen_shows project
+    tmux -L keys send-keys 'tput colors && clear && exec '"$SHOWS" Enter
+    screen_shows shows-keys
+    arrive_at_once
+    docker exec "isolated-dev-$CAGE" pkill -x cat
+    screen_shows code=143
+    for term in no-such-terminal screen-256color; do
+        tmux -L keys send-keys "clear; TERM=$term $TC attach $CAGE" Enter
+        screen_shows "[$CAGE]"
+        docker exec "isolated-dev-$CAGE" tmux new-window -t dev \
+            "stty raw -echo; printf '\033[>4;1m'; echo shows-''keys; exec cat -v"
+        screen_shows shows-keys
+        arrive_at_once
+        tmux -L keys send-keys S-Enter
+        screen_shows ';2'
+        tmux -L keys send-keys C-Enter
+        screen_shows ';5'
+        docker exec "isolated-dev-$CAGE" pkill -x cat
+        tmux -L keys send-keys C-a d
+        screen_shows "Return: tc attach $CAGE"
+    done
+}

@@ -4,6 +4,8 @@
 # For the other files:
 #   SESSION         flags of a session: variables of this terminal
 #   INSIDE          a session's command runs by it, inside
+#   NOT_TYPED       keys that let go of a session's program: nobody types them
+#   AFTER_PREFIX    the same for attach: they begin with the prefix of tmux
 #   ASK_RECREATE    the question before containers are made anew
 #   SECCOMP         the system calls that containers may make
 #   HELPER          a short-lived container of the guard's image, without network
@@ -18,6 +20,12 @@
 SESSION_ENV := TERM COLORTERM CAGE_AGENT CAGE_API_KEY_ENV
 SESSION = --interactive $(addprefix --env ,CAGE_CALL $(SESSION_ENV)) $$(bash lib/agent keys)
 INSIDE := /bin/sh -c "$$(awk '/^[^$(pound)]/ { printf "%s; ", $$0 }' lib/run/command-inside)" sh
+
+# The engine lets go of a program at Ctrl-P Ctrl-Q, unless it is given other keys. It holds the first of them back until
+# the next one comes: here that is Ctrl-^ alone; in attach it is the prefix, after which tmux waits as well.
+NOT_TYPED := ctrl-^,ctrl-_,ctrl-^,ctrl-_
+CONTROL := $(addprefix C-,a b c d e f g h i j k l m n o p q r s t u v w x y z)
+AFTER_PREFIX = $(patsubst C-%,ctrl-%,$(firstword $(filter $(CONTROL),$(CAGE_TMUX_PREFIX)) C-^)),$(NOT_TYPED)
 
 # 'sudo apt-get install' needs these capabilities and no other.
 FOR_APT := CHOWN DAC_OVERRIDE FOWNER SETUID SETGID
