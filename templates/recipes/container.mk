@@ -85,14 +85,33 @@ seen: | $(FOLDERS) .history .history/guard
 # 'create' and 'recreate' make the containers first (create.mk); a cage that was just made counts as missing here, and
 # is started. cut-off: the guard is newer than the cage, whose network ended with the old one.
 #: Guard, rules, cage, in this order and no other: there is no moment without rules
-up: policy
+started: policy
 	$(Q)$(when) 'cage paused' $(heard) "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null || $(failed)/start
 	$(Q)$(when) 'cage cut-off' $(heard) $(within) 60 "$$CAGE_ENGINE" restart --time 2 -- "$$CAGE_CONTAINER" >/dev/null \
 		|| $(failed)/start
 	$(Q)$(when) 'cage (stopped|missing)' $(heard) $(within) 60 "$$CAGE_ENGINE" start -- "$$CAGE_CONTAINER" >/dev/null \
 		|| $(failed)/start
+
+#: The cage runs, and stays up
+up: started
 	$(Q)bash lib/engine/at-hand keep $(LOOK)
+	$(Q)$(if $(only_shown),,bash lib/engine/stays ||) $(MAKE) settled
 	$(Q)rm -f $(S)/export/stopped
+
+# An ENTRYPOINT of the image gets the cage's command, to run it in the end.
+#: Wait, ten seconds at most, until an ENTRYPOINT has run the cage's command; fail if the cage did not stay up
+settled:
+	$(Q)$(within) 15 "$$CAGE_ENGINE" exec \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/engine/settled-inside)" >/dev/null 2>&1 || true
+	$(Q)bash lib/engine/at-hand keep $(LOOK)
+	$(Q)$(if $(only_shown),,bash lib/engine/stays settled ||) $(MAKE) fallen
+
+# The next create makes the container anew, from the Dockerfile as it is by then.
+#: Keep the last words of a container that did not stay up, remove it if the cage is not whole yet, and fail
+fallen:
+	$(Q)$(within) 10 "$$CAGE_ENGINE" logs --tail 15 -- "$$CAGE_CONTAINER" >$(S)/engine/last-words 2>&1 || true
+	$(Q)[ -e .history/created ] || $(heard) "$$CAGE_ENGINE" rm --force -- "$$CAGE_CONTAINER" >/dev/null
+	$(Q)$(failed)/stay
 
 up_at_once = [ -e .history/guard ] && bash lib/engine/at-hand $(LOOK) || $(lock) make -f Makefile $(side_by_side) up
 
@@ -217,5 +236,5 @@ halted:
 	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" >/dev/null
 	$(Q)bash lib/engine/now 'cage (running|cut-off)' 'cage stopped'
 
-.PHONY: attachable container ended engine-known engine-seen flags goes-on halted helper-gone homed limited notice \
-	readable recreated removed replaceable seen started-again stopped up
+.PHONY: attachable container ended engine-known engine-seen fallen flags goes-on halted helper-gone homed limited \
+	notice readable recreated removed replaceable seen settled started started-again stopped up
