@@ -8,7 +8,7 @@ setup_file() {
     export SCREEN=attach
 }
 teardown_file() {
-    for name in attach stopped; do tmux -L $name kill-server 2>/dev/null || true; done
+    for name in attach stopped ghosts keys; do tmux -L $name kill-server 2>/dev/null || true; done
     remove_cage
 }
 
@@ -191,4 +191,89 @@ AGENT
     says "See: tc status $CAGE"
     [ "$(tmux -L stopped display-message -p '#{alternate_on}#{mouse_any_flag}')" = 00 ]
     run -0 tc start "$CAGE"
+}
+
+# A terminal of its own, $SCREEN, with a shell in it; TERM there is $1.
+own_terminal() {
+    tmux -L "$SCREEN" -f /dev/null new-session -d -x 150 -y 40 "TERM=$1 exec bash --norc"
+    tmux -L "$SCREEN" set-option -s extended-keys on
+}
+
+@test "attach, shell: terminals that are closed leave no client and no program behind, and the window has its size again" {
+    local TC
+    TC=$(command -v tc)
+    export SCREEN=ghosts
+    for _ in 1 2 3; do
+        tmux -L ghosts -f /dev/null new-session -d -x 60 -y 15 "$TC attach $CAGE"
+    done
+    tmux -L ghosts new-session -d -s shell "$TC shell $CAGE"
+    for _ in {1..80}; do
+        sleep 0.25
+        run -0 docker exec "isolated-dev-$CAGE" sh -c 'tmux list-clients 2>/dev/null | wc -l'
+        [ "$output" != 3 ] || break
+    done
+    [ "$output" = 3 ]
+    tmux -L ghosts send-keys -t shell 'sleep 1201 & sleep 1202' Enter
+    for _ in {1..80}; do
+        sleep 0.25
+        ! docker exec "isolated-dev-$CAGE" pgrep --full '^sleep 1202' || break
+    done
+    tmux -L ghosts kill-server
+    for _ in {1..40}; do
+        sleep 0.25
+        run -0 docker exec "isolated-dev-$CAGE" sh -c 'tmux list-clients; pgrep --list-full --full "^sleep 120" || true'
+        [ -n "$output" ] || break
+    done
+    [ -z "$output" ]
+    own_terminal screen-256color
+    tmux -L ghosts send-keys "$TC attach $CAGE" Enter
+    screen_shows "[$CAGE]"
+    run -0 docker exec "isolated-dev-$CAGE" tmux display-message -p -t dev '#{window_width} #{session_attached}'
+    [ "$output" = '150 1' ]
+    tmux -L ghosts kill-server
+}
+
+# Ctrl-P, Ctrl-\, Ctrl-Space and Ctrl-], one by one: each is on the screen before the next is typed.
+arrive_at_once() {
+    local key
+    for key in 'C-p ^P' 'C-\ ^\' 'C-Space ^@' 'C-] ^]' 'C-p ^]^P' 'C-q ^P^Q'; do
+        tmux -L keys send-keys "${key% *}"
+        screen_shows "${key#* }"
+    done
+}
+
+SHOWS="sh -c 'stty raw -echo; echo shows-\"\"keys; exec cat -v'"
+
+@test "attach, shell, exec: keys arrive at the first press, Ctrl-P Ctrl-Q too; Shift+Enter is not Enter; an unknown TERM" {
+    local TC term
+    TC=$(command -v tc)
+    export SCREEN=keys
+    own_terminal no-such-terminal
+    tmux -L keys send-keys "clear; $TC exec $CAGE -- $SHOWS; echo code=\$?" Enter
+    screen_shows shows-keys
+    arrive_at_once
+    docker exec "isolated-dev-$CAGE" pkill -x cat
+    screen_shows code=143
+    tmux -L keys send-keys "clear; $TC shell $CAGE; echo code=\$?" Enter
+    screen_shows project
+    tmux -L keys send-keys 'tput colors && clear && exec '"$SHOWS" Enter
+    screen_shows shows-keys
+    arrive_at_once
+    docker exec "isolated-dev-$CAGE" pkill -x cat
+    screen_shows code=143
+    for term in no-such-terminal screen-256color; do
+        tmux -L keys send-keys "clear; TERM=$term $TC attach $CAGE" Enter
+        screen_shows "[$CAGE]"
+        docker exec "isolated-dev-$CAGE" tmux new-window -t dev \
+            "stty raw -echo; printf '\033[>4;1m'; echo shows-''keys; exec cat -v"
+        screen_shows shows-keys
+        arrive_at_once
+        tmux -L keys send-keys S-Enter
+        screen_shows ';2'
+        tmux -L keys send-keys C-Enter
+        screen_shows ';5'
+        docker exec "isolated-dev-$CAGE" pkill -x cat
+        tmux -L keys send-keys C-a d
+        screen_shows "Return: tc attach $CAGE"
+    done
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# exec and shell: many at once, and the questions that they ask the engine.
+# exec and shell: many at once, the questions that they ask the engine, and callers that go away.
 
 load cages
 
@@ -120,4 +120,82 @@ loads_rules() {
     says_not 'Out of memory'
     tmux -L "$SCREEN" kill-server
     quick
+}
+
+# No program of the call $1 runs inside, ten seconds later at most: each sleeps for a number that begins with $1.
+ended() {
+    for _ in {1..50}; do
+        docker exec "isolated-dev-$CAGE" pgrep --full "^sleep $1" >left || return 0
+        sleep 0.2
+    done
+    docker exec "isolated-dev-$CAGE" ps -eo pid,ppid,sid,args
+    return 1
+}
+
+# Runs until the call $1 sleeps.
+sleeps() {
+    for _ in {1..100}; do
+        ! docker exec "isolated-dev-$CAGE" pgrep --full "^sleep $1" >left || return 0
+        sleep 0.2
+    done
+    return 1
+}
+
+@test "exec: its programs end with a caller whose time is up, by tc and by make; a session of their own goes on" {
+    run -124 timeout 2 tc exec "$CAGE" -- sh -c 'setsid sleep 1199 & sleep 1101 & (trap "" TERM; sleep 1102; sleep 1103)'
+    ended 110
+    docker exec "isolated-dev-$CAGE" pkill --full '^sleep 1199'
+    run -124 timeout 2 make --no-print-directory -C "$ENV" exec CAGE_CMD='sudo sleep 1104; sleep 1105'
+    ended 110
+}
+
+@test "exec: its programs end with a caller that alone gets a signal, or is killed" {
+    local signal caller
+    for signal in TERM KILL; do
+        tc exec "$CAGE" -- sh -c 'sleep 1111 & env --ignore-environment sleep 1112' >/dev/null 2>&1 </dev/null 3>&- &
+        caller=$!
+        sleeps 1112
+        kill -$signal $caller
+        wait $caller || true
+        ended 111
+    done
+}
+
+@test "exec: Ctrl-C without a terminal ends it with 130, and the program gets to say its last word" {
+    # Signals that a shell without job control starts a program with are ignored; Python has them back.
+    cat >caller.py <<'PYTHON'
+import os, signal, subprocess, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+last = "trap 'echo last word; exit 3' INT; echo ready; sleep 1121"
+program = subprocess.Popen(["tc", "exec", sys.argv[1], "--", "sh", "-c", last], stdout=subprocess.PIPE, text=True,
+                           stdin=subprocess.DEVNULL, start_new_session=True)
+for line in program.stdout:
+    print(line, end="", flush=True)
+    if line == "ready\n":
+        (os.killpg if sys.argv[2] == "group" else os.kill)(program.pid, signal.SIGINT)
+sys.exit(program.wait())
+PYTHON
+    run -130 python3 caller.py "$CAGE" group
+    says ready
+    ended 112
+    run -130 python3 caller.py "$CAGE" alone
+    says 'last word'
+    ended 112
+}
+
+@test "exec: a reader that has seen enough ends a program that would never end, and what it started" {
+    run -141 bash -c "set -o pipefail; tc exec '$CAGE' -- sh -c 'sleep 1131 & yes' | head -n 1"
+    [ "$output" = y ]
+    ended 113
+}
+
+@test "exec: bytes, streams and exit codes are the program's alone, when a signal ends it inside, too" {
+    head -c 300000 /dev/urandom >bytes
+    tc exec "$CAGE" -- cat <bytes >back
+    cmp bytes back
+    run -0 --separate-stderr tc exec "$CAGE" -- sh -c 'echo out; echo err >&2' <&-
+    [ "$output" = out ]
+    [ "$stderr" = err ]
+    run -137 --separate-stderr tc exec "$CAGE" -- sh -c 'kill -KILL $$'
+    [ -z "$output$stderr" ]
 }

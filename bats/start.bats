@@ -5,6 +5,7 @@ load cages
 
 setup_file() { make_cage start; }
 teardown_file() { remove_cage; }
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
 
 @test "status: one cage in full, as text and as JSON" {
     docker exec "isolated-dev-$CAGE" sh -c 'echo more >>README'
@@ -68,6 +69,41 @@ teardown_file() { remove_cage; }
     run tc doctor
     says "the engine's own: log driver $(docker info --format "{{.LoggingDriver}} (cages have 'local'), runtime {{.DefaultRuntime}}")"
     says "fs.inotify.max_user_instances is $(cat /proc/sys/fs/inotify/max_user_instances) for all cages and you together" # linux
+}
+
+# A Dockerfile, $1, whose ENTRYPOINT is the shell command $2 and gets the cage's.
+with_entrypoint() {
+    cat >"$1" <<DOCKERFILE
+FROM $(docker inspect --format '{{index .Config.Labels "trusty-cage.image"}}' "isolated-dev-$CAGE")
+ENTRYPOINT ["/bin/bash", "-c", "$2", "entry"]
+DOCKERFILE
+}
+
+@test "a container that does not stay up is told with its last words, by create and start, by tc and make" {
+    local own=$RUN-own
+    OTHER=$TRUSTY_CAGE_HOME/envs/$own
+    make_repo "$own"
+    with_entrypoint Dockerfile "sleep 0.4; printf 'no \\\\033]0;data\\\\rbase\\\\n'; exit 3"
+    run -1 --separate-stderr tc create "$PWD/$own" --no-attach --dockerfile Dockerfile
+    says_not Created
+    output=$stderr
+    says '  no ?]0;data?base'
+    says "error: the container of cage '$own' did not stay up (exit code 3); its last words are above"
+    says 'The ENTRYPOINT of its image has to end with the command that it is given: exec "$@"'
+    says "Mend it in $OTHER/Dockerfile, then: tc create $PWD/$own --name $own"
+    with_entrypoint "$OTHER/Dockerfile" '[ ! -e /tmp/broken ] || exit 4; sleep 0.4; exec \"$@\"'
+    run -0 tc create "$PWD/$own" --no-attach
+    says "Created cage '$own'."
+    run -0 tc exec "$own" -- touch /tmp/broken
+    run -0 tc stop "$own"
+    run -1 tc start "$own"
+    says_not Started
+    says "error: the container of cage '$own' did not stay up (exit code 4)"
+    says "Mend it in $OTHER/Dockerfile, then: tc rebuild-image $own"
+    run -2 make -C "$OTHER" start
+    says "error: the container of cage '$own' did not stay up (exit code 4)"
+    says "then: make -C $OTHER rebuild-image"
+    remove_cage "$own"
 }
 
 @test "by make alone, without Python: create, attach's way up, change, export, destroy" {

@@ -53,12 +53,12 @@ sh = _import_sh()
 def run(folder: Path, targets: tuple[str, ...], variables: dict[str, str]) -> int:
     """Make targets of the Makefile in folder; returns the exit code that was meant. A recipe's error comes last."""
     with LAST() as last:
-        with _left_to_the_recipe() as interrupts:
+        with _left_to_the_recipe(interrupted := Path(last, "interrupted")):
             code = _run(folder, targets, environment(variables, last))
         with suppress(BrokenPipeError):
             complain(left_words(last))
         # After Ctrl-C make may end before or after its recipe, so make's own code doesn't tell.
-        if (interrupts and code) or code in (-signal.SIGINT, INTERRUPTED):
+        if (code and interrupted.exists()) or code in (-signal.SIGINT, INTERRUPTED):
             return INTERRUPTED
         meant = left_code(last)
     return meant if meant is not None else FAILED if code else DONE
@@ -115,14 +115,13 @@ def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) ->
 
 
 @contextmanager
-def _left_to_the_recipe() -> Iterator[list[int]]:
-    """Ctrl-C reaches make as well: wait for it to end rather than leave it behind, and note that it came."""
-    interrupts = []
+def _left_to_the_recipe(interrupted: Path) -> Iterator[None]:
+    """Ctrl-C reaches make as well: wait for it to end rather than leave it behind, and note that it came, in a file."""
     # A handler, not SIG_IGN: that one would be inherited. Python ignores SIGPIPE, and recipes are to end of it.
-    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.touch())
     ignored = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        yield interrupts
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
         signal.signal(signal.SIGPIPE, ignored)

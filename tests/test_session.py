@@ -30,7 +30,7 @@ class Terminal:
         """Run command in the terminal, through lib/run/session."""
         streams = {"stdin": self.theirs, "stdout": self.theirs, "stderr": self.theirs} | streams
         return subprocess.Popen(
-            ["bash", LIB / "run/session", *command],
+            ["bash", LIB / "run/session", str(os.getpid()), *command],
             **streams,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(self.theirs, termios.TIOCSCTTY, 0),

@@ -3,6 +3,9 @@
 #
 # For the other files:
 #   SESSION         flags of a session: variables of this terminal
+#   INSIDE          a session's command runs by it, inside
+#   NOT_TYPED       keys that let go of a session's program: nobody types them
+#   AFTER_PREFIX    the same for attach: they begin with the prefix of tmux
 #   ASK_RECREATE    the question before containers are made anew
 #   SECCOMP         the system calls that containers may make
 #   HELPER          a short-lived container of the guard's image, without network
@@ -15,7 +18,14 @@
 # yours here: SESSION_ENV := … THEME. shell and exec have it at once; the panes of tmux after 'make stop attach', which
 # begins a new session. The key of each agent and the zone of the clock come the same way.
 SESSION_ENV := TERM COLORTERM CAGE_AGENT CAGE_API_KEY_ENV
-SESSION = --interactive $(addprefix --env ,$(SESSION_ENV)) $$(bash lib/session-env)
+SESSION = --interactive $(addprefix --env ,CAGE_CALL $(SESSION_ENV)) $$(bash lib/session-env)
+INSIDE := /bin/sh -c "$$(awk '/^[^$(pound)]/ { printf "%s; ", $$0 }' lib/run/command-inside)" sh
+
+# The engine lets go of a program at Ctrl-P Ctrl-Q, unless it is given other keys. It holds the first of them back until
+# the next one comes: here that is Ctrl-^ alone; in attach it is the prefix, after which tmux waits as well.
+NOT_TYPED := ctrl-^,ctrl-_,ctrl-^,ctrl-_
+CONTROL := $(addprefix C-,a b c d e f g h i j k l m n o p q r s t u v w x y z)
+AFTER_PREFIX = $(patsubst C-%,ctrl-%,$(firstword $(filter $(CONTROL),$(CAGE_TMUX_PREFIX)) C-^)),$(NOT_TYPED)
 
 # 'sudo apt-get install' needs these capabilities and no other.
 FOR_APT := CHOWN DAC_OVERRIDE FOWNER SETUID SETGID
@@ -82,14 +92,33 @@ seen: | $(FOLDERS) .history .history/guard
 # 'create' and 'recreate' make the containers first (create.mk); a cage that was just made counts as missing here, and
 # is started. cut-off: the guard is newer than the cage, whose network ended with the old one.
 #: Guard, rules, cage, in this order and no other: there is no moment without rules
-up: policy
+started: policy
 	$(Q)$(when) 'cage paused' $(heard) "$$CAGE_ENGINE" unpause -- "$$CAGE_CONTAINER" >/dev/null || $(failed)/start
 	$(Q)$(when) 'cage cut-off' $(heard) $(within) 60 "$$CAGE_ENGINE" restart --time 2 -- "$$CAGE_CONTAINER" >/dev/null \
 		|| $(failed)/start
 	$(Q)$(when) 'cage (stopped|missing)' $(heard) $(within) 60 "$$CAGE_ENGINE" start -- "$$CAGE_CONTAINER" >/dev/null \
 		|| $(failed)/start
+
+#: The cage runs, and stays up
+up: started
 	$(Q)bash lib/engine/at-hand keep $(LOOK)
+	$(Q)$(if $(only_shown),,bash lib/engine/stays ||) $(MAKE) settled
 	$(Q)rm -f $(S)/export/stopped
+
+# An ENTRYPOINT of the image gets the cage's command, to run it in the end.
+#: Wait, ten seconds at most, until an ENTRYPOINT has run the cage's command; fail if the cage did not stay up
+settled:
+	$(Q)$(within) 15 "$$CAGE_ENGINE" exec \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/engine/settled-inside)" >/dev/null 2>&1 || true
+	$(Q)bash lib/engine/at-hand keep $(LOOK)
+	$(Q)$(if $(only_shown),,bash lib/engine/stays settled ||) $(MAKE) fallen
+
+# The next create makes the container anew, from the Dockerfile as it is by then.
+#: Keep the last words of a container that did not stay up, remove it if the cage is not whole yet, and fail
+fallen:
+	$(Q)$(within) 10 "$$CAGE_ENGINE" logs --tail 15 -- "$$CAGE_CONTAINER" >$(S)/engine/last-words 2>&1 || true
+	$(Q)[ -e .history/created ] || $(heard) "$$CAGE_ENGINE" rm --force -- "$$CAGE_CONTAINER" >/dev/null
+	$(Q)$(failed)/stay
 
 up_at_once = [ -e .history/guard ] && bash lib/engine/at-hand $(LOOK) || $(lock) make -f Makefile $(side_by_side) up
 
@@ -161,6 +190,12 @@ removed: seen
 	$(Q)[ ! -s $(S)/engine/ours ] || xargs $(heard) "$$CAGE_ENGINE" rm --force -- <$(S)/engine/ours >/dev/null
 	$(Q)rm -f .history/guard .history/containers $(S)/export/stopped
 
+# A session's caller went away (lib/run/session): its client does, too, but passes no signal on.
+#: End the programs of the call CAGE_CALL inside by CAGE_SIGNAL, five seconds at most
+ended:
+	$(Q)$(within) 5 "$$CAGE_ENGINE" exec \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/run/end-inside)" sh "$$CAGE_CALL" "$$CAGE_SIGNAL"
+
 # ---- The helper
 
 # A helper gets the options of the verb and the limits of an export.
@@ -224,5 +259,5 @@ halted:
 	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" >/dev/null
 	$(Q)bash lib/engine/now 'cage (running|cut-off)' 'cage stopped'
 
-.PHONY: attachable container engine-known engine-seen flags goes-on halted helper-gone homed killed kills limited \
-	notice readable recreated removed replaceable seen started-again stopped up
+.PHONY: attachable container ended engine-known engine-seen fallen flags goes-on halted helper-gone homed killed kills \
+	limited notice readable recreated removed replaceable seen settled started started-again stopped up

@@ -8,7 +8,7 @@ ifneq (,$(filter created recreated homed,$(MAKECMDGOALS)))
 export CAGE_MISSING := ok
 guarded: guard
 machine: guard-image engine-seen
-up: container $(if $(wildcard $(KEPT_BEFORE)),.history/laid,.history/base)
+started: container $(if $(wildcard $(KEPT_BEFORE)),.history/laid,.history/base)
 # These start after the guard's chain, which is the longest.
 flags: | images network
 index-copied: | guard

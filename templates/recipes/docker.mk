@@ -43,6 +43,8 @@ AS_STATE := container={{.Name}} $(then) \
 	id={{.Id}} $(then) \
 	status={{.State.Status}} $(then) \
 	started={{.State.StartedAt}} $(then) \
+	exit={{.State.ExitCode}} $(then) \
+	entrypoint={{if .Config.Entrypoint}}yes{{end}} $(then) \
 	image=$(made_from) $(then) \
 	image_id={{.Image}} $(then) \
 	cage=$(call label_of,.Config.Labels,env) $(then) \
