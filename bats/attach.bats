@@ -96,6 +96,54 @@ as_laid_out() {
     screen_shows 'code=0'
 }
 
+# An agent of the user's own, newer than the image's: it tells what it was started with, and ends.
+own_agent() {
+    docker exec --interactive "isolated-dev-$CAGE" sh -c 'cat >~/.local/bin/claude && chmod +x ~/.local/bin/claude' <<'AGENT'
+#!/bin/sh
+[ "$*" != --version ] || exec echo '99.1 (Own Agent)'
+case $* in *apiKeyHelper*--dangerously-skip-permissions*) ;; *) exit 3 ;; esac
+case $* in
+*--continue) [ -e ~/talked ] && echo goes-on-"$(cat ~/talked)" ;;
+*) echo begins-"$(date +%s%N | tee ~/talked)" ;;
+esac
+AGENT
+}
+
+@test "attach: an ended agent says how it is started again, its bare name does that, and a newer one is used" {
+    local talk
+    TC=$(command -v tc)
+    own_agent
+    docker exec "isolated-dev-$CAGE" tmux kill-server || true
+    tmux -L attach send-keys "clear; ANTHROPIC_API_KEY=sk-ant-test $TC attach $CAGE" Enter
+    screen_shows begins-
+    screen_shows 'The agent has ended. Start it again:'
+    screen_shows '  claude --dangerously-skip-permissions'
+    screen_shows '  claude --dangerously-skip-permissions --continue'
+    talk=$(docker exec "isolated-dev-$CAGE" cat /home/trustycage/talked)
+    tmux -L attach send-keys 'clear; claude' Enter
+    screen_shows begins-
+    [ "$(docker exec "isolated-dev-$CAGE" cat /home/trustycage/talked)" != "$talk" ]
+    tmux -L attach send-keys C-a d
+    screen_shows 'Return:'
+}
+
+@test "attach: with resume=yes a session begins with the agent's last conversation, or with a new one where there is none" {
+    TC=$(command -v tc)
+    own_agent
+    run -0 tc set "$CAGE" resume=yes
+    for talk in '' talk; do
+        docker exec "isolated-dev-$CAGE" sh -c "rm -f ~/talked; [ -z '$talk' ] || echo '$talk' >~/talked"
+        run -0 tc stop "$CAGE"
+        tmux -L attach send-keys "clear; ANTHROPIC_API_KEY=sk-ant-test $TC attach $CAGE" Enter
+        screen_shows "$([ -n "$talk" ] && echo goes-on-talk || echo begins-)"
+        tmux -L attach send-keys C-a d
+        screen_shows 'Return:'
+    done
+    docker exec "isolated-dev-$CAGE" rm /home/trustycage/.local/bin/claude
+    run -0 tc set "$CAGE" resume=no
+    docker exec "isolated-dev-$CAGE" tmux kill-server
+}
+
 @test "exec, shell: a terminal inside where there is one outside" {
     TC=$(command -v tc)
     tmux -L attach send-keys "clear; $TC exec $CAGE -- tty" Enter

@@ -52,6 +52,9 @@ teardown() { back_to_first; }
     inside <<<'echo cage >>README'
     run -0 tc export "$CAGE" --branch --as review/one
     git -C "$CLONE" rev-parse --verify review/one
+    run -2 tc export "$CAGE" --as review/two
+    says 'the name of a branch is for work that becomes one'
+    says "tc export $CAGE --branch"
     run -2 tc export "$CAGE" --branch --as 'bad..name'
     run -2 tc export "$CAGE" --branch --as '--upload-pack=x'
 }

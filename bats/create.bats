@@ -168,7 +168,7 @@ SH
     echo 'key' >"$dots/common/.ssh/id_rsa"
     printf '[user]\n\tname = Me\n[credential]\n\thelper = store\n' >"$dots/common/.gitconfig"
     echo 'alias mine=true' >"$dots/zshrc"
-    printf '#!/bin/sh\nln -s ~/.dotfiles/zshrc ~/.zshrc && echo linked\necho installing; exit 4\n' >"$dots/install.sh"
+    printf '#!/bin/sh\nln -s ~/.dotfiles/zshrc ~/.zshrc && echo linked\ncp common/.* ~\necho installing; exit 4\n' >"$dots/install.sh"
     git -C "$dots" add --all && git -C "$dots" commit --quiet --message Dots
     run -0 tc create "$SOURCE" --no-attach --dotfiles "$dots"
     says 'left out of the dotfiles: common/.ssh'

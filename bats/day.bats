@@ -50,7 +50,7 @@ attach() {
 
 # Without the differences between days, machines and versions of git; as wide as the README.
 alike() {
-    sed -E -e "s|$HOME|~|g; s|$CAGE|web|g; /^Cloning into|^done\.$/d; s/[[:space:]]+$//" \
+    sed -E -e "s|$HOME|~|g; s|$CAGE|web|g; s/[[:space:]]+$//" \
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/2026-11-24T09:00:00Z/; s/[0-9]{8}T[0-9]{6}Z(-[0-9]+)?/20261124T170000Z/g' \
         -e 's/(trusty-cage:)[0-9a-f]{16}/\10123456789abcdef/; s/in [0-9.]+s$/in 0.001s/' \
         -e 's/memory [0-9.]+ GiB/memory 8.0 GiB/; s/^(project +).*/\12.0 KiB/; s/^(.{119}).+/\1…/' |

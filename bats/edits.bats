@@ -29,6 +29,17 @@ verb() {
     [ "$output" = 'hello  "there"' ]
 }
 
+@test "clock: its zone is this machine's, or the setting's" {
+    TZ=:/usr/share/zoneinfo/America/New_York CAGE_CMD='date --date 2026-01-01T12:00Z +%H%Z' run -0 verb exec
+    [ "$output" = 07EST ]
+    echo 'export CAGE_TIMEZONE := Asia/Kolkata' >>"$ENV/local.mk"
+    TZ=America/New_York CAGE_CMD='date --date 2026-01-01T12:00Z +%H%M%Z' run -0 verb exec
+    [ "$output" = 1730IST ]
+    echo 'export CAGE_TIMEZONE := -v /:/host' >>"$ENV/local.mk"
+    CAGE_CMD='date --date 2026-01-01T12:00Z +%H%M%Z' run -0 verb exec
+    [ "$output" = 1200UTC ]
+}
+
 @test "the screen: in layout.sh, and the next session has another name" {
     edit layout.sh 's/^session=dev$/session=mine/'
     tmux -L "$RUN" new-session -d -x 80 -y 24 "make -C '$ENV' attach"
@@ -40,13 +51,18 @@ verb() {
     [ "$(inside <<<'tmux list-sessions -F "#{session_name}"')" = mine ]
 }
 
-@test "a mount, a flag, a capability: in the rule of the container, then make recreate" {
+@test "a mount, a flag, a capability: in CONTAINER_FLAGS or the rule of the container, then make recreate" {
+    [ "$(inside <<<'stat -f -c "%b %S" /dev/shm' | awk '{ print $1 * $2 }')" = 1073741824 ]
+    edit Makefile 's/^CONTAINER_FLAGS :=$/& --env "GREETING=hello there" --ulimit nofile=1234/'
+    edit Makefile 's/^SHM := 1g$/SHM := 32m/'
     edit recipes/container.mk 's|^\t\t--init \\$|&\n\t\t--mount "type=tmpfs,dst=/scratch" \\\n\t\t--env MINE=yes \\|'
     edit recipes/container.mk 's/^FOR_APT := /&KILL /'
     run -0 verb start
     says "The containers' recipe changed since this cage was made. Apply it: make -C $ENV recreate"
     CAGE_YES=1 run -0 verb recreate
     [ "$(inside <<<'echo "$MINE"; stat -f -c %T /scratch')" = $'yes\ntmpfs' ]
+    [ "$(inside <<<'echo "$GREETING"; ulimit -n')" = $'hello there\n1234' ]
+    [ "$(inside <<<'stat -f -c "%b %S" /dev/shm' | awk '{ print $1 * $2 }')" = 33554432 ]
     [[ $(docker inspect --format '{{.HostConfig.CapAdd}}' "isolated-dev-$CAGE") == *KILL* ]]
 }
 

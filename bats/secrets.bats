@@ -8,6 +8,7 @@ setup_file() {
     export ANTHROPIC_API_KEY=sk-ant-canary-$RUN-secrets
     mkdir -p "$HOME/.claude"
     echo "{\"claudeAiOauth\": {\"accessToken\": \"token-canary-$RUN-secrets\"}}" >"$HOME/.claude/.credentials.json"
+    own_proxies
     export WATCHED=$BATS_FILE_TMPDIR/watched
     (while :; do ps -eo args; done >"$WATCHED.ps" 2>&1) 3>&- &
     echo $! >"$WATCHED.pids"
@@ -20,6 +21,21 @@ teardown_file() {
     xargs kill <"$WATCHED.pids" 2>/dev/null || true
     tmux -L secrets kill-server 2>/dev/null || true
     remove_cage
+}
+
+# Settings of docker's client with proxies that have a password, and keys that leave a session.
+own_proxies() {
+    mkdir "$BATS_FILE_TMPDIR/docker"
+    cp -R "$DOCKER_CONFIG/." "$BATS_FILE_TMPDIR/docker" || true
+    export DOCKER_CONFIG=$BATS_FILE_TMPDIR/docker
+    python3 - "$DOCKER_CONFIG/config.json" "http://me:proxy-canary-$RUN-secrets@127.0.0.1:9" <<'PYTHON'
+import json, pathlib, sys
+
+file, proxy = pathlib.Path(sys.argv[1]), sys.argv[2]
+settings = json.loads(file.read_text()) if file.exists() else {}
+proxies = {f"{kind}Proxy": proxy for kind in ("http", "https", "ftp", "all", "no")}
+file.write_text(json.dumps(settings | {"proxies": {"default": proxies}, "detachKeys": "t,r"}))
+PYTHON
 }
 
 # No output and no file holds a secret. The pattern does not match itself.
@@ -47,6 +63,20 @@ teardown() {
     run -0 cat "$BATS_FILE_TMPDIR/create.out"
     says 'policy'
     silent
+}
+
+@test "proxies and detachKeys of docker's own settings decide nothing; create says how a proxy is handed in" {
+    image=$(docker inspect --format '{{.Image}}' "isolated-dev-$CAGE")
+    run -0 docker run --rm --name "$RUN-proxies" "$image" env
+    says "proxy-canary-$RUN-secrets"
+    run -0 cat "$BATS_FILE_TMPDIR/create.out"
+    says "The proxies in docker's settings (config.json) are not handed to the cage. To hand in your shell's: SESSION_ENV"
+    run -0 tc exec "$CAGE" -- env
+    says_not proxy-canary
+    [ "$(echo trtr | tc exec "$CAGE" -- cat)" = trtr ]
+    export TRUSTY_CAGE_TRACE='' CAGE_CMD='env | grep -i "proxy=."'
+    https_proxy=http://mine run -0 make --no-print-directory -C "$ENV" exec SESSION_ENV=https_proxy
+    [ "$output" = https_proxy=http://mine ]
 }
 
 @test "exec, shell and attach hand it over, and show it nowhere" {

@@ -65,6 +65,12 @@ setup() { cd "$BATS_TEST_TMPDIR" || return; }
     run -0 tc start "$CAGE"
 }
 
+@test "doctor: the defaults of this engine's own, and the kernel's number of inotify instances" {
+    run tc doctor
+    says "the engine's own: log driver $(docker info --format "{{.LoggingDriver}} (cages have 'local'), runtime {{.DefaultRuntime}}")"
+    says "fs.inotify.max_user_instances is $(cat /proc/sys/fs/inotify/max_user_instances) for all cages and you together" # linux
+}
+
 # A Dockerfile, $1, whose ENTRYPOINT is the shell command $2 and gets the cage's.
 with_entrypoint() {
     cat >"$1" <<DOCKERFILE

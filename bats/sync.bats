@@ -144,6 +144,8 @@ teardown() { back_to_first; }
     backup=$ENV/$(tail -n 1 "$ENV/.history/syncs")
     [ "$(stat -c %a "$backup/inside.tar")" = 600 ]
     inside <<<'mkdir many; echo later >many/9; echo own >many/own'
+    run -2 tc sync "$CAGE" --undo README
+    says 'an undo takes back a whole sync'
     run -0 tc sync "$CAGE" --undo -y
     says '30 to the cage, 0 deleted there'
     run -0 docker exec "isolated-dev-$CAGE" sh -c 'cat many/7 many/9 many/own; stat -c %a many/8; ls many | wc -l'

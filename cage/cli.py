@@ -88,10 +88,8 @@ def parser() -> CommandLine:
     """The command line. A verb that is a target of the cage's Makefile passes its options on by their names there."""
     top = CommandLine()
     verb, on_cage = top.verb, top.on_cage
-    yes = ("-y", "--yes", "don't ask")
-    as_json = ("--json", "as JSON")
-    dry_run = ("--dry-run", "only show the plan")
-    as_plan = ("--json", "only show the plan, as JSON")
+    yes, dry_run = ("-y", "--yes", "don't ask"), ("--dry-run", "only show the plan")
+    as_json, as_plan = ("--json", "as JSON"), ("--json", "only show the plan, as JSON")
     take = {"choices": ("cage", "host"), "help": "whose version, where both sides changed"}
 
     force = ("--force", "replace .env, keeping the old one")
@@ -100,7 +98,7 @@ def parser() -> CommandLine:
     on_cage("attach", "Open the tmux session, starting the cage if it is stopped")
     on_cage("start", "Start the cage")
     on_cage("stop", "Stop the cage; work is kept")
-    verb("list", "list:listing", "Show all cages", as_json)
+    verb("list", "list:listing", "Show all cages", as_json, ("--all", "the clones of destroyed cages, too"))
     on_cage("status", "Show one cage in full", as_json, ("--size", "count the bytes of the home, too"))
     on_cage("shell", "Open a login shell inside")
     run = on_cage("exec", "Run a command inside, and relay its exit code", run="verbs:execute")
@@ -116,7 +114,6 @@ def parser() -> CommandLine:
         ("--include-ignored", "take new files that ignore rules match, too"),
         ("--force", "go on although a large part would be deleted"),
         ("--undo", "put the host clone back to its state before the last export"),
-        run="verbs:export",
     )
     to = {"action": "store_const", "dest": "to"}
     export.add_argument("--branch", const="branch", help="make the work a commit on a branch instead", **to)
@@ -139,6 +136,7 @@ def parser() -> CommandLine:
     sync.add_argument("--take", **take)
     force = ("--force", "go on although un-exported work can't be counted")
     on_cage("destroy", "Remove the cage; the host clone is kept", yes, force)
+    on_cage("forget", "Move the clone that a destroyed cage left into the trash", run="list:forget")
     rebuild = verb("rebuild-image", "verbs:rebuild_image", "Build the image again", yes)
     rebuild.add_argument("name", nargs="?", help="name of the cage; all if none is given")
     on_cage("recreate", "Make the containers anew from the image and the settings; the volumes are kept", yes)
@@ -176,9 +174,10 @@ def _create(create: Parser) -> None:
     group = create.add_argument_group("settings")
     for setting in SETTINGS:
         said = setting.help + (f" (default: {setting.default})" if setting.default else "")
-        kind = {"action": "store_const", "const": "yes"} if setting.key == "hardened" else {"metavar": "X"}
+        kind = {"action": "store_const", "const": "yes"} if setting.check is yes_or_no else {"metavar": "X"}
         group.add_argument(setting.flag, dest=setting.key, help=said, **kind)
-    group.add_argument("--no-hardened", dest="hardened", action="store_const", const="no", help=SUPPRESS)
+    for key in ("hardened", "resume"):
+        group.add_argument(f"--no-{key}", dest=key, action="store_const", const="no", help=SUPPRESS)
 
 
 def parse(words: list[str]) -> Namespace:

@@ -35,9 +35,8 @@ def resolve(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Conf
 
 def _settle_agent(values: dict[str, str], origins: Mapping[str, str]) -> None:
     """Unless they are given, the agent is the first of those installed, and its key has its agent's own name."""
-    chosen = values["agents"].split(",")
     if "agent" not in origins:
-        values["agent"] = chosen[0]
+        values["agent"] = values["agents"].split(",")[0]
     elif "agents" not in origins:
         values["agents"] = values["agent"]
     check_agent(values)

@@ -69,8 +69,7 @@ def unseen(folder: Path, target: str, variables: dict[str, str]) -> tuple[int | 
     with LAST() as last:
         options = {**on_guard(), "env": environment(variables, last), "input": ""}
         done = subprocess.run(["make", *_options(folder), target], **options)
-        said = "\n".join([*left_words(last), done.stdout, done.stderr])
-        return left_code(last) if done.returncode else DONE, said
+        return left_code(last) if done.returncode else DONE, "\n".join([*left_words(last), done.stdout, done.stderr])
 
 
 def left_code(last: str) -> int | None:

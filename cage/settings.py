@@ -12,7 +12,7 @@ from cage.text import quote
 
 # The verb that applies a changed value, for `tc set`.
 WHEN = {
-    "create": "only when a cage is created",
+    "dotfiles": "after: tc make {name} dotfiles",
     "image": "after: tc rebuild-image {name}",
     "auth": "after: tc auth {name}",
     "attach": "at the next attach",
@@ -85,8 +85,10 @@ def dotfiles(value: str) -> str:
 
 
 SETTINGS = [
-    Setting("dotfiles_repo", "--dotfiles", "TRUSTY_CAGE_DOTFILES_REPO", "", "create",
+    Setting("dotfiles_repo", "--dotfiles", "TRUSTY_CAGE_DOTFILES_REPO", "", "dotfiles",
             dotfiles, "git URL or path of your dotfiles"),
+    Setting("dotfiles_limit", "--dotfiles-limit", "TRUSTY_CAGE_DOTFILES_LIMIT", "300", "dotfiles",
+            like(r"[1-9]\d{0,5}", "300"), "seconds that their install script may take"),
     Setting("python_version", "--python-version", "TRUSTY_CAGE_PYTHON_VERSION", "3.12", "image",
             like(r"3\.\d+(\.\d+)?", "3.12"), "Python inside, such as 3.12"),
     Setting("shell", "--shell", "TRUSTY_CAGE_DEFAULT_SHELL", "zsh", "image",
@@ -97,6 +99,8 @@ SETTINGS = [
             like(r"[A-Za-z_][A-Za-z0-9_]*", "ANTHROPIC_API_KEY"), "name of the key's variable"),
     Setting("tmux_prefix", "--tmux-prefix", "TRUSTY_CAGE_TMUX_PREFIX", "C-a", "session",
             like(r"(?:[CMS]-)+(?:[!-~]|[A-Z][A-Za-z0-9]+)|F\d\d?", "C-b"), "prefix key of tmux, such as C-b"),
+    Setting("timezone", "--timezone", "TRUSTY_CAGE_TIMEZONE", "", "session",
+            like(r"(?:[A-Za-z][\w+/-]*)?", "Europe/Berlin"), "clock inside, such as Europe/Berlin; empty: as here"),
     Setting("image", "--image", "TRUSTY_CAGE_IMAGE", "full", "image",
             one_of("full", "slim"), "flavour of the image: full or slim"),
     Setting("base_image", "--base-image", "TRUSTY_CAGE_BASE_IMAGE", "ubuntu:24.04", "image",
@@ -107,6 +111,8 @@ SETTINGS = [
             some_agents, "agents to install, by commas: claude, codex, gemini, opencode"),
     Setting("agent", "--agent", "TRUSTY_CAGE_AGENT", "claude", "session",
             one_agent, "the agent in the top right pane, one of those"),
+    Setting("resume", "--resume", "TRUSTY_CAGE_RESUME", "no", "session",
+            yes_or_no, "the agent goes on with its last conversation when a session begins"),
     Setting("network", "--network", "TRUSTY_CAGE_NETWORK", "open", "policy",
             one_of("open", later=("allowlist", "offline")), "policy: open"),
     Setting("memory", "--memory", "TRUSTY_CAGE_MEMORY", "", "limits",
@@ -130,8 +136,7 @@ def check(key: str, value: str, origin: str = "") -> str:
         return BY_KEY[key].check(value)
     except ValueError as error:
         why, remedy = error.args
-    said = f" (from {origin})" if origin else ""
-    raise CageError(f"{quote(value)} for '{key}'{said} {why}", remedy, USAGE)
+    raise CageError(f"{quote(value)} for '{key}'{f' (from {origin})' if origin else ''} {why}", remedy, USAGE)
 
 
 def check_agent(values: Mapping[str, str]) -> None:

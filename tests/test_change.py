@@ -154,6 +154,7 @@ def test_every_setting_is_in_the_help_and_says_when_it_applies(web, tc):
         "base_image": "debian:12",
         "shell": "bash",
         "hardened": "yes",
+        "timezone": "Asia/Tokyo",
     }
     for setting in settings.SETTINGS[:-1]:
         value = values.get(setting.key, setting.default or "2")

@@ -488,6 +488,16 @@ def test_rename_that_is_refused_in_a_commit_before_stays_in_all(case):
     assert changes(case, one) == changes(case, two) == []
 
 
+def test_file_that_moves_to_a_folder_of_another_spelling_stays_where_it_was():
+    case = Case({"Lib/code": "1", "Lib/keep": "2", "Lib/out": ("l", "/etc")})
+    move = {"Lib/code": None, "Lib/out": None, "LIB/code": "1", "in": ("l", "Lib/out/x")}
+    one = case.commit(move)
+    two = case.commit({**move, "Lib/keep": None, "LIB/keep": "2", "in": None}, one)
+    assert case.refused(two) == {"LIB": spelled("Lib"), "in": rules.THROUGH}
+    assert changes(case, one) == []
+    assert sorted(changes(case, two)) == [("LIB/code", FILE, "1"), ("LIB/keep", FILE, "2"), ("Lib", b"", "")]
+
+
 def test_third_spelling_stays_with_the_one_that_is_refused(case):
     tip = case.commit({"README": None, "ReadMe": "1", "readme": "2"})
     assert case.refused(tip) == {"ReadMe": spelled("README"), "readme": spelled("ReadMe")}

@@ -25,16 +25,19 @@ def memory(flag=None, **environ):
 def test_defaults_are_those_of_the_table():
     assert config.resolve({}, {}).values == {
         "dotfiles_repo": "",
+        "dotfiles_limit": "300",
         "python_version": "3.12",
         "shell": "zsh",
         "auth_mode": "api_key",
         "api_key_env": "ANTHROPIC_API_KEY",
         "tmux_prefix": "C-a",
+        "timezone": "",
         "image": "full",
         "base_image": "ubuntu:24.04",
         "ca_bundle": "",
         "agents": "claude",
         "agent": "claude",
+        "resume": "no",
         "network": "open",
         "memory": "",
         "cpus": "",
@@ -150,6 +153,7 @@ REFUSED = [
     ("base_image", "a\n", "'a?' for 'base_image' is not a value of it", "For example: debian:12"),
     ("hardened", "maybe", "'maybe' for 'hardened' is not a value of it", "Known: yes, no"),
     ("tmux_prefix", "C-\x1b", "'C-?' for 'tmux_prefix' is not a value of it", "For example: C-b"),
+    ("timezone", "-05", "'-05' for 'timezone' is not a value of it", "For example: Europe/Berlin"),
     ("ca_bundle", "none", "'none' for 'ca_bundle' is not a file", "Give the path of a file with PEM certificates."),
 ]  # fmt: skip
 
@@ -176,6 +180,8 @@ def test_refusal_names_where_the_value_comes_from(dotenv):
         ("cpus", "0.5"),
         ("tmux_prefix", "C-Space"),
         ("tmux_prefix", "M-x"),
+        ("timezone", "America/Argentina/Buenos_Aires"),
+        ("timezone", "Etc/GMT+5"),
         ("base_image", "registry:5000/a/b@sha256:0a"),
         ("python_version", "3.13"),
     ],

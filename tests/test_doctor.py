@@ -20,6 +20,8 @@ INFO = {
     "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
     "CgroupDriver": "systemd",
     **dict.fromkeys(doctor.BOUNDS, True),
+    "LoggingDriver": "json-file",
+    "DefaultRuntime": "runc",
     "Driver": "overlay2",
     "DriverStatus": [["Backing Filesystem", "xfs"], ["Supports d_type", "true"]],
 }
@@ -44,6 +46,8 @@ def said(tmp_path, monkeypatch):
         (folder / verb).write_text(answer)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setattr(doctor, "REGISTRIES", ())
+    monkeypatch.setattr(doctor, "DAEMON", folder / "daemon.json")
+    monkeypatch.setattr(doctor, "INOTIFY", folder / "instances")
     return folder
 
 
@@ -71,6 +75,7 @@ def test_all_is_good(said, tc):
         "good  engine      docker 28.0.1, linux/amd64\ngood  runtime     runc 1.2.5\n"
         "good  seccomp     the engine takes each cage's own seccomp.json\n"
         "good  limits      the engine limits a cage's use of: memory, swap, processes, cpus\n"
+        "good  defaults    the engine's own: log driver json-file (cages have 'local'), runtime runc\n"
         "good  storage     overlay2 on xfs: DISK in a cage's Makefile limits its disk outside the volumes, if that is "
         "mounted with pquota\n"
         "good  make        "
@@ -102,6 +107,30 @@ def test_what_the_engine_cannot_do_is_noted(option, why, said, tc):
     assert found["limits"]["state"] == found["pause"]["state"] == "note"
     assert found["limits"]["said"] == f"the engine can't limit a cage's use of: processes, cpus{why}"
     assert found["pause"]["said"] == f"the engine can't pause: export, sync and destroy ask to stop the cage{why}"
+
+
+def test_defaults_that_the_engine_s_owner_chose_are_named(said, tc):
+    options = [*INFO["SecurityOptions"], "name=userns"]
+    (said / "info").write_text(json.dumps(INFO | {"DefaultRuntime": "runsc", "SecurityOptions": options}))
+    (said / "daemon.json").write_text('{"default-ulimits": {"nofile": {"Name": "nofile", "Hard": 64, "Soft": 64}}}')
+    found = findings(tc)[1]["defaults"]
+    text = "log driver json-file (cages have 'local'), runtime runsc, user namespaces, ulimit nofile"
+    assert (found["state"], found["said"]) == ("note", f"the engine's own: {text}")
+    (said / "daemon.json").write_text("[]")
+    assert findings(tc)[1]["defaults"]["said"].endswith("runtime runsc, user namespaces")
+
+
+@pytest.mark.parametrize(("number", "state"), [("128\n", "note"), ("8192\n", "good"), (None, None), ("?", None)])
+def test_few_inotify_instances_are_noted(number, state, said, tc):
+    if number:
+        (said / "instances").write_text(number)
+    code, found = findings(tc)
+    assert code == 0
+    assert found.get("inotify", {}).get("state") == state
+    if state == "note":
+        text = "fs.inotify.max_user_instances is 128 for all cages and you together: watchers may fail"
+        assert found["inotify"]["said"] == text
+        assert "sudo sysctl --system" in found["inotify"]["remedy"]
 
 
 @pytest.mark.parametrize(

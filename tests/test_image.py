@@ -64,9 +64,20 @@ def shown(folder, log):
     """The words that are shown of a build that failed with this log."""
     (folder / "said").write_text(log)
     words = ["bash", "lib/run/log", "build", "sh", "-c", "cat said; exit 1"]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=folder, env={**os.environ, "CAGE_NAME": "web"}, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    return done.stderr.splitlines()[1:]
+    place, end, *said = done.stderr.splitlines()
+    assert (place, end) == (f"  LOG      {folder}/.state/log/build", "The end of it:")
+    return said
+
+
+def failed(folder, log):
+    """The words that a failed build with this log ends with."""
+    shown(folder, log)
+    words = ["bash", "lib/failed/build", "build"]
+    done = subprocess.run(words, cwd=folder, env={**os.environ, "CAGE_NAME": "web"}, capture_output=True, text=True)
+    assert done.returncode == 1
+    return done.stderr.splitlines()
 
 
 @pytest.mark.parametrize("log", [BUILDX, CLIENT_20_10, LEGACY, LEGACY.replace(" ---> Removed", "Removing")])
@@ -75,6 +86,19 @@ def test_last_line_of_a_failed_build_is_the_step_s_own(folder, log):
     assert lines[0] == "  the step ended with exit code 1"
     assert lines[-1] == "  change: ARG PYTHON_URL"
     assert "  error: PYTHON: no" in lines
+
+
+@pytest.mark.parametrize("log", [BUILDX, CLIENT_20_10, LEGACY])
+def test_failed_build_ends_with_its_cause_and_the_remedy(folder, log):
+    said = failed(folder, log.replace("\n------\nchange", "\nchange"))
+    assert said == ["error: the image can't be built: PYTHON: no", "change: ARG PYTHON_URL", "Then: @create@"]
+
+
+def test_failed_build_without_an_error_of_ours_ends_with_its_last_line(folder):
+    many = "".join(f"line {number}\n" for number in range(9))
+    for log in ("manifest unknown\n", f"ERROR: early\n{many}manifest unknown\n"):
+        assert failed(folder, log) == ["error: the image can't be built: manifest unknown", "Then: @create@"]
+    assert failed(folder, "ERROR: \x1b[31mno\n")[0] == "error: the image can't be built: [31mno"
 
 
 def test_long_step_leaves_its_exit_code_and_its_last_lines(folder):
@@ -173,7 +197,8 @@ def test_proxy_reaches_a_build_in_both_spellings_whichever_is_set(built, monkeyp
     assert environment["http_proxy"] == environment["HTTP_PROXY"] == "http://up:1/$x"
     assert environment["https_proxy"] == environment["HTTPS_PROXY"] == "http://low:2"
     given = [word for word in words if word.lower().endswith("_proxy")]
-    assert given == ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"]
+    assert given == ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"]
+    assert environment["no_proxy"] == environment["NO_PROXY"] == "", "else the client would take its own"
 
 
 def test_each_row_of_neovims_plugins_is_fetched_at_its_commit(tmp_path):

@@ -1,4 +1,4 @@
-"""What is read of the kernel's own listing of its packet rules, and what counts as a difference."""
+"""The reader of the kernel's own listing of its packet rules, and the verdict on a difference."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "templates/guard"))
-import kernel  # noqa: E402
+import kernel
 
 RULES = """table inet cage
 delete table inet cage
@@ -24,7 +24,7 @@ table mine {
 
 @pytest.fixture
 def nft(monkeypatch):
-    """What nft was run with; it answers with the listing in `lists`, by family."""
+    """The calls of nft, and the listings that it answers with, by family."""
     calls, lists = [], {}
 
     def run(words, **options):
@@ -60,7 +60,9 @@ def test_tables_of_a_text_are_named_once_and_a_table_without_a_family_is_ip():
 
 
 def test_copy_has_other_names_and_is_asleep_and_nothing_else_changes():
-    assert kernel.copy_of(RULES) == """table inet cage_copy
+    assert (
+        kernel.copy_of(RULES)
+        == """table inet cage_copy
 delete table inet cage_copy
 table inet cage_copy { flags dormant;
     chain output {
@@ -70,6 +72,7 @@ table inet cage_copy { flags dormant;
 table mine_copy { flags dormant;
 }
 """
+    )
 
 
 def test_copy_goes_whatever_its_listing_says(nft, monkeypatch):

@@ -54,6 +54,25 @@ GUARD = {"memory": "128m", "memory-swap": "128m", "pids-limit": "64"}
 CAGE = {"cpus": "1.5", "memory": "4000000000", "memory-swap": "4000000000", "pids-limit": "77"}
 
 
+def test_proxies_of_the_client_are_emptied_where_it_has_some_and_named(made, engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    kinds = [kind + "_proxy" for kind in ("http", "https", "no", "ftp", "all")]
+    emptied = sorted(f"{name}=" for kind in kinds for name in (kind, kind.upper()))
+
+    def run():
+        said = made()[-1]
+        asked = [ast.literal_eval(line) for line in (engine / "asked").read_text().splitlines()]
+        return said, [sorted(word for word in words if word.lower().endswith("proxy=")) for words in asked]
+
+    assert run() == ("", [[], [], []]), "an ENV of the Dockerfile holds"
+    (tmp_path / "config.json").write_text('{"proxies": {"default": {"httpsProxy": "http://me:secret@proxy:1"}}}')
+    told = (
+        "The proxies in docker's settings (config.json) are not handed to the cage. "
+        "To hand in your shell's: SESSION_ENV += https_proxy in local.mk\n"
+    )
+    assert run() == (told, [[], emptied, emptied])
+
+
 def test_engine_that_can_do_all_is_given_all_limits(made, cage):
     assert made() == (GUARD, CAGE, "")
     assert (cage / ".history/lacks").read_text() == ""

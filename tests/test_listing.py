@@ -1,6 +1,8 @@
 """tc list: every cage, also the bad ones, with one call of the engine."""
 
 import json
+import os
+import time
 
 import pytest
 
@@ -83,7 +85,8 @@ def test_bad_folders_are_shown_and_the_others_too(web, tc, engine, home):
     (envs / "left" / "repo").mkdir()
     (envs / ".new-x-1").mkdir()
     (envs / "a file").touch()
-    done = tc("list")
+    assert "left" not in tc("list").out
+    done = tc("list", "--all")
     assert done.code == 1
     assert [row.split("  ")[0].strip() for row in done.out.splitlines()] == [
         "NAME",
@@ -126,6 +129,20 @@ def test_setting_that_nobody_could_have_typed_keeps_no_cage_from_the_list(web, t
     fields["settings"] |= setting
     (web / "meta.json").write_text(json.dumps(fields))
     assert [row.split()[0] for row in tc("list").out.splitlines()[1:]] == ["web", "zoo"]
+
+
+def test_clone_of_a_destroyed_cage_is_forgotten_into_the_trash(web, tc, engine, home):
+    left = home / "envs" / "left"
+    (left / "repo").mkdir(parents=True)
+    os.utime(left, (0, 0))
+    done = tc("forget", "left")
+    (trash,) = (home / "trash").iterdir()
+    assert (done.code, done.out) == (0, f"Moved the host clone of 'left' to {trash} (kept for 30 days)\n")
+    assert (trash / "repo").is_dir() and time.time() - trash.stat().st_mtime < 60
+    for name in ("left", "web"):
+        said = f"error: no destroyed cage left a clone called '{name}'\nSee: tc list --all\n"
+        assert tc("forget", name) == (1, "", said)
+    assert (home / "envs" / "web" / "meta.json").exists()
 
 
 def test_what_meta_holds_is_never_printed_raw(web, tc, engine):

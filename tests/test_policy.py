@@ -97,7 +97,7 @@ def texts(networks):
 
 
 def sets(answer=ANSWER, here="192.0.2.9/24"):
-    return policy.open_sets(policy.read(f"{answer}{here}\n"), [SUBNET], [GATEWAY])
+    return policy.open_sets(policy.read(f"{here}\n{answer}"), [SUBNET], [GATEWAY])
 
 
 def holds(found, name, address):
@@ -142,7 +142,7 @@ def test_machine_says_all_of_it_and_ends(net, resolves, monkeypatch, capsys):
     assert lines[-3:] == ["stub", "nameserver 127.0.0.53", "end"]
     assert not [line for line in lines if line.startswith(("closed 127.", "closed ::1"))]
     assert {"host-gateway", "host.docker.internal", "gateway.docker.internal"} <= {*resolves[0]}
-    assert policy.read("\n".join([*lines, "192.0.2.9"]))["closed"]
+    assert policy.read("\n".join(["192.0.2.9", *lines]))["closed"]
 
 
 def _read(path, resolv):
@@ -204,13 +204,14 @@ def test_nameserver_that_is_none_opens_nothing(address):
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "192.0.2.9\n", ANSWER, ANSWER.replace("end\n", "") + "192.0.2.9\n", "end\n192.0.2.9\n"),
+        *("", "192.0.2.9\n", ANSWER, "192.0.2.9\n" + ANSWER.replace("end\n", ""), "192.0.2.9\nend\n"),
+        *(f"{ANSWER}192.0.2.9\n", f"192.0.2.9\n{ANSWER}closed 192.0.2.7\n", f"192.0.2.9\n{ANSWER}\n"),
         *(
-            f"{ANSWER}192.0.2.9\n{more}\n"
+            f"192.0.2.9\n{more}\n{ANSWER}"
             for more in ("closed x", "closed localhost", "here 192.0.2.1", "nameserver", "a b c")
         ),
         *(
-            f"{ANSWER}192.0.2.9\n{more}\n"
+            f"192.0.2.9\n{more}\n{ANSWER}"
             for more in ("accept", "closed 1.2.3.4}", "closed 0.0.0.0/0;", "$(id)", "1.2.3.4,")
         ),
     ],
@@ -224,7 +225,7 @@ def test_answer_that_is_not_whole_or_no_address_is_refused(text, resolves):
 @given(st.text(alphabet="closedbratnmv 0123456789.:/%{};\n$", max_size=80))
 def test_whatever_is_told_becomes_networks_or_is_refused(text):
     try:
-        told = policy.read(f"{ANSWER}192.0.2.9\n{text}")
+        told = policy.read(f"192.0.2.9\n{text}\n{ANSWER}")
     except ValueError:
         return
     found = policy.open_sets(told, [SUBNET], [GATEWAY])
@@ -291,7 +292,7 @@ def kernel(monkeypatch, tmp_path):
     return it
 
 
-def apply(monkeypatch, text=f"{ANSWER}192.0.2.9\n"):
+def apply(monkeypatch, text=f"192.0.2.9\n{ANSWER}"):
     monkeypatch.setattr(sys, "stdin", type("", (), {"read": staticmethod(lambda: text)}))
     return policy.main(["apply", "open"])
 
@@ -311,7 +312,7 @@ def test_policy_looks_no_name_up(kernel, resolves, monkeypatch):
 def test_connections_go_on_being_counted_while_addresses_change(kernel, monkeypatch):
     assert apply(monkeypatch) == 0
     bounds = kernel.given[1]
-    assert apply(monkeypatch, f"{ANSWER}192.0.2.77\n") == 0
+    assert apply(monkeypatch, f"192.0.2.77\n{ANSWER}") == 0
     assert bounds in kept() and "192.0.2.77/32" in kept()
     assert kernel.given.count(bounds) == 1
 
@@ -363,7 +364,7 @@ def test_kernel_that_refuses_the_policy_keeps_the_last_one(kernel, monkeypatch):
         kernel.refuses[:] = [refused]
         kernel.tables.pop("inet trusty_cage_bounds", None)
         with pytest.raises(subprocess.CalledProcessError):
-            apply(monkeypatch, f"{ANSWER}192.0.2.77\n")
+            apply(monkeypatch, f"192.0.2.77\n{ANSWER}")
         assert kept() == before
 
 
@@ -392,12 +393,12 @@ def test_copy_to_compare_with_is_asleep_and_goes_and_is_made_once_for_the_same_r
     assert kernel.tables.keys() == {"inet trusty_cage", "inet trusty_cage_bounds"}
     assert apply(monkeypatch) == 0
     assert len(kernel.copies) == 2
-    assert apply(monkeypatch, f"{ANSWER}192.0.2.77\n") == 0
+    assert apply(monkeypatch, f"192.0.2.77\n{ANSWER}") == 0
     assert len(kernel.copies) == 4
     # At the guard's next start the kernel may be another, which lists the same rules in other words.
     monkeypatch.setattr(policy.os, "execvp", lambda *words: None)
     policy.main(["run"])
-    assert apply(monkeypatch, f"{ANSWER}192.0.2.77\n") == 0
+    assert apply(monkeypatch, f"192.0.2.77\n{ANSWER}") == 0
     assert len(kernel.copies) == 6
 
 

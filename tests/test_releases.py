@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cage.recipes import syntax, templates
 
 RELEASES = 10
-EXAMPLES = int(os.environ.get("TRUSTY_CAGE_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("TRUSTY_CAGE_EXAMPLES", "5"))
 PATHS = ("Makefile", "layout.sh", "guard/policy", "image/profile.sh", "local.mk")
 MAKE, SHELL = ("Makefile", "local.mk"), ("layout.sh", "guard/policy", "image/profile.sh")
 

@@ -126,6 +126,8 @@ def test_name_of_its_cage_and_release_makes_no_guard_stale(cage):
         ("FOR_APT := ", "FOR_APT := SYS_PTRACE "),
         ("--pids-limit 64", "--pids-limit 65"),
         ("DISK :=", "DISK := 20g"),
+        ("SHM := 1g", "SHM := 2g"),
+        ("CONTAINER_FLAGS :=\n", "CONTAINER_FLAGS := --ulimit nofile=65536\n"),
         ("\nPORTS :=", "\nPORTS := 8000"),
         ("--network-alias ,$(DOCKER_HUB)", "--network-alias ,$(DOCKER_HUB) mine"),
         ("export CAGE_HARDENED := no", "export CAGE_HARDENED := yes"),

@@ -61,6 +61,22 @@ def status(tc, repo, home):
     return run
 
 
+@pytest.mark.parametrize(
+    ("counter", "number", "words"),
+    [
+        ("oom 7\noom_kill 3\nexit 1\n", "3", "ended 3 of its programs since the start"),
+        ("exit 137\n", "all", "ends each program that starts in it"),
+        ("oom_kill 0\n", "", ""),
+    ],
+)
+def test_programs_that_the_kernel_ended_for_want_of_memory(counter, number, words, status):
+    (status.folder / ".state/engine/kills").write_text(counter)
+    line = f"out of memory the kernel {words} (limit 1.0 GiB; more: tc set web memory=2g)\n"
+    assert (line in status()) == bool(number)
+    assert ("out of memory" in status()) == bool(number)
+    assert json.loads(status(CAGE_JSON="1"))["memory_kills"] == number
+
+
 def test_status_shows_agent_network_limits_bytes_and_how_to_mend_what_is_stale(status, repo):
     shown = status()
     created = json.loads((status.folder / "meta.json").read_text())["created_at"]

@@ -108,6 +108,14 @@ def test_new_spelling_that_the_file_system_has_as_the_old_one_is_no_change(cage)
     assert (state / "pairs").read_bytes() == listed("readme", "README", "Docs/a", "docs/a")
 
 
+@pytest.mark.parametrize("planned", [True, False])
+def test_folder_whose_name_is_another_spelling_of_a_file_that_goes(cage, planned):
+    """Where the file system folds case, the file stands in the folder's way until it is removed."""
+    lists = respelled(cage, ("A", "a")) | {"added": ["A/x"], "write": ["A/x"]}
+    done = cage("export/recheck", **(lists if planned else lists | {"respelled": []}))
+    assert done.stderr == "" if planned else done.stderr.startswith(MOVED)
+
+
 def test_new_spelling_that_came_since_the_plan_is_not_replaced(cage):
     lists = respelled(cage, ("readme", "README"))
     (cage.folder / "repo/readme").unlink()
@@ -184,6 +192,13 @@ def test_file_that_became_a_folder_comes_back(cage):
     moved = undone(cage, {"a": "1"}, ["a/x", "a/b/y"], {"a/x": "2", "a/b/y": "2"})
     both = {"./a/x", "./a/b/y"}
     assert moved == (both, {f"repo/{path}" for path in both}, ["repo/./a/b", "repo/./a"])
+
+
+def test_file_that_became_a_folder_of_another_spelling_comes_back(cage):
+    """Where the file system folds case, the folder stands at both names; the export's files are below its own."""
+    (cage.folder / BACKUP / "respelled").write_bytes(listed("B", "b", "A", "a"))
+    moved = undone(cage, {"a": "1", "b": "1"}, ["A/x"], {"A/x": "2", "a/x": "2"})
+    assert moved == ({"./A/x"}, {"repo/./A/x"}, ["repo/./A"])
 
 
 def test_folder_that_became_a_link_comes_back(cage):

@@ -175,13 +175,10 @@ def test_name_of_a_target_steers_no_terminal(web, tc):
     assert done.err.startswith("error: 'x?]0;t?' is not a target\n")
 
 
-def test_name_of_a_branch_is_not_empty(web, tc):
-    for way in ("--branch", "--commits"):
-        assert tc("export", "web", way, "--as", "") == (
-            2,
-            "",
-            "error: the name of the branch is empty\nFor example: --as work/web\n",
-        )
+@pytest.mark.parametrize("option", ["--as", "--ref"])
+def test_value_of_an_option_is_not_empty(option, web, tc):
+    said = f"error: {option} is empty\nGive it a value, or leave it out.\n"
+    assert tc("export", "web", "--commits", option, "") == (2, "", said)
 
 
 @pytest.mark.parametrize("words", ["sync web -y a b", "sync web a -y b", "sync web a b -y", "sync -y web a b"])

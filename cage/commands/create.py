@@ -32,12 +32,10 @@ def create(args: Namespace) -> int:
     else:
         _make_folder(folder, repo_url, args, chosen, dockerfile)
     if args.render_only:
-        print(f"Rendered cage '{name}'.")
-        print(f"Create it:  make -C {printable(typed(folder))} create")
+        print(f"Rendered cage '{name}'.\nCreate it:  make -C {printable(typed(folder))} create")
         return 0
     attach = terminal.shown_on(sys.stdin, sys.stdout) and not args.no_attach
-    variables = {} if attach else {"CAGE_NO_ATTACH": "1"}
-    return Cage.find(name).make("create", **variables)
+    return Cage.find(name).make("create", **({} if attach else {"CAGE_NO_ATTACH": "1"}))
 
 
 def _check_same(folder: Path, repo_url: str, args: Namespace, chosen: config.Config, dockerfile: bytes | None) -> None:

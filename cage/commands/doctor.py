@@ -14,6 +14,8 @@ import urllib.request
 from argparse import Namespace
 from collections import namedtuple
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from cage import config, home
@@ -24,10 +26,10 @@ from cage.surroundings import on_guard
 from cage.text import printable, typed
 
 # state is good, bad (with a remedy), or note: worth knowing, and nothing is wrong.
-Finding = namedtuple("Finding", "check state said remedy")
+Finding = namedtuple("Finding", "state check said remedy", defaults=[""])
+good, note, bad = (partial(Finding, state) for state in ("good", "note", "bad"))
 
-# Gigabytes of free disk.
-ENOUGH = 5
+ENOUGH = 5  # gigabytes of free disk
 
 # The oldest releases that have the options of the recipes, and the packages' names.
 TOOLS = {
@@ -51,6 +53,10 @@ OURS_INSTEAD = ("default", "builtin", "unconfined")
 # Fields of docker info, as in AS_ENGINE of recipes/docker.mk.
 BOUNDS = {"MemoryLimit": "memory", "SwapLimit": "swap", "PidsLimit": "processes", "CpuCfsQuota": "cpus"}
 ROOTLESS = " (rootless, it needs systemd and cgroup v2 for that)"
+# The engine's own settings: its answers name no ulimits.
+DAEMON = Path("/etc/docker/daemon.json")
+INOTIFY, WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances"), 512
+MORE = "echo fs.inotify.max_user_instances=1024 | sudo tee /etc/sysctl.d/60-inotify.conf && sudo sysctl --system"
 PACKAGED = re.compile(r"ds\d|ubuntu|deb\d|\.el\d|\.fc\d")
 # Commands of pip and npm that print the index of the image's packages, if this machine has them.
 REGISTRIES = (
@@ -63,21 +69,6 @@ NO_SECRET = re.compile(
     r"(?i)PATH|HOME|LANG|TMPDIR|\w+_(HOME|ROOT|DIR)|npm_config_(registry|(user|global)config|prefix)"
 )
 PLAIN_URL = re.compile(r"(?i)https://(?:[^/@\s]*@)?[a-z0-9.-]+(?::\d+)?(?:/[\w.~%/-]*)?", re.ASCII)
-
-
-def good(check: str, said: str) -> Finding:
-    """The check found nothing wrong."""
-    return Finding(check, "good", said, "")
-
-
-def note(check: str, said: str) -> Finding:
-    """Something that a person should know, and need not mend."""
-    return Finding(check, "note", said, "")
-
-
-def bad(check: str, said: str, remedy: str) -> Finding:
-    """Something is wrong, and remedy is the command that mends it."""
-    return Finding(check, "bad", said, remedy)
 
 
 def doctor(args: Namespace) -> int:
@@ -142,10 +133,8 @@ def _install(package: str) -> str:
 def _engine(server: dict) -> Iterator[Finding]:
     release = server.get("Version", "")
     said = f"docker {release}, {server.get('Os', '?')}/{server.get('Arch', '?')}"
-    if _older(release, OLDEST_ENGINE):
-        yield bad("version", f"{said} is older than {OLDEST_ENGINE}", _install("docker.io"))
-    else:
-        yield good("engine", said)
+    old = f"{said} is older than {OLDEST_ENGINE}"
+    yield bad("version", old, _install("docker.io")) if _older(release, OLDEST_ENGINE) else good("engine", said)
     parts = {part["Name"]: part["Version"] for part in server.get("Components") or []}
     name, _, number = (server.get("Platform") or {}).get("Name", "").rpartition(" Desktop ")
     if name:
@@ -181,6 +170,11 @@ def _bounds() -> Iterator[Finding]:
         yield good("limits", f"the engine limits a cage's use of: {', '.join(BOUNDS.values())}")
     if info.get("CgroupDriver") == "none":
         yield note("pause", f"the engine can't pause: export, sync and destroy ask to stop the cage{why}")
+    own = [f"log driver {info.get('LoggingDriver')} (cages have 'local')", f"runtime {info.get('DefaultRuntime')}"]
+    own += ["user namespaces"] if "name=userns" in options else []
+    with suppress(OSError, ValueError, AttributeError):
+        own += [f"ulimit {name}" for name in json.loads(DAEMON.read_text()).get("default-ulimits", {})]
+    yield (good if own[1:] == ["runtime runc"] else note)("defaults", f"the engine's own: {', '.join(own)}")
     driver, below = info.get("Driver", "?"), dict(info.get("DriverStatus") or []).get("Backing Filesystem", "")
     storage = f"{driver} on {below}" if below else driver
     if driver in ("btrfs", "zfs") or storage == "overlay2 on xfs":
@@ -214,6 +208,9 @@ def _tools() -> Iterator[Finding]:
         yield good(Path(tool).name, "is installed")
     else:
         yield bad("ip", "neither 'ip' nor 'ifconfig' is installed", _install("iproute2"))
+    with suppress(OSError, ValueError):
+        said = f"fs.inotify.max_user_instances is {(number := int(INOTIFY.read_text()))} for all cages and you together"
+        yield good("inotify", said) if number >= WATCHERS else note("inotify", f"{said}: watchers may fail", MORE)
 
 
 def _of_root(program: str) -> str | None:

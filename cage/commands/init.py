@@ -17,8 +17,7 @@ def init(args: Namespace) -> int:
     """Make the folder and a commented .env; an old .env is kept beside a new one."""
     path = home.make_folder(home.root()) / ".env"
     if path.exists():
-        question = f"'{printable(path)}' exists: replace it?"
-        if not args.force and not terminal.confirm(question, "--force"):
+        if not args.force and not terminal.confirm(f"'{printable(path)}' exists: replace it?", "--force"):
             return 0
         kept = path.with_name(home.aside(".", ".env").name)
         path.rename(kept)
@@ -26,6 +25,5 @@ def init(args: Namespace) -> int:
     lines = [f"\n# {setting.help}\n#{setting.variable}={setting.default}\n" for setting in SETTINGS if setting.variable]
     home.write(path, (HEADER + "".join(lines)).encode())
     home.make_home_id()
-    print(f"Wrote {printable(path)}")
-    print("Make a cage:  tc create <git-url>")
+    print(f"Wrote {printable(path)}\nMake a cage:  tc create <git-url>")
     return 0

@@ -20,7 +20,7 @@ SHOWN = {"exited": "stopped", "created": "stopped", "dead": "stopped"}
 
 def listing(args: Namespace) -> int:
     """Print every cage; a folder that can't be read is shown as bad, and the end is 1."""
-    folders = home.folders()
+    folders = [folder for folder in home.folders() if args.all or not _is_left(folder)]
     # The engine answers while the folders are read.
     asked = engine.ask_for_containers("list", home_id) if folders and (home_id := home.home_id()) else None
     rows, problems = [], []
@@ -55,13 +55,29 @@ def listing(args: Namespace) -> int:
     return FAILED if problems else DONE
 
 
+def forget(args: Namespace) -> int:
+    """Move the clone that a destroyed cage left into the trash, where it stays for thirty days."""
+    folder = home.folder_of(names.check(args.name))
+    if not _is_left(folder):
+        raise CageError(f"no destroyed cage left a clone called '{args.name}'", "See: tc list --all")
+    os.utime(folder)
+    folder.rename(trash := home.aside("trash", args.name))
+    print(f"Moved the host clone of '{args.name}' to {printable(trash)} (kept for 30 days)")
+    return DONE
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether folder is what a destroyed cage leaves: its host clone."""
+    return (folder / "repo").is_dir() and not (folder / "meta.json").exists()
+
+
 def _row(folder: Path) -> dict[str, object]:
     """The row that the folder tells; only the engine knows whether a finished cage runs."""
     names.check(folder.name)
     try:
         fields = meta.read(folder)
     except FileNotFoundError:
-        if not (folder / "repo").is_dir():
+        if not _is_left(folder):
             raise CageError(f"'{printable(folder)}' holds no cage", "Move it away.") from None
         return {**dict.fromkeys(FIELDS, ""), "name": folder.name, "status": "clone only"}
     row = {key: printable(fields.get(key)) for key in FIELDS}

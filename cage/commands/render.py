@@ -104,8 +104,8 @@ def _refuse(cage: Cage, conflicts: list[merge.Change], check: bool) -> int:
     verb = "Edit it, then:" if finish[0].startswith("mv") else "Compare, edit yours, then:"
     said += ["Both sides lie beside it." if len(conflicts) == 1 else "Both sides lie beside them.", verb]
     said += [f"  {line}" for line in (*finish, f"tc render {cage.name} --take mine")]
-    said += ["Or without looking, your lines or the template's where they differ:"]
-    said += [f"  tc render {cage.name} --take {side}" for side in merge.TAKE]
+    sides = (f"  tc render {cage.name} --take {side}" for side in merge.TAKE)
+    said += ["Or without looking, your lines or the template's where they differ:", *sides]
     said += ["Or leave the recipes as they are:", *(f"  {line}" for line in drop)]
     fail(problem, "\n".join(said))
     if broken := syntax.makefiles(cage.folder):

@@ -30,8 +30,8 @@ def set_(args: Namespace) -> int:
         # The engine may not keep a limit, as lib/engine/lacks found.
         if limits and key.encode() in (edits.live(found.folder, ".history/lacks") or b"").split():
             when = "on an engine that can bound it; this one can't"
-        print(f"Set {key} of cage '{found.name}' to {quote(meta.settings(found.fields)[key])}.{told}")
-        print(f"It applies {when}")
+        value = quote(meta.settings(found.fields)[key])
+        print(f"Set {key} of cage '{found.name}' to {value}.{told}\nIt applies {when}")
     return DONE
 
 

@@ -17,21 +17,8 @@ def plain(args: Namespace, **more: str) -> int:
     return Cage.find(args.name).make(args.verb, **_options(args), **more)
 
 
-def export(args: Namespace) -> int:
-    """Bring the work back to the host clone: into its work tree, or as commits on a branch."""
-    branch = getattr(args, "as")
-    if branch is not None and not args.to:
-        remedy = f"Say what goes onto it: tc export {args.name} --branch, or --commits"
-        raise CageError("--as names a branch", remedy, USAGE)
-    if branch == "":
-        raise CageError("the name of the branch is empty", f"For example: --as work/{args.name}", USAGE)
-    return plain(args)
-
-
 def sync(args: Namespace) -> int:
     """Take the host's changes into the cage, or the last ones back."""
-    if args.undo and args.paths:
-        raise CageError("an undo takes back a whole sync", f"Write: tc sync {args.name} --undo", USAGE)
     if any("\n" in path for path in args.paths):
         raise CageError("a path with a line break can't be named", "Name the folder that it is in.", USAGE)
     return plain(args, CAGE_PATHS="\n".join(args.paths))
@@ -66,5 +53,7 @@ def targets(args: Namespace) -> int:
 
 
 def _options(args: Namespace) -> dict[str, str]:
+    if empty := [key for key, value in vars(args).items() if value == ""]:
+        raise CageError(f"--{empty[0].replace('_', '-')} is empty", "Give it a value, or leave it out.", USAGE)
     given = {key: value for key, value in vars(args).items() if value and key not in NO_OPTIONS}
     return {f"CAGE_{key.upper()}": "1" if value is True else value for key, value in given.items()}

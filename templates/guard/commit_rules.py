@@ -22,6 +22,8 @@ from rules import (
     place_reason,
     same_as,
     show,
+    spelled,
+    spellings,
     too_many,
 )
 from runs_later import running_later
@@ -59,6 +61,7 @@ class Commits:
         self.names, self.base_names = by_folder(self.beside), by_folder(base)
         self.twins = twins_of(by_folder([*base, *self.beside]))
         self.respelled = set()  # (path of the base that a commit lacks, the new entries that are other spellings of it)
+        self.stuck = set()  # spellings of new paths that are refused
         self.bare = Bare()
         for paths in (base, host.entries, host.head, host.folders):
             for path in paths:
@@ -136,6 +139,7 @@ class Commits:
         while known < len(self.refused):
             known = len(self.refused)
             self.judge_halves()
+            self.stuck = {spelled(path) for path, _, _ in self.refused if path not in self.known}
             for some in links:
                 self.judge_links(some)
 
@@ -236,9 +240,8 @@ class Commits:
         """Judge the LINKS (path -> target) of one commit by where they lead, through each other and the host's."""
         result = {path: target for path, target in self.before.items() if path in self.beside} | links
         result |= {path: self.base_links[path] for path, _, _ in self.refused if path in self.base_links}
-        for old, entries in self.respelled:
-            if not self.refused.keys().isdisjoint(entries):
-                result = self.links_below(old) | result
+        if self.stuck:
+            result |= {path: to for path, to in self.base_links.items() if path not in result and self.stays(path)}
         arriving = {link[0]: self.new_links[link] for link in links.items() if link in self.new_links}
         for path, entry in arriving.items():
             same = self.base.get(path) and self.base[path].same(link_entry(links[path]))
@@ -274,6 +277,11 @@ class Commits:
             if any(self.is_spoiled(entry, known) for entry in entries):
                 for entry in entries:
                     self.refused.setdefault(entry, same_as(old))
+
+    def stays(self, path):
+        """Whether PATH of the base stays where a commit lacks it: it went together with another spelling, of it or of a
+        folder above it, that is refused."""
+        return any(seen_as in self.stuck for seen_as, _ in spellings(path))
 
     def is_spoiled(self, entry, known):
         """Whether ENTRY, or one below it, is refused; KNOWN has the answers for folders."""
@@ -313,19 +321,19 @@ class Commits:
     def taken(self, folder, tree):
         """The items of TREE, None for none, as FOLDER: name -> Item. Imported items stand for refused ones, and other
         spellings that were imported for new names that are refused."""
-        items, missing = {}, set()
+        items = {}
         for item in self.objects.tree(tree) if tree else ():
-            path, name = below(folder, item.name), item.name
+            path = below(folder, item.name)
             if path in self.gitlinks:
                 continue
             if (path, item.mode, item.oid) in self.refused:
                 item = self.imported_item(path)
             if item:
-                items[name] = item
-            else:
-                missing.add(folded(name))
-        for name in self.base_names.get(folder, ()) if missing else ():
-            if folded(name) in missing and name not in items and (item := self.imported_item(below(folder, name))):
+                items[item.name] = item
+        there = set(map(folded, items)) if self.stuck else ()
+        for name in self.base_names.get(folder, ()) if self.stuck else ():
+            path = below(folder, name)
+            if folded(name) not in there and self.stays(path) and (item := self.imported_item(path)):
                 items[name] = item
         return items
 

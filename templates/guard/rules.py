@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 import joiners
 
-# Files that an export refuses: it stops there, and CAGE_SKIP_REFUSED=1 (tc: --skip-refused) brings the rest. Each row has
-# a name or a path, and the reason that is told. '*' stands for any letters but a slash. A name without a slash matches a
-# file or a folder at any depth, one with a slash from the top of the project on; a slash at its end is for folders
-# alone. Case is ignored. A folder that matches keeps all below it. Files that the host has already, unchanged, are not
-# judged. Examples:
+# Files that an export refuses: it stops there, and CAGE_SKIP_REFUSED=1 (tc: --skip-refused) brings the rest. Each row
+# has a name or a path, and the reason that is told. '*' stands for any letters but a slash. A name without a slash
+# matches a file or a folder at any depth, one with a slash from the top of the project on; a slash at its end is for
+# folders alone. Case is ignored. A folder that matches keeps all below it. Files that the host has already, unchanged,
+# are not judged. Examples:
 REFUSED = [
     # ("*.pem", "may hold a private key"),
     # (".github/workflows", "is changed by people alone"),

@@ -16,9 +16,9 @@
 
 # Variables that every session gets from the shell that calls make; one that is not exported there is left out. Add
 # yours here: SESSION_ENV := … THEME. shell and exec have it at once; the panes of tmux after 'make stop attach', which
-# begins a new session. The key of each agent comes the same way.
+# begins a new session. The key of each agent and the zone of the clock come the same way.
 SESSION_ENV := TERM COLORTERM CAGE_AGENT CAGE_API_KEY_ENV
-SESSION = --interactive $(addprefix --env ,CAGE_CALL $(SESSION_ENV)) $$(bash lib/agent keys)
+SESSION = --interactive $(addprefix --env ,CAGE_CALL $(SESSION_ENV)) $$(bash lib/session-env)
 INSIDE := /bin/sh -c "$$(awk '/^[^$(pound)]/ { printf "%s; ", $$0 }' lib/run/command-inside)" sh
 
 # The engine lets go of a program at Ctrl-P Ctrl-Q, unless it is given other keys. It holds the first of them back until
@@ -32,6 +32,9 @@ FOR_APT := CHOWN DAC_OVERRIDE FOWNER SETUID SETGID
 PRIVILEGES = $(if $(filter yes,$(CAGE_HARDENED)),--security-opt no-new-privileges,$(addprefix --cap-add ,$(FOR_APT)))
 
 SECCOMP := --security-opt seccomp=seccomp.json
+
+NO_PROXIES_GIVEN := The proxies in docker's settings (config.json) are not handed to the cage. \
+	To hand in your shell's: SESSION_ENV += https_proxy in local.mk
 
 ASK_RECREATE := Make the containers anew? Everything outside the volumes is lost.
 
@@ -49,6 +52,7 @@ container: guard image unclaimed engine-seen flags
 		--env HOME=/home/trustycage \
 		--env "TRUSTY_CAGE=$$CAGE_NAME" \
 		--env USER=trustycage \
+		$(NO_PROXIES) \
 		--init \
 		--ipc private \
 		$(LABELS) \
@@ -63,11 +67,14 @@ container: guard image unclaimed engine-seen flags
 		--pids-limit "$$CAGE_PIDS" \
 		--restart no \
 		$(SECCOMP) \
+		$(addprefix --shm-size ,$(SHM)) \
 		$(addprefix --storage-opt size=,$(DISK)) \
 		--ulimit core=0 \
 		--user 1000:1000 \
 		--workdir /home/trustycage/project \
+		$(CONTAINER_FLAGS) \
 		-- "$$(cat $(S)/image/id-image)" sleep infinity >/dev/null
+	$(Q)! bash lib/engine/proxies || $(when) 'cage missing' $(tell) "$(NO_PROXIES_GIVEN)" >&2
 
 #: Stop early if there is no terminal or layout.sh has a syntax error
 attachable:
@@ -119,6 +126,20 @@ up_at_once = [ -e .history/guard ] && bash lib/engine/at-hand $(LOOK) || $(lock)
 notice: seen tags
 	$(Q)bash lib/notice
 
+# Nothing on the host has the kernel's counter where the engine runs on another machine; the cage sees its own.
+COUNTERS := /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control # linux
+KILLS = $(within) 10 "$$CAGE_ENGINE" exec -- "$$CAGE_CONTAINER" cat $(COUNTERS) 2>/dev/null \
+	| head -c 4000 >$(S)/engine/kills || echo "exit $$?" >>$(S)/engine/kills
+
+#: Say how many programs the kernel ended since the cage's memory was full; asked after an exit code 137
+killed: | $(FOLDERS)
+	$(Q)set -o pipefail; $(KILLS)
+	$(Q)bash lib/engine/killed news
+
+#: The kernel's counter of programs that it ended since the cage's memory was full
+kills: seen
+	$(Q)set -o pipefail; $(when) 'cage running' $(KILLS)
+
 #: Stop the cage and its guard
 stopped: seen
 	$(Q)rm -f $(S)/export/stopped
@@ -157,6 +178,7 @@ recreated: up
 #: The credentials and the dotfiles are in the new home
 homed: credentials
 	$(Q)rm -f $(S)/engine/home-is-new
+	$(Q)$(if $(CAGE_DOTFILES_REPO),$(MAKE) dotfiled)
 
 #: Remove the containers once the images for new ones are there
 replaceable: images unclaimed
@@ -182,6 +204,7 @@ HELPER_ENV := $(addprefix CAGE_,NAME TAKE FORCE SKIP_REFUSED INCLUDE_IGNORED PAT
 HELPER = bash lib/export/informed $(heard) $(fitted) "$$CAGE_ENGINE" run \
 	--cap-drop ALL \
 	$(addprefix --env ,$(HELPER_ENV)) \
+	$(NO_PROXIES) \
 	--interactive \
 	$(LABELS) \
 	--log-driver none \
@@ -236,5 +259,5 @@ halted:
 	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" >/dev/null
 	$(Q)bash lib/engine/now 'cage (running|cut-off)' 'cage stopped'
 
-.PHONY: attachable container ended engine-known engine-seen fallen flags goes-on halted helper-gone homed limited \
-	notice readable recreated removed replaceable seen settled started started-again stopped up
+.PHONY: attachable container ended engine-known engine-seen fallen flags goes-on halted helper-gone homed killed kills \
+	limited notice readable recreated removed replaceable seen settled started started-again stopped up

@@ -9,7 +9,6 @@ export CAGE_MISSING := ok
 guarded: guard
 machine: guard-image engine-seen
 started: container $(if $(wildcard $(KEPT_BEFORE)),.history/laid,.history/base)
-credentials: $(if $(CAGE_DOTFILES_REPO),.history/dotfiles)
 # These start after the guard's chain, which is the longest.
 flags: | images network
 index-copied: | guard
@@ -21,9 +20,10 @@ create auth: credentials-there
 credentials-there:
 	$(Q)[ "$$CAGE_AUTH_MODE" != subscription ] || bash lib/create/credentials >/dev/null
 
-#: All parts of a cage
+#: All parts of a cage. Dotfiles come after that: whatever becomes of them, the cage opens
 created: origin repo/.git/index credentials uncommitted
 	$(Q)touch .history/created
+	$(Q)$(if $(CAGE_DOTFILES_REPO),$(MAKE) dotfiled)
 
 #: Refuse a local repository with a FIFO, a device or an endless file in it: git would hang
 sound: | $(FOLDERS)
@@ -59,6 +59,7 @@ repo: | $(FOLDERS) .history sound promised .history/guard name-free
 		--dissociate \
 		--no-checkout \
 		--origin origin \
+		--quiet \
 		$$([ ! -t 2 ] || echo --progress) \
 		--template= \
 		-- "$$CAGE_REPO_URL" $(S)/clone/incoming || $(failed)/clone
@@ -201,29 +202,41 @@ archive: | repo seen helper-gone .history/seeded
 
 # ---- Dotfiles and credentials
 
-#: Clone the dotfiles on the host, strip credentials from them, and copy them into the home
-.history/dotfiles: | up
-	$(Q)$(MAKE) stripped-dotfiles
+#: The dotfiles are in the running cage, as far as they could be; credentials again, if a script has moved their folder
+dotfiled: stripped-dotfiles
 	$(Q)tar -C $(S)/clone/dotfiles -cf - . | "$$CAGE_ENGINE" exec \
 		--interactive \
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/unpack-inside)" sh .dotfiles \
 		"$$(bash lib/run/count $(S)/clone/dotfiles)" >/dev/null 2>$(S)/engine/dotfiles.err || $(failed)/dotfiles
+	$(call say,INSTALL,~/.dotfiles within $$CAGE_DOTFILES_LIMIT seconds)
 	$(Q)bash lib/create/install-dotfiles "$$CAGE_ENGINE" exec \
-		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/dotfiles-inside)"
-	$(Q)touch $@
+		--interactive \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cd lib/create && cat dotfiles-way dotfiles-run dotfiles-inside)" sh \
+		"$$CAGE_DOTFILES_LIMIT"
+	$(Q)touch .history/dotfiles
+	$(Q)[ "$$CAGE_AUTH_MODE" != subscription ] || $(MAKE) credentials-copied
 
-#: The dotfiles' clone, without git folders and credentials
-stripped-dotfiles: | $(FOLDERS)
+#: The dotfiles' clone with its submodules, without credentials; in the place of git folders are empty ones
+stripped-dotfiles: cloned-dotfiles
+	$(Q)bash lib/run/progress $(S)/clone/words env GIT_ALLOW_PROTOCOL=git:http:https:ssh $(GIT) \
+		-C $(S)/clone/dotfiles submodule \
+		--quiet update \
+		--depth 1 \
+		--init \
+		--recursive || $(tell) 'warning: not all submodules of the dotfiles could be cloned' >&2
+	$(Q)bash lib/create/strip-dotfiles $(S)/clone/dotfiles
+
+#: The dotfiles' clone on the host
+cloned-dotfiles: | $(FOLDERS)
 	$(call say,DOTFILES,$$CAGE_DOTFILES_REPO)
 	$(Q)[ ! -d "$$CAGE_DOTFILES_REPO" ] || bash lib/create/local "$$CAGE_DOTFILES_REPO"
 	$(Q)rm -rf $(S)/clone/dotfiles
 	$(Q)bash lib/run/progress $(S)/clone/words $(GIT) clone \
-		--depth 1 \
+		$$([ -d "$$CAGE_DOTFILES_REPO" ] || echo --depth=1) \
 		--quiet \
 		--template= \
 		-- "$$CAGE_DOTFILES_REPO" $(S)/clone/dotfiles \
-		|| $(die) 1 "the dotfiles '$$CAGE_DOTFILES_REPO' can't be cloned" 'Try again: @create@'
-	$(Q)bash lib/create/strip-dotfiles $(S)/clone/dotfiles
+		|| $(die) 1 "the dotfiles '$$CAGE_DOTFILES_REPO' can't be cloned" 'Try again: @dotfiles@'
 
 #: Copy the subscription's credentials into the home; warn if the key is not set
 credentials: up
@@ -238,5 +251,6 @@ credentials-copied:
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/write-inside)" sh "$$(bash lib/agent credentials)" \
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
-.PHONY: archive branch-taken created credentials credentials-copied credentials-there head-born head-sound head-whole \
-	index-copied name-free names-taken origin promised sound stripped-dotfiles unclaimed uncommitted
+.PHONY: archive branch-taken cloned-dotfiles created credentials credentials-copied credentials-there dotfiled \
+	head-born head-sound head-whole index-copied name-free names-taken origin promised sound stripped-dotfiles \
+	unclaimed uncommitted

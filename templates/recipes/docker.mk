@@ -10,10 +10,18 @@
 #   FROM_VOLUME             a mount begins with it: the project's volume; with .NAME after it another, such as .home
 #   KEPT_SHORT              container logs end at 1 MB
 #   ISOLATED                a network with no traffic between its containers
+#   PROXIES, OTHER_PROXIES  variables that the client sets by its settings: those that a build gets from here; others
+#   NO_PROXIES              flags that empty them all
 
 FROM_VOLUME = volume-label=$(CAGE_LABEL_ENV),volume-label=$(CAGE_LABEL_HOME),type=volume,src=$(CAGE_CONTAINER)
 KEPT_SHORT := --log-driver local --log-opt max-size=1m
 ISOLATED := --opt com.docker.network.bridge.enable_icc=false
+
+# The client adds the proxies of its settings (config.json), passwords and all, to each container and each build, unless
+# their names are given.
+PROXIES := http_proxy HTTP_PROXY https_proxy HTTPS_PROXY no_proxy NO_PROXY
+OTHER_PROXIES := ftp_proxy FTP_PROXY all_proxy ALL_PROXY
+NO_PROXIES := $(patsubst %,--env %=,$(PROXIES) $(OTHER_PROXIES))
 
 # Words of its client, as regular expressions: no such object; the engine is away; a cage is paused or stopped already;
 # a kernel without a freezer.

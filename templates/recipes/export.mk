@@ -12,6 +12,13 @@ exportable:
 	$(Q)[ -z "$$CAGE_TO$$CAGE_UNDO" ] || [ -z "$$CAGE_DRY_RUN$$CAGE_JSON" ] || $(die) 2 \
 		'only an export into the work tree can be shown without being done' \
 		'A branch leaves the work tree alone: look at it there.'
+	$(Q)[ -z "$$CAGE_AS" ] || [ -n "$$CAGE_TO" ] || $(die) 2 \
+		'the name of a branch is for work that becomes one' 'Say what goes onto it: @export@ @--branch@'
+
+#: Stop if an undo is to take back a part of a sync
+syncable:
+	$(Q)[ -z "$$CAGE_UNDO" ] || [ -z "$$CAGE_PATHS" ] || $(die) 2 \
+		'an undo takes back a whole sync' 'Without paths: @sync@ @--undo@'
 
 #: Stop if the base manifest or the host clone is missing
 ready: seen
@@ -172,4 +179,4 @@ received:
 	$(Q)[ -e $(S)/export/asked ] || $(failed)/helper sync
 
 .PHONY: agreed apply both-sides difference exportable helper-image hooks-and-includes kept-aside kept-inside \
-	owners-ignore plan put-back question question-begun ready received stage synced undone written
+	owners-ignore plan put-back question question-begun ready received stage syncable synced undone written

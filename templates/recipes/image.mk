@@ -6,9 +6,8 @@ IMAGES := image guard-image
 $(IMAGES): images
 
 # Build arguments are given by name; the engine takes the values from the environment, so that no command line shows a
-# proxy's password. Engines keep proxies out of 'docker history', too.
-proxy = $(if $(value $(1))$(value $(2)),--build-arg $(1) --build-arg $(2))
-proxies = $(call proxy,http_proxy,HTTP_PROXY) $(call proxy,https_proxy,HTTPS_PROXY) $(call proxy,no_proxy,NO_PROXY)
+# proxy's password. Engines keep proxies out of 'docker history', too. All are given: the client's own stay out.
+proxies = $(addprefix --build-arg ,$(PROXIES) $(addsuffix =,$(OTHER_PROXIES)))
 from_settings = $(addprefix --build-arg CAGE_,BASE_IMAGE PYTHON_VERSION SHELL IMAGE AGENTS) $(proxies) \
 	$(foreach arg,$(BUILD_ARGS),--build-arg '$(arg)')
 for_guard = --build-arg CAGE_BASE_IMAGE $(proxies) \
@@ -65,6 +64,7 @@ build-image: CHECK = bash lib/image/check "$$CAGE_ENGINE" run \
 	--env CAGE_IMAGE \
 	--env CAGE_PYTHON_VERSION \
 	--env CAGE_SHELL \
+	$(NO_PROXIES) \
 	--network none \
 	--rm \
 	--user 1000:1000 \
@@ -77,7 +77,7 @@ build-image build-guard-image: base
 		--force-rm \
 		--label trusty-cage.shared=1 \
 		--tag $(UNCHECKED) \
-		$(LOADED) $(CACHE) $(RECIPE)
+		$(LOADED) $(CACHE) $(RECIPE) || $(failed)/build $@
 	$(Q)$(CHECK) || ! "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
 	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$$(cat $(S)/image/$(@:build-%=used-%))"
 	$(Q)"$$CAGE_ENGINE" image rm -- $(UNCHECKED) >/dev/null
@@ -97,7 +97,8 @@ base: | $(FOLDERS)
 #: Make a root file system by debootstrap and import it
 base-imported: | $(FOLDERS)
 	$(Q)bash lib/image/mirror >$(S)/image/mirror
-	$(Q)set -o pipefail; bash lib/image/rootfs | "$$CAGE_ENGINE" import - "$$(bash lib/image/base-name)" >/dev/null
+	$(Q)set -o pipefail; $(log) bash lib/image/rootfs 3>&1 \
+		| "$$CAGE_ENGINE" import - "$$(bash lib/image/base-name)" >/dev/null
 
 .PHONY: base base-imported build-guard-image build-image built contexts guard-image image images images-seen rebuilt \
 	tag-guard-image tag-image tags

@@ -26,6 +26,7 @@ guard: seen network guard-image engine-seen
 		--cap-drop ALL \
 		--detach \
 		--env "CAGE_PORTS_INSIDE=$(PORTS_INSIDE)" \
+		$(NO_PROXIES) \
 		--hostname cage \
 		$(LABELS) \
 		--label "trusty-cage.image=$$(cat $(S)/image/used-guard-image)" \
@@ -61,7 +62,7 @@ guarded: seen
 #: Load the rules with the current addresses of this machine and the engine's, and verify that the kernel holds them
 policy: seen machine guarded
 	$(Q)bash lib/engine/host-addresses >$(S)/engine/host-addresses
-	$(Q)cat $(S)/engine/machine $(S)/engine/host-addresses \
+	$(Q)cat $(S)/engine/host-addresses $(S)/engine/machine \
 		| "$$CAGE_ENGINE" exec --interactive -- $(GUARD) policy apply "$$CAGE_NETWORK" >$(S)/engine/policy \
 		|| $(failed)/policy
 	$(Q)$(when) '$(GUARD_BEGINS)' bash lib/engine/uncounted
@@ -73,6 +74,7 @@ policy: seen machine guarded
 GUARD_BEGINS := (guard (missing|stopped)|cage cut-off)
 ASK_MACHINE = bash lib/engine/ask-machine $(fitted) "$$CAGE_ENGINE" run \
 	--cap-drop ALL \
+	$(NO_PROXIES) \
 	$(LABELS) \
 	--log-driver none \
 	--memory 128m \

@@ -3,8 +3,9 @@
 # Rendered by trusty-cage 0.0.0. This file is yours: edit it freely; 'make stop attach' begins a session by it.
 # A re-render merges into your edits and never overwrites them; 'tc diff-recipes full' shows them.
 #
-# Environment: CAGE_TMUX_PREFIX, CAGE_SHELL, CAGE_START (the command of the agent, from lib/agents), CAGE_API_KEY_ENV
-# (the name of the key's variable), TERM, COLORTERM.
+# Environment: CAGE_TMUX_PREFIX, CAGE_SHELL, CAGE_START and CAGE_CONTINUE (the commands of lib/agents that start the agent
+# and go on with its last conversation), CAGE_RESUME, CAGE_API_KEY_ENV (the name of the key's variable),
+# CAGE_MORE_MEMORY (the limit, and how to raise it), TERM, COLORTERM.
 set -eu
 
 session=dev
@@ -14,9 +15,23 @@ editor='nvim .'
 right=40% bottom=30%
 agent=${CAGE_START:-claude}
 
+# Said where the agent has ended.
+ended="
+The agent has ended. Start it again:
+  $agent
+${CAGE_CONTINUE:+With its last conversation:
+  $CAGE_CONTINUE
+}"
+
+# With resume=yes its last conversation goes on. Where there is none, it ends at once, and begins anew.
+if [ "${CAGE_RESUME:-no}" = yes ] && [ -n "${CAGE_CONTINUE:-}" ]; then
+    agent="sh -c 'began=\$(date +%s); $CAGE_CONTINUE || [ \$((\$(date +%s) - began)) -gt 9 ] || exec $agent'"
+fi
+
 # shellcheck disable=SC2016 # for the shell of the pane
-# A login shell starts a pane's program. Suspended (Ctrl-Z), it goes on at once; when it ends, the pane becomes a shell.
-pane='set -m; "$SHELL" -lc "exec $1"; while fg >/dev/null 2>&1; do :; done; exec "$SHELL" -l'
+# A login shell starts a pane's program. Suspended (Ctrl-Z), it goes on at once; when it ends, the pane says the words
+# that follow, and becomes a shell.
+pane='set -m; "$SHELL" -lc "exec $1"; while fg >/dev/null 2>&1; do :; done; printf %s "${2:-}"; exec "$SHELL" -l'
 
 # tmux takes a semicolon at a word's end for the end of the command.
 prefix=${CAGE_TMUX_PREFIX:-C-a}
@@ -35,7 +50,7 @@ open_session() {
     lines=$((${size% *} - 1)) columns=${size#* }
     tmux -u start-server \; set-option -g "update-environment[40]" "${CAGE_API_KEY_ENV:-ANTHROPIC_API_KEY}" \; \
         new-session -d -s "$session" -x "$columns" -y "$lines" /bin/sh -c "$pane" sh "$editor" \; \
-        split-window -h -l "$right" /bin/sh -c "$pane" sh "$agent" \; \
+        split-window -h -l "$right" /bin/sh -c "$pane" sh "$agent" "$ended" \; \
         split-window -v -l "$bottom" \; \
         select-pane -t '{top-right}' \; \
         bind-key "$prefix" send-prefix \; \
@@ -57,7 +72,19 @@ else
     open_session || tmux has-session -t "=$session"
 fi
 
+# The kernel's counter of programs that it ended since memory was full, of cgroup v2 or v1. Each is told once, in the
+# status line until a key is pressed; before tmux 3.2 for a moment.
+ended=$(sed -n 's/^oom_kill //p' /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null) || :
+told=$(tmux show-options -gqv @ended) || :
+set --
+if [ "${ended:-0}" -gt "${told:-0}" ]; then
+    tmux set-option -g @ended "$ended"
+    tmux list-commands display-message | grep -q ' delay' && set -- -d 0
+    set -- \; display-message "$@" \
+        " Out of memory: programs ended: $((ended - ${told:-0})) (${CAGE_MORE_MEMORY:-})"
+fi
+
 case ${COLORTERM:-} in
-truecolor | 24bit) exec tmux -u -T RGB attach-session -t "=$session" ;;
-*) exec tmux -u attach-session -t "=$session" ;;
+truecolor | 24bit) exec tmux -u -T RGB attach-session -t "=$session" "$@" ;;
+*) exec tmux -u attach-session -t "=$session" "$@" ;;
 esac
