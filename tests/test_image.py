@@ -74,7 +74,7 @@ def shown(folder, log):
 def failed(folder, log):
     """The words that a failed build with this log ends with."""
     shown(folder, log)
-    words = ["bash", "lib/failed/build", "build"]
+    words = ["bash", "lib/failed/build", "build", "1"]
     done = subprocess.run(words, cwd=folder, env={**os.environ, "CAGE_NAME": "web"}, capture_output=True, text=True)
     assert done.returncode == 1
     return done.stderr.splitlines()

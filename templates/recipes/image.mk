@@ -77,7 +77,7 @@ build-image build-guard-image: base
 		--force-rm \
 		--label trusty-cage.shared=1 \
 		--tag $(UNCHECKED) \
-		$(LOADED) $(CACHE) $(RECIPE) || $(failed)/build $@
+		$(LOADED) $(CACHE) $(RECIPE) || $(failed)/build $@ $$?
 	$(Q)$(CHECK) || ! "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
 	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$$(cat $(S)/image/$(@:build-%=used-%))"
 	$(Q)"$$CAGE_ENGINE" image rm -- $(UNCHECKED) >/dev/null
@@ -97,6 +97,7 @@ base: | $(FOLDERS)
 #: Make a root file system by debootstrap and import it
 base-imported: | $(FOLDERS)
 	$(Q)bash lib/image/mirror >$(S)/image/mirror
+	$(Q)[ "$$(id -u)" = 0 ] || sudo true
 	$(Q)set -o pipefail; $(log) bash lib/image/rootfs 3>&1 \
 		| "$$CAGE_ENGINE" import - "$$(bash lib/image/base-name)" >/dev/null
 
