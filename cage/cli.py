@@ -92,8 +92,7 @@ def parser() -> CommandLine:
     as_json, as_plan = ("--json", "as JSON"), ("--json", "only show the plan, as JSON")
     take = {"choices": ("cage", "host"), "help": "whose version, where both sides changed"}
 
-    force = ("--force", "replace .env, keeping the old one")
-    verb("init", "init:init", "Make the config folder and a commented .env", force)
+    verb("init", "init:init", "Make the config folder and a .env", ("--force", "replace .env, keeping the old one"))
     _create(verb("create", "create:create", "Make a cage from a git URL or a local repository"))
     on_cage("attach", "Open the tmux session, starting the cage if it is stopped")
     on_cage("start", "Start the cage")

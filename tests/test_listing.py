@@ -104,7 +104,7 @@ def test_bad_folders_are_shown_and_the_others_too(web, tc, engine, home):
         f"error: '{envs}/cut/meta.json' is empty, cut short or damaged\n"
         "Mend it or put a backup back; the recipes work without it: "
         f"make -C '{envs}/cut' help\n"
-        f"error: '{envs}/empty' holds no cage\n"
+        f"error: '{envs}/empty' holds no cage: it has no meta.json\n"
         "Move it away.\n"
     )
 
@@ -139,7 +139,10 @@ def test_clone_of_a_destroyed_cage_is_forgotten_into_the_trash(web, tc, engine, 
     (trash,) = (home / "trash").iterdir()
     assert (done.code, done.out) == (0, f"Moved the host clone of 'left' to {trash} (kept for 30 days)\n")
     assert (trash / "repo").is_dir() and time.time() - trash.stat().st_mtime < 60
-    for name in ("left", "web"):
+    (home / "envs" / "lost" / "repo").mkdir(parents=True)
+    (home / "envs" / "lost" / ".history").mkdir()
+    assert "error: " in tc("list").err
+    for name in ("left", "web", "lost"):
         said = f"error: no destroyed cage left a clone called '{name}'\nSee: tc list --all\n"
         assert tc("forget", name) == (1, "", said)
     assert (home / "envs" / "web" / "meta.json").exists()

@@ -68,7 +68,7 @@ def forget(args: Namespace) -> int:
 
 def _is_left(folder: Path) -> bool:
     """Whether folder is what a destroyed cage leaves: its host clone."""
-    return (folder / "repo").is_dir() and not (folder / "meta.json").exists()
+    return [path.name for path in folder.glob("*")] == ["repo"]
 
 
 def _row(folder: Path) -> dict[str, object]:
@@ -78,7 +78,7 @@ def _row(folder: Path) -> dict[str, object]:
         fields = meta.read(folder)
     except FileNotFoundError:
         if not _is_left(folder):
-            raise CageError(f"'{printable(folder)}' holds no cage", "Move it away.") from None
+            raise CageError(f"'{printable(folder)}' holds no cage: it has no meta.json", "Move it away.") from None
         return {**dict.fromkeys(FIELDS, ""), "name": folder.name, "status": "clone only"}
     row = {key: printable(fields.get(key)) for key in FIELDS}
     row["status"] = MADE if os.path.exists(f"{folder}/.history/created") else HALF_MADE  # noqa: PTH110
