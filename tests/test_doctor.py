@@ -17,6 +17,7 @@ from cage.commands import doctor
 
 SERVER = {"Version": "28.0.1", "Os": "linux", "Arch": "amd64", "Components": [{"Name": "runc", "Version": "1.2.5"}]}
 INFO = {
+    "Name": os.uname().nodename,
     "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
     "CgroupDriver": "systemd",
     **dict.fromkeys(doctor.BOUNDS, True),
@@ -118,6 +119,14 @@ def test_defaults_that_the_engine_s_owner_chose_are_named(said, tc):
     assert (found["state"], found["said"]) == ("note", f"the engine's own: {text}")
     (said / "daemon.json").write_text("[]")
     assert findings(tc)[1]["defaults"]["said"].endswith("runtime runsc, user namespaces")
+
+
+def test_settings_of_this_machine_are_not_those_of_an_engine_elsewhere(said, tc):
+    (said / "info").write_text(json.dumps(INFO | {"Name": "elsewhere"}))
+    (said / "daemon.json").write_text('{"default-ulimits": {"nofile": {}}}')
+    (said / "instances").write_text("128")
+    found = findings(tc)[1]
+    assert "inotify" not in found and "ulimit" not in found["defaults"]["said"]
 
 
 @pytest.mark.parametrize(("number", "state"), [("128\n", "note"), ("8192\n", "good"), (None, None), ("?", None)])

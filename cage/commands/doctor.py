@@ -172,8 +172,13 @@ def _bounds() -> Iterator[Finding]:
         yield note("pause", f"the engine can't pause: export, sync and destroy ask to stop the cage{why}")
     own = [f"log driver {info.get('LoggingDriver')} (cages have 'local')", f"runtime {info.get('DefaultRuntime')}"]
     own += ["user namespaces"] if "name=userns" in options else []
+    here = info.get("Name") == os.uname().nodename  # else both files are those of another machine than the engine's
     with suppress(OSError, ValueError, AttributeError):
-        own += [f"ulimit {name}" for name in json.loads(DAEMON.read_text()).get("default-ulimits", {})]
+        own += [f"ulimit {name}" for name in (here and json.loads(DAEMON.read_text()).get("default-ulimits", {})) or ()]
+    with suppress(OSError, ValueError):
+        said = f"fs.inotify.max_user_instances is {(number := int(INOTIFY.read_text()))} for all cages and you together"
+        if here:
+            yield good("inotify", said) if number >= WATCHERS else note("inotify", f"{said}: watchers may fail", MORE)
     yield (good if own[1:] == ["runtime runc"] else note)("defaults", f"the engine's own: {', '.join(own)}")
     driver, below = info.get("Driver", "?"), dict(info.get("DriverStatus") or []).get("Backing Filesystem", "")
     storage = f"{driver} on {below}" if below else driver
@@ -208,9 +213,6 @@ def _tools() -> Iterator[Finding]:
         yield good(Path(tool).name, "is installed")
     else:
         yield bad("ip", "neither 'ip' nor 'ifconfig' is installed", _install("iproute2"))
-    with suppress(OSError, ValueError):
-        said = f"fs.inotify.max_user_instances is {(number := int(INOTIFY.read_text()))} for all cages and you together"
-        yield good("inotify", said) if number >= WATCHERS else note("inotify", f"{said}: watchers may fail", MORE)
 
 
 def _of_root(program: str) -> str | None:
