@@ -208,7 +208,7 @@ dotfiled: stripped-dotfiles
 		--interactive \
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/unpack-inside)" sh .dotfiles \
 		"$$(bash lib/run/count $(S)/clone/dotfiles)" >/dev/null 2>$(S)/engine/dotfiles.err || $(failed)/dotfiles
-	$(call say,INSTALL,~/.dotfiles within $$CAGE_DOTFILES_LIMIT seconds)
+	$(call say,INSTALL,~/.dotfiles; a script has $$CAGE_DOTFILES_LIMIT seconds)
 	$(Q)bash lib/create/install-dotfiles "$$CAGE_ENGINE" exec \
 		--interactive \
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cd lib/create && cat dotfiles-way dotfiles-run dotfiles-inside)" sh \
