@@ -8,6 +8,6 @@ for folder in "$HOME/.pyenv/shims" "$HOME/.local/bin"; do
     esac
 done
 unset folder
-# What starts an agent comes first: it sets up the agent's key and its questions, also for one that the user installed.
+# The starters of the agents come first: they set up key and questions, also for an agent that the user installed.
 PATH=/usr/local/lib/trusty-cage/bin:$PATH
 export PATH
