@@ -40,6 +40,9 @@ prefix=${CAGE_TMUX_PREFIX:-C-a}
 SHELL=$(command -v "${CAGE_SHELL:-sh}") || SHELL=/bin/sh
 export SHELL
 
+# tmux can't draw on a terminal that says dumb.
+[ "${TERM:-dumb}" != dumb ] || export TERM=xterm-256color
+
 # Left the editor, top right the agent, bottom right a shell. A split-window without a command opens a shell, -h beside
 # and -v below the pane that was made last, with -b before it. A fourth pane, of a program, is one more line before
 # select-pane:   split-window -h /bin/sh -c "$pane" sh top \; \
