@@ -128,8 +128,8 @@ notice: seen tags
 
 # Nothing on the host has the kernel's counter where the engine runs on another machine; the cage sees its own.
 COUNTERS := /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control # linux
-KILLS = $(within) 10 "$$CAGE_ENGINE" exec -- "$$CAGE_CONTAINER" cat $(COUNTERS) 2>/dev/null \
-	| head -c 4000 >$(S)/engine/kills || echo "exit $$?" >>$(S)/engine/kills
+KILLS = $(within) 5 "$$CAGE_ENGINE" exec -- "$$CAGE_CONTAINER" cat $(COUNTERS) 2>/dev/null \
+	| head -c 4000 | sed -n '/^oom_kill [0-9]*$$/p' >$(S)/engine/kills || echo "exit $$?" >>$(S)/engine/kills
 
 #: Say how many programs the kernel ended since the cage's memory was full; asked after an exit code 137
 killed: | $(FOLDERS)
