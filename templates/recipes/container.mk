@@ -128,17 +128,17 @@ notice: seen tags
 
 # Nothing on the host has the kernel's counter where the engine runs on another machine; the cage sees its own.
 COUNTERS := /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control # linux
-KILLS = $(within) 5 "$$CAGE_ENGINE" exec -- "$$CAGE_CONTAINER" cat $(COUNTERS) 2>/dev/null \
-	| head -c 4000 | sed -n '/^oom_kill [0-9]*$$/p' >$(S)/engine/kills || echo "exit $$?" >>$(S)/engine/kills
+KILLS = bash lib/engine/kills $(within) 5 "$$CAGE_ENGINE" exec -- "$$CAGE_CONTAINER" cat $(COUNTERS)
 
 #: Say how many programs the kernel ended since the cage's memory was full; asked after an exit code 137
 killed: | $(FOLDERS)
-	$(Q)set -o pipefail; $(KILLS)
+	$(Q)$(KILLS)
 	$(Q)bash lib/engine/killed news
 
 #: The kernel's counter of programs that it ended since the cage's memory was full
 kills: seen
-	$(Q)set -o pipefail; $(when) 'cage running' $(KILLS)
+	$(Q)rm -f $(S)/engine/kills
+	$(Q)$(when) 'cage running' $(KILLS)
 
 #: Stop the cage and its guard
 stopped: seen
