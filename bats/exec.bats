@@ -93,35 +93,6 @@ loads_rules() {
     run -1 grep -h -e error -e gone start.*
 }
 
-@test "out of memory: exec after 137, status and the next attach tell it, each program once; the remedy raises the limit" {
-    run -0 tc set "$CAGE" memory=200m
-    run -137 tc exec "$CAGE" -- python3 -c 'bytearray(10**9)'
-    says "Out of memory: the kernel ended 1 of the programs of cage '$CAGE' (limit 200.0 MiB; more: tc set $CAGE memory=400m)"
-    run -137 tc exec "$CAGE" -- sh -c 'kill -9 $$'
-    says_not 'Out of memory'
-    run -0 tc status "$CAGE"
-    says "out of memory the kernel ended 1 of its programs since the start (limit 200.0 MiB; more: tc set $CAGE memory=400m)"
-    run -137 tc exec "$CAGE" -- dd if=/dev/zero of=/dev/shm/full bs=1M count=400
-    says "Out of memory: the kernel ends each program that starts in cage '$CAGE' (limit 200.0 MiB; more: tc set $CAGE memory=400m)"
-    run -1 on_terminal "tc attach $CAGE"
-    says "Out of memory: the kernel ends each program that starts in cage '$CAGE'"
-    run -0 tc set "$CAGE" memory=1g
-    run -0 tc exec "$CAGE" -- sh -c 'rm /dev/shm/full && python3 -c "bytearray(4 * 10**8)"'
-    says_not 'Out of memory'
-    SCREEN=$RUN-exec
-    tmux -L "$SCREEN" new-session -d -x 150 -y 40 "tc attach $CAGE; sleep 60"
-    screen_shows ' Out of memory: programs ended: '
-    screen_shows " (limit 1.0 GiB; more: tc set $CAGE memory=2g)"
-    tmux -L "$SCREEN" send-keys C-a d
-    screen_shows 'Return:'
-    tmux -L "$SCREEN" respawn-pane -k "tc attach $CAGE; sleep 60"
-    screen_shows "[$CAGE]"
-    run -0 tmux -L "$SCREEN" capture-pane -p
-    says_not 'Out of memory'
-    tmux -L "$SCREEN" kill-server
-    quick
-}
-
 # No program of the call $1 runs inside, ten seconds later at most: each sleeps for a number that begins with $1.
 ended() {
     for _ in {1..50}; do
@@ -198,4 +169,33 @@ PYTHON
     [ "$stderr" = err ]
     run -137 --separate-stderr tc exec "$CAGE" -- sh -c 'kill -KILL $$'
     [ -z "$output$stderr" ]
+}
+
+@test "out of memory: exec after 137, status and the next attach tell it, each program once; the remedy raises the limit" {
+    run -0 tc set "$CAGE" memory=200m
+    run -137 tc exec "$CAGE" -- python3 -c 'bytearray(10**9)'
+    says "Out of memory: the kernel ended 1 of the programs of cage '$CAGE' (limit 200.0 MiB; more: tc set $CAGE memory=400m)"
+    run -137 tc exec "$CAGE" -- sh -c 'kill -9 $$'
+    says_not 'Out of memory'
+    run -0 tc status "$CAGE"
+    says "out of memory the kernel ended 1 of its programs since the start (limit 200.0 MiB; more: tc set $CAGE memory=400m)"
+    run -137 tc exec "$CAGE" -- dd if=/dev/zero of=/dev/shm/full bs=1M count=400
+    says "Out of memory: the kernel ends each program that starts in cage '$CAGE' (limit 200.0 MiB; more: tc set $CAGE memory=400m)"
+    run -1 on_terminal "tc attach $CAGE"
+    says "Out of memory: the kernel ends each program that starts in cage '$CAGE'"
+    run -0 tc set "$CAGE" memory=1g
+    run -0 tc exec "$CAGE" -- sh -c 'rm /dev/shm/full && python3 -c "bytearray(4 * 10**8)"'
+    says_not 'Out of memory'
+    SCREEN=$RUN-exec
+    tmux -L "$SCREEN" new-session -d -x 150 -y 40 "tc attach $CAGE; sleep 60"
+    screen_shows ' Out of memory: programs ended: '
+    screen_shows " (limit 1.0 GiB; more: tc set $CAGE memory=2g)"
+    tmux -L "$SCREEN" send-keys C-a d
+    screen_shows 'Return:'
+    tmux -L "$SCREEN" respawn-pane -k "tc attach $CAGE; sleep 60"
+    screen_shows "[$CAGE]"
+    run -0 tmux -L "$SCREEN" capture-pane -p
+    says_not 'Out of memory'
+    tmux -L "$SCREEN" kill-server
+    quick
 }

@@ -40,6 +40,11 @@ def pytest_addoption(parser):
     parser.addoption("--golden", action="store_true", help="write tests/rendered/ anew")
 
 
+def pytest_xdist_auto_num_workers():
+    """One process more than there are cores: some tests wait for a time limit to pass."""
+    return os.cpu_count() + 1
+
+
 def pytest_terminal_summary(terminalreporter):
     """Print the programs of this machine that passing tests recorded."""
     passed = terminalreporter.stats.get("passed", [])
