@@ -353,10 +353,10 @@ SH
     done
 }
 
-@test "commits: a blob of gigabytes, a tree of billions and a tree that git dies of are an error, and soon" {
+@test "commits: a blob of a gigabyte, a tree of billions and a tree that git dies of are an error, and soon" {
     inside <<'SH'
 git rev-list --max-parents=0 HEAD >/tmp/first
-truncate -s 3G /tmp/big
+truncate -s 1G /tmp/big
 blob=$(git -c core.bigFileThreshold=1m -c pack.compression=1 hash-object -w /tmp/big)
 git update-ref HEAD "$(git commit-tree -p HEAD -m big "$(printf "100644 blob $blob\tbig\n" | git mktree)")"
 SH
