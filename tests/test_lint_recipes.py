@@ -34,6 +34,12 @@ def test_recipes_as_they_are_pass(lint):
     assert lint() == []
 
 
+def test_long_line_of_the_layout_is_refused(lint):
+    layout = lint.folder / "layout.sh.j2"
+    layout.write_text(f"{layout.read_text()}# {'x' * 119}\n")
+    assert lint() == ["is longer than 120 characters"]
+
+
 def test_two_engines_files_may_define_the_same(lint):
     shutil.copy(lint.folder / "recipes/docker.mk", lint.folder / "recipes/podman.mk")
     assert lint() == []

@@ -3,15 +3,15 @@
 # Rendered by trusty-cage 0.0.0. This file is yours: edit it freely; 'make stop attach' begins a session by it.
 # A re-render merges into your edits and never overwrites them; 'tc diff-recipes minimal' shows them.
 #
-# Environment: CAGE_TMUX_PREFIX, CAGE_SHELL, CAGE_START and CAGE_CONTINUE (the commands of lib/agents that start the agent
-# and go on with its last conversation), CAGE_RESUME, CAGE_API_KEY_ENV (the name of the key's variable),
+# Environment: CAGE_TMUX_PREFIX, CAGE_SHELL, CAGE_START and CAGE_CONTINUE (the commands of lib/agents that start the
+# agent and go on with its last conversation), CAGE_RESUME, CAGE_API_KEY_ENV (the name of the key's variable),
 # CAGE_MORE_MEMORY (the limit, and how to raise it), TERM, COLORTERM.
 set -eu
 
 session=dev
 editor='nvim .'
-# right: the width of the right column, in % of the screen's; bottom: the height of what is below its first pane, in % of
-# the column's. The left column gets the rest.
+# right: the width of the right column, in % of the screen's; bottom: the height of what is below its first pane, in %
+# of the column's. The left column gets the rest.
 right=40% bottom=30%
 agent=${CAGE_START:-claude}
 
