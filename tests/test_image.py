@@ -2,8 +2,11 @@
 
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 from conftest import ROOT
@@ -78,6 +81,45 @@ def failed(folder, log):
     done = subprocess.run(words, cwd=folder, env={**os.environ, "CAGE_NAME": "web"}, capture_output=True, text=True)
     assert done.returncode == 1
     return done.stderr.splitlines()
+
+
+def on_terminal(folder, build):
+    """All that a person sees of a build by these shell commands."""
+    run = f"cd {folder}; CAGE_NAME=web exec bash lib/run/log build-image sh -c '{build}'"
+    return pty_output(["bash", "-c", run])
+
+
+def pty_output(command):
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execvp(command[0], command)
+    seen = b""
+    with suppress(OSError):  # EIO ends the output of a terminal
+        while some := os.read(terminal, 4096):
+            seen += some
+    os.waitpid(pid, 0)
+    return seen.decode()
+
+
+@pytest.mark.parametrize("said", ["#7 [ 3/19] RUN make\tit", "Step 3/19 : RUN make    it"])
+def test_terminal_has_the_last_step_of_a_build(said, folder):
+    seen = on_terminal(folder, f'echo "{said}\n#7 1.234 words of the step"; sleep 1.6')
+    assert re.search(r"\r\x1b\[K  0:01 +3/19 RUN make it", seen)
+    assert seen.endswith("\r\x1b[K")
+
+
+def test_password_that_git_asks_for_meanwhile_is_not_written_over(folder):
+    (folder / ".state/clone/incoming").mkdir(parents=True)
+    assert "3/19" not in on_terminal(folder, 'echo "Step 3/19 : RUN x"; sleep 1.6')
+
+
+def test_build_that_was_interrupted_is_told_as_no_fault(folder):
+    build = "echo begun; kill -INT $PPID; sleep 0.1; echo error: no; exit 1"
+    words = ["bash", "lib/run/log", "build", "sh", "-c", build]
+    done = subprocess.run(words, cwd=folder, env={**os.environ, "CAGE_NAME": "web"}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, f"  LOG      {folder}/.state/log/build\n")
+    done = subprocess.run(["bash", "lib/failed/build", "build", "130"], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 @pytest.mark.parametrize("log", [BUILDX, CLIENT_20_10, LEGACY, LEGACY.replace(" ---> Removed", "Removing")])
