@@ -161,3 +161,28 @@ def test_without_a_terminal_on_both_sides_nothing_is_added(terminal, streams):
     assert terminal.shown == b"only this\r\n"
     os.write(terminal.ours, b"typed\n")
     assert terminal.pending() == b"typed\n"
+
+
+def lived(tmp_path, tc, *, ignored):
+    """Whether a command of three seconds lived to its end, with a ps that fails and with TC for the caller's tc."""
+    for name in ("ps", "make"):  # make would end the programs inside
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    command = ["bash", LIB / "run/session", str(os.getpid()), "sh", "-c", f"sleep 3; touch {tmp_path}/end"]
+    nohup = [
+        sys.executable,
+        "-c",
+        "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execvp(sys.argv[1], sys.argv[1:])",
+    ]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "CAGE_TC": str(tc)}
+    subprocess.run([*(nohup if ignored else []), *command], env=environment, stdin=subprocess.DEVNULL, timeout=20)
+    return (tmp_path / "end").exists()
+
+
+@pytest.mark.parametrize(
+    ("alive", "ignored", "lives"), [(True, False, True), (False, False, False), (False, True, True)]
+)
+def test_session_ends_with_its_tc_unless_nohup_says_otherwise(alive, ignored, lives, tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    assert lived(tmp_path, os.getpid() if alive else gone.pid, ignored=ignored) is lives
