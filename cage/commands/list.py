@@ -67,8 +67,8 @@ def forget(args: Namespace) -> int:
 
 
 def _is_left(folder: Path) -> bool:
-    """Whether folder is what a destroyed cage leaves: its host clone."""
-    return [path.name for path in folder.glob("*")] == ["repo"]
+    """Whether folder is what a destroyed cage leaves: its host clone. macOS puts a file of its own beside it."""
+    return {path.name for path in folder.glob("*")} - {".DS_Store"} == {"repo"}
 
 
 def _row(folder: Path) -> dict[str, object]:
