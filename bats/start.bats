@@ -80,7 +80,7 @@ DOCKERFILE
 }
 
 @test "a container that does not stay up is told with its last words, by create and start, by tc and make" {
-    local own=$RUN-own
+    local own=$RUN-entry
     OTHER=$TRUSTY_CAGE_HOME/envs/$own
     make_repo "$own"
     with_entrypoint Dockerfile "sleep 0.4; printf 'no \\\\033]0;data\\\\rbase\\\\n'; exit 3"
