@@ -203,8 +203,9 @@ own_terminal() {
     local TC
     TC=$(command -v tc)
     export SCREEN=ghosts
-    for _ in 1 2 3; do
-        tmux -L ghosts -f /dev/null new-session -d -x 60 -y 15 "$TC attach $CAGE"
+    # The third's shell goes on, so that a closed terminal is all that tells.
+    for after in '' '' '; sleep 9'; do
+        tmux -L ghosts -f /dev/null new-session -d -x 60 -y 15 "trap : HUP; $TC attach $CAGE$after"
     done
     tmux -L ghosts new-session -d -s shell "$TC shell $CAGE"
     for _ in {1..80}; do
