@@ -58,7 +58,7 @@ MK
     [ "${lines[0]}" = "error: 'nonsense' is no purpose" ]
 }
 
-@test "bats: the ten slowest tests are named; output and exit code stay" {
+@test "bats: the ten slowest tests are named, and what failed; output and exit code stay" {
     local stub=$BATS_TEST_TMPDIR/stub
     mkdir "$stub"
     printf '#!/bin/sh\necho 1..12\nfor i in 2 1 3 4 5 6 7 8 9 10 11; do echo "ok $i test $i in ${i}200ms"; done\n' >"$stub/bats"
@@ -69,7 +69,8 @@ MK
     [ "${lines[14]}" = 'ok 13 none # skip' ]
     [ "${lines[15]} ${lines[16]}" = 'The slowest:   100.0 s  in the end' ]
     [ "${lines[17]}" = '   11.2 s  test 11' ]
-    [ "${lines[-1]}" = '    3.2 s  test 3' ]
+    [ "${lines[-3]}" = '    3.2 s  test 3' ]
+    [ "${lines[-2]} ${lines[-1]}" = 'Failed:   100.0 s  in the end' ]
 }
 
 # A run of bats within this one, without the outer one's variables.
