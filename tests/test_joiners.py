@@ -1,7 +1,9 @@
 """Joiners in names: allowed where a script or an emoji needs them, refused where nobody would see them."""
 
 import pytest
-from test_verdict import GUARD, rules  # noqa: F401 (GUARD puts the guard's modules on the path)
+from test_verdict import rules
+
+joiners = rules.joiners  # the guard's modules are on the path by then
 
 ACTS = "has invisible or control characters in its name"
 
@@ -64,6 +66,41 @@ def test_joiner_that_is_needed_is_no_reason_and_is_escaped_where_it_is_shown(nam
 )
 def test_joiner_that_is_not_is_refused(name):
     assert rules.name_reason(name.encode()) == ACTS
+
+
+@pytest.mark.parametrize(
+    ("characters", "letter"),
+    [
+        ("\u200c", "n"),
+        ("\u200d", "z"),
+        ("\ufe0f", "f"),
+        ("\u0628\u0645\u06cc", "J"),  # beh, meem, yeh
+        ("\u0627\u062f\u0631", "R"),  # alef, dal, reh: they join the letter before alone
+        ("\u2764\U0001f468\U0001f308", "E"),
+        ("\U0001f3fb\U0001f3ff", "s"),
+        ("a\u0915\u0621\u0674", "L"),  # a hamza joins nothing
+        ("\u094d\u0d4d\u0dca", "v"),
+        ("\u064e\u0301\u0941", "m"),
+        ("\u093e\u0bbe", "c"),
+        ("1./ \u25a0", "o"),
+    ],
+)
+def test_class_of_a_character(characters, letter):
+    assert {joiners.class_of(character) for character in characters} == {letter}
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("plain", "plain"),
+        ("\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u062e"),
+        ("\u0915\u094d\u200d\u0937 \u0645\u06cc\u200c\u062e", "\u0915\u094d\u0937 \u0645\u06cc\u062e"),
+        ("\u0645\u06cc\u200c\u062e a\u200cb", "\u0645\u06cc\u200c\u062e a\u200cb"),
+        ("\u0915\u094d\u200d\u0937 a\u200db", "\u0915\u094d\u200d\u0937 a\u200db"),
+    ],
+)
+def test_joiners_go_all_or_none(name, left):
+    assert joiners.without(name) == left
 
 
 def test_git_folder_with_joiners_is_one_whatever_needs_them():

@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 
 import pytest
-from test_verdict import GUARD, rules
+from test_verdict import GUARD, rules, tree
 
 OUT = "is a link that leaves the project"
 GIT = "is a link into a git folder"
@@ -381,6 +381,94 @@ def test_first_reason_is_the_one_that_is_given():
     assert reasons({"x/HEAD": "/", "X": "/"}, ["x/objects", "x/refs"]) == {"x/HEAD": rules.BARE, "X": same_as("x")}
 
 
+# -- one entry, and how much in all ---------------------------------------------
+
+HIDDEN = "has invisible or control characters in its name"
+
+
+@pytest.mark.parametrize(
+    ("leaf", "was", "why"),
+    [
+        (rules.Leaf(b"a", 10), None, ""),
+        (rules.Leaf(b"a", 11), None, "is larger than 0 MiB"),
+        (rules.Leaf(b"a", 11), 11, ""),
+        (rules.Leaf(b"a", 11), 12, "is larger than 0 MiB"),
+        (rules.Leaf(b"a", 11, b"/", "is a FIFO"), None, "is larger than 0 MiB"),
+        (rules.Leaf(b"a", 1, None, "is a FIFO"), None, "is a FIFO"),
+        (rules.Leaf(b"a.pem", 1, None, "is a FIFO"), None, "is a FIFO"),
+        (rules.Leaf(b"a", 1, b"/", "is a FIFO"), 1, "is a FIFO"),
+        (rules.Leaf(b"d/a", 1, b"../b"), None, ""),
+        (rules.Leaf(b"d/a", 1, b"../../b"), 1, OUT),
+        (rules.Leaf(b"a.pem", 1, b"/"), None, OUT),
+        (rules.Leaf(b"a", 1, b"hop/x"), None, rules.THROUGH),
+        (rules.Leaf(b"a", 1, b""), None, OUT),
+        (rules.Leaf(b"a.pem"), None, "may hold a key"),
+        (rules.Leaf(b"a.pem"), 0, "may hold a key"),
+        (rules.Leaf(b"a\n.pem"), None, "may hold a key"),
+        (rules.Leaf(b"a\n"), None, HIDDEN),
+        (rules.Leaf(b"a\n"), 0, ""),
+    ],
+)
+def test_leaf_is_judged_by_size_kind_way_and_name_in_this_order(leaf, was, why, monkeypatch):
+    monkeypatch.setattr(rules, "FILE_BYTES", 10)
+    monkeypatch.setattr(rules, "REFUSED", [("*.pem", "may hold a key")])
+    before = None if was is None else tree.Entry("100644", was, "0" * 64)
+    assert rules.leaf_reason(leaf, before, {b"hop": b"/"}.get) == why
+
+
+def test_leaf_is_a_file_of_nothing_unless_it_is_said():
+    assert rules.Leaf(b"a") == (b"a", 0, None, "")
+
+
+@pytest.mark.parametrize(
+    ("gone", "base", "why"),
+    [
+        (21, 83, "21 of 83 files would be deleted"),
+        (21, 84, ""),
+        (20, 20, ""),
+        (26, 100, "26 of 100 files would be deleted"),
+        (25, 100, ""),
+    ],
+)
+def test_more_than_twenty_files_and_a_quarter_gone_are_many(gone, base, why):
+    assert rules.many_gone(gone, range(base)) == why
+
+
+def test_more_than_there_is_room_for_is_too_much_in_all(monkeypatch):
+    monkeypatch.setattr(rules, "TOTAL_BYTES", 5 << 20)
+    assert rules.total_reason(3, 3) == ""
+    assert rules.total_reason(4, 3) == "brings the export over 5 MiB in all"
+
+
+# -- submodules ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("a", "takes the place of the submodule 'a/b/sub'"),
+        ("a/b", "takes the place of the submodule 'a/b/sub'"),
+        ("a/b/sub", "takes the place of the submodule 'a/b/sub'"),
+        ("a/b/sub/x/y", "lies in the submodule 'a/b/sub'"),
+        ("a/c", ""),
+        ("a/b/sub2", ""),
+        ("sub", ""),
+        ("t\x1b", "takes the place of the submodule 't\\x1b'"),
+        ("t\x1b/x", "lies in the submodule 't\\x1b'"),
+    ],
+)
+def test_nothing_comes_to_a_submodule_into_one_or_in_the_place_of_one(path, why):
+    assert rules.Submodules([b"a/b/sub", b"t\x1b"]).reason(path.encode()) == why
+    assert rules.Submodules([]).reason(path.encode()) == ""
+
+
+def test_submodules_below_folders_are_found():
+    there = rules.Submodules([b"a/b/one", b"a/two", b"three"])
+    assert there.below([b"a"]) == {b"a/b/one", b"a/two"}
+    assert there.below([b"a/b", b"x"]) == {b"a/b/one"}
+    assert there.below([b"a/two", b"three", b"x"]) == there.below([]) == set()
+
+
 # -- words ---------------------------------------------------------------------
 
 
@@ -493,6 +581,7 @@ def test_link_that_is_longer_than_any_is_one_to_nowhere():
 )
 def test_spellings_of_a_path(path, spellings):
     assert rules.spellings(path.encode()) == [(seen_as, part.encode()) for seen_as, part in spellings]
+    assert rules.spelled(path.encode()) == spellings[-1][0]
 
 
 @pytest.mark.parametrize(
