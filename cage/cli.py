@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -52,13 +53,20 @@ class Parser(ArgumentParser):
         sys.exit(USAGE)
 
 
-class CommandLine(Parser):
-    """The whole command line. Each verb's `run` names the function that does it."""
+class NotTyped:
+    """Takes the place of the parser of a verb that was not typed: making all of them takes longer than some verbs."""
 
-    def __init__(self) -> None:
+    def __getattr__(self, _: str) -> Callable[..., "NotTyped"]:
+        return lambda *_, **__: self
+
+
+class CommandLine(Parser):
+    """The whole command line, or of all verbs only `typed`. Each verb's `run` names the function that does it."""
+
+    def __init__(self, typed: str = "") -> None:
         super().__init__(prog="tc", description=DESCRIPTION, epilog=EXAMPLES)
         self.add_argument("--version", action="version", version=f"trusty-cage {__version__}")
-        self.said = {}
+        self.said, self.typed = {}, typed
         self.verbs = self.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
 
     def format_help(self) -> str:
@@ -71,6 +79,8 @@ class CommandLine(Parser):
     def verb(self, name: str, run: str, text: str, *switches: tuple[str, ...]) -> Parser:
         """Add a verb; its switches are given with their help."""
         self.said[name] = text
+        if self.typed not in ("", name):
+            return NotTyped()
         added = self.verbs.add_parser(name, help=text, description=f"{text}.")
         added.set_defaults(run=run)
         for *flags, said in switches:
@@ -84,9 +94,10 @@ class CommandLine(Parser):
         return added
 
 
-def parser() -> CommandLine:
-    """The command line. A verb that is a target of the cage's Makefile passes its options on by their names there."""
-    top = CommandLine()
+def parser(typed: str = "") -> CommandLine:
+    """The command line, or of all verbs only the typed one. A verb that is a target of the cage's Makefile passes its
+    options on by their names there."""
+    top = CommandLine(typed)
     verb, on_cage = top.verb, top.on_cage
     yes, dry_run = ("-y", "--yes", "don't ask"), ("--dry-run", "only show the plan")
     as_json, as_plan = ("--json", "as JSON"), ("--json", "only show the plan, as JSON")
@@ -181,7 +192,7 @@ def _create(create: Parser) -> None:
 
 def parse(words: list[str]) -> Namespace:
     """The arguments. For exec, all words after `--` are the command, options too."""
-    top = parser()
+    top = parser(words[0] if words and words[0][:1] != "-" else "")
     if not words:
         top.print_help()
         sys.exit(USAGE)
