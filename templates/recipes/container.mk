@@ -191,9 +191,9 @@ removed: seen
 	$(Q)rm -f .history/guard .history/containers $(S)/export/stopped
 
 # A session's caller went away (lib/run/session): its client does, too, but passes no signal on.
-#: End the programs of the call CAGE_CALL inside by CAGE_SIGNAL, five seconds at most
+#: End the programs of the call CAGE_CALL inside by CAGE_SIGNAL, ten seconds at most
 ended:
-	$(Q)$(within) 5 "$$CAGE_ENGINE" exec \
+	$(Q)$(within) 10 "$$CAGE_ENGINE" exec \
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/run/end-inside)" sh "$$CAGE_CALL" "$$CAGE_SIGNAL"
 
 # ---- The helper
