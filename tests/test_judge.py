@@ -938,6 +938,21 @@ def test_branch_does_not_ask_the_host_s_ignore_rules(project):
     assert outcome(branch({}, {}, ignore_files={b".gitignore": b"*.log\n"})) == decided(["a.log"])
 
 
+def test_branch_without_what_is_refused_names_it(project, monkeypatch, capsys):
+    lay(project, {"fine": "1"})
+    (project / "l").symlink_to("/etc")
+    judge, judged, out = program("judge"), branch({}, {}), io.BytesIO()
+    monkeypatch.setenv("CAGE_NAME", "web")
+    monkeypatch.setenv("CAGE_IDENT", "T <t@localhost> 0 +0000")
+    with pytest.raises(SystemExit, match="some entries may not leave the cage"):
+        judge.write_commit(judged, out)
+    assert not out.getvalue()
+    monkeypatch.setenv("CAGE_SKIP_REFUSED", "1")
+    judge.write_commit(judged, out)
+    assert b'inline "fine"' in out.getvalue()
+    assert capsys.readouterr().err == "Refused:\n  l: is a link that leaves the project\n"
+
+
 @pytest.mark.parametrize("beside", ["host", "head"])
 def test_branch_is_joined_with_what_lies_beside_it(beside, project):
     lay(project, {"x/HEAD": "ref", "notes": "x", "free": "x"})

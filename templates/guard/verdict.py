@@ -317,6 +317,13 @@ class Verdict:
             report.add_paths(mark, [path for path in marks if marks[path] == mark], folders)
         return report
 
+    def left_inside(self):
+        """The Report of what a branch leaves inside."""
+        report = Report()
+        report.add_reasons("Refused:", self.refused)
+        report.add(self.kept_inside())
+        return report
+
     def kept_inside(self):
         """A line for each linked work tree; safe to print."""
         return bounded([f"  {show(path)}: {LINKED}, held back" for path in self.linked])
