@@ -62,6 +62,8 @@ kept: kept-begun
 		--all \
 		--not $$(cat $(S)/commits/parent) 2>$(S)/commits/bundle.err \
 		|| $(failed)/kept bundle
+	$(Q)[ "$$CAGE_TO" != branch ] || ! cmp -s $(S)/commits/old $(S)/commits/new \
+		|| cmp -s $(S)/commits/tip .history/seeded || cp $(S)/commits/branch .history/on-branch
 
 #: Keep what may not leave the cage in one file, which only another cage unpacks
 refused-kept: branch-named
