@@ -250,7 +250,7 @@ names() {
     run -0 env CAGE_MISSING=ok make -C "$TRUSTY_CAGE_HOME/envs/$RUN-other" image
     room 30
     run -1 tc create "$PWD/large/repo" --name "$RUN-other" --shell bash --no-attach
-    says "error: the engine's disk is full"
+    says "the engine's disk is full"
     room 4000
     run -0 tc create "$PWD/large/repo" --name "$RUN-other" --shell bash --no-attach
     run -0 tc exec "$RUN-other" -- sha256sum large
@@ -261,9 +261,15 @@ names() {
     # The way in: all of the file that is sent, or the old one.
     head -c 70000000 /dev/urandom >"$TRUSTY_CAGE_HOME/envs/$RUN-other/repo/large"
     echo sent >"$TRUSTY_CAGE_HOME/envs/$RUN-other/repo/README"
+    room 0
+    run -1 tc export "$RUN-other" -y
+    says "error: the cage could not be read, so nothing was written: the engine's disk is full"
+    says_not 'Try again'
+    run -0 tc status "$RUN-other"
+    says "not counted: the engine's disk is full"
     room 30
     run -1 tc sync "$RUN-other" -y
-    says "error: the engine's disk is full"
+    says "the engine's disk is full"
     run -0 tc exec "$RUN-other" -- sha256sum large
     says "$(sha256sum <large/repo/large | cut -c 1-64)"
     room 4000

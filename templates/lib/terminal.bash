@@ -95,10 +95,18 @@ left_to_tc() {
     lines "$@" 2>/dev/null >"$words" || { rm -f "$words" && return 1; }
 }
 
-# die CODE PROBLEM [REMEDY …]: print them, leave CODE for tc (make itself exits 2 for any failure).
+# Whether the engine has just said that its disk is full.
+is_full() {
+    find "$folder/.state/engine" -name '*.err' -mmin -2 -exec grep -qi 'no space left' {} \; -print 2>/dev/null | grep -q .
+}
+
+# die CODE PROBLEM [REMEDY …]: print them, leave CODE for tc (make itself exits 2 for any failure). Another try does not
+# help where the engine's disk is full.
 die() {
     local code=$1
     shift
+    [ "$code" != 1 ] || ! is_full ||
+        set -- "$1: the engine's disk is full" 'See how it is used: docker system df' 'With room on it, try again.'
     left_to_tc "error: $1" "${@:2}" || lines "error: $1" "${@:2}" >&2
     [ -z "${CAGE_EXIT_FILE:-}" ] || printf '%s\n' "$code" 2>/dev/null >"$CAGE_EXIT_FILE" || :
     exit "$code"
