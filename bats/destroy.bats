@@ -258,7 +258,7 @@ SH
     run -3 tc create "$BATS_FILE_TMPDIR/$CAGE" --no-attach </dev/null
     says --reuse-clone
     run -0 tc create "$BATS_FILE_TMPDIR/$CAGE" --no-attach --reuse-clone
-    # What a branch of the clone has already needs no bundle.
+    # No bundle is made of files that a branch of the clone has already.
     inside <<<'echo more >>README'
     run -0 tc export "$CAGE" --branch
     run -0 tc destroy "$CAGE" -y
