@@ -18,10 +18,8 @@ def folder_of(root, path):
     """A descriptor of the folder of PATH below ROOT, made where it is missing."""
     here = os.open(root, FOLDER)
     for part in path.split(b"/")[:-1]:
-        try:
+        with suppress(FileExistsError):
             os.mkdir(part, 0o755, dir_fd=here)
-        except FileExistsError:
-            pass
         below = os.open(part, FOLDER, dir_fd=here)
         os.close(here)
         here = below
@@ -30,7 +28,7 @@ def folder_of(root, path):
 
 @contextmanager
 def drafts(volume):
-    """A descriptor of the folder in VOLUME where files wait; it goes in the end, and one that a kill left goes first."""
+    """A descriptor of the folder in VOLUME where files wait; it goes in the end, one that a kill left goes first."""
     root = os.open(volume, FOLDER)
     for left in os.listdir(volume):
         if re.fullmatch(rb"\.trusty-cage\.[0-9a-f]{16}", left):

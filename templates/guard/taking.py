@@ -28,7 +28,7 @@ class Taking(Verdict):
     def want(self, path):
         """Note PATH; returns why it can't be had, empty if it can."""
         try:
-            whole, root, inside = located(path)
+            _, root, inside = located(path)
         except LookupError as why:
             return str(why)
         name = os.path.basename(inside)

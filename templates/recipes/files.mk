@@ -2,7 +2,7 @@
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 #
 # put: named lays out the files, and a helper lays them into the volume as the cage's user; the cage goes on meanwhile.
-# get: taken has a helper judge what is named, as an export's stage does, and placed moves it where nothing has its name.
+# get: taken has a helper judge the files, as an export's stage does; placed moves them where nothing has their name.
 
 #: Stop if it is not said which file is to be put, or where make would look for it
 puttable:
