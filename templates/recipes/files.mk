@@ -31,14 +31,15 @@ put-in: unclaimed named helper-image helper-gone
 gettable:
 	$(Q)bash lib/files/gettable
 
-#: An empty question: a get compares with nothing
-question-empty: | $(FOLDERS)
+#: The question for the helper: names alone, since a get compares with nothing
+question-of-names: | $(FOLDERS)
 	$(Q)rm -rf $(S)/export/question $(S)/export/stage
 	$(Q)mkdir $(S)/export/question
-	$(Q)echo 1 >$(S)/export/question/complete
+	$(Q)printf '%s\n' "$$CAGE_PATHS" >$(S)/export/question/paths
+	$(Q)echo 2 >$(S)/export/question/complete
 
 #: Have a helper judge the named files; its answer is lists, and a tree of the files
-taken: unclaimed readable helper-image helper-gone question-empty
+taken: unclaimed readable helper-image helper-gone question-of-names
 	$(call say,STAGE,$$CAGE_NAME)
 	$(Q)bash lib/export/asked $(PAUSE) | $(HELPER) \
 		--cap-add DAC_OVERRIDE \
@@ -57,4 +58,4 @@ placed: taken
 	$(Q)[ "$$CAGE_TO" != - ] || $(enough) cat $(S)/export/stage/tree/*
 	$(Q)rm -rf $(S)/export/stage/tree
 
-.PHONY: gettable named placed put-in puttable question-empty taken
+.PHONY: gettable named placed put-in puttable question-of-names taken
