@@ -139,6 +139,13 @@ def test_get_names_land_by_their_last_part_and_from_both_volumes(volumes):
     )
 
 
+def test_get_names_nothing_in_a_git_folder(volumes):
+    (volumes / "project/sub/.GIT").mkdir(parents=True)
+    (volumes / "project/sub/.GIT/config").write_text("x")
+    assert taken(volumes, "sub/.GIT", "sub/.GIT/config") == ([], [], ["sub/.GIT", "sub/.GIT/config"])
+    assert taken(volumes, "sub")[1] == ["sub/.GIT"]
+
+
 def test_get_compares_what_is_named_with_each_other(volumes):
     for path in ("a/name", "b/NAME", "a/HEAD", "b/objects/x", "c/refs/x"):
         (volumes / "project" / path).parent.mkdir(parents=True, exist_ok=True)
