@@ -113,6 +113,25 @@ def parser(typed: str = "") -> CommandLine:
     on_cage("shell", "Open a login shell inside")
     run = on_cage("exec", "Run a command inside, and relay its exit code", run="verbs:execute")
     run.add_argument("command", nargs="*", help="the command and its arguments, after --")
+    put = on_cage(
+        "put",
+        "Put files into the cage, and print their paths there",
+        ("--clipboard", "the clipboard's image, for the agent to look at"),
+        ("--force", "where the cage has that name, keep the old one beside it"),
+        run="verbs:put",
+    )
+    put.add_argument("paths", nargs="*", metavar="FILE", help="files and folders; - for standard input")
+    put.add_argument("--to", metavar="DIR", help="folder inside, from the project's on; else ~/inbox")
+    put.add_argument("--as", metavar="NAME", help="its name there, of one file")
+    get = on_cage(
+        "get",
+        "Get files out of the cage, judged as by an export",
+        ("--force", "where the name is taken, keep the old one beside it"),
+        ("--skip-refused", "get the rest where entries are refused"),
+        run="verbs:get",
+    )
+    get.add_argument("paths", nargs="+", metavar="PATH", help="files and folders, from the project's on")
+    get.add_argument("--to", metavar="DIR", default=".", help="folder here, or - for standard output")
     export = on_cage(
         "export",
         "Bring the work back to the host clone",
@@ -208,7 +227,7 @@ def parse(words: list[str]) -> Namespace:
             raise CageError(problem, f"Write: tc exec {shlex.quote(words[1])} -- {typed}", USAGE)
     args, rest = top.parse_known_args(words)
     at = rest.index("--") if "--" in rest else len(rest)
-    if args.verb == "sync" and not any(word.startswith("-") for word in rest[:at]):
+    if args.verb in ("sync", "put", "get") and not any(word.startswith("-") for word in rest[:at]):
         args.paths += rest[:at] + rest[at + 1 :]  # paths after an option, which argparse leaves over
     elif rest:
         top.error(f"unrecognized arguments: {' '.join(rest)}")

@@ -367,6 +367,14 @@ def test_neither_ip_nor_ifconfig(said, tc, monkeypatch):
     assert "neither 'ip' nor 'ifconfig' is installed" in remedies(tc)
 
 
+def test_program_of_the_clipboard_where_a_put_has_used_one(said, tc, home):
+    assert not any("no-such-program" in said for said in remedies(tc))
+    history = home / "envs" / "web" / ".history"
+    history.mkdir(parents=True)
+    (history / "clipboard").write_text("no-such-program wl-clipboard\n")
+    assert any("wl-clipboard" in remedy for remedy in remedies(tc).values())
+
+
 def test_doctor_traces_its_calls(said, tc, monkeypatch):
     monkeypatch.setenv("TRUSTY_CAGE_TRACE", "1")
     assert " ms  doctor         docker version --format " in tc("doctor").err

@@ -73,7 +73,7 @@ class Cage:
         (self.repo / ".git/config").touch()
         (self.folder / ".history/base").write_bytes(tree.manifest(entries(base)))
         lay(self.project, inside)
-        for module in (tree, verdict, JUDGE, RECEIVE):
+        for module in (tree, verdict, RECEIVE):
             monkeypatch.setattr(module, "ROOT", os.fsencode(self.project))
         monkeypatch.setattr(tree, "SCRATCH", str(place / "scratch"))
 

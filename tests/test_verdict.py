@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 GUARD = Path(__file__).parent.parent / "templates/guard"
 sys.path.insert(0, str(GUARD))
 import commit_rules  # noqa: E402
+import landing  # noqa: E402
 import objects  # noqa: E402
 import question  # noqa: E402
 import rules  # noqa: E402
@@ -183,13 +184,11 @@ def program(name):
     return module
 
 
-def test_files_that_wait_leave_nothing_behind_and_a_killed_ones_go(cage, monkeypatch):
-    receive = program("receive")
-    monkeypatch.setattr(receive, "ROOT", tree.ROOT)
+def test_files_that_wait_leave_nothing_behind_and_a_killed_ones_go(cage):
     lay(cage / "project", {"a": "one\n", ".trusty-cage.0123456789abcdef/0": "x", ".trusty-cage.own/0": "x"})
-    with pytest.raises(AttributeError), receive.drafts() as folder:
+    with pytest.raises(AttributeError), landing.drafts(tree.ROOT) as folder:
         assert [path.name for path in (cage / "project").glob(".trusty-cage.*/0")] == ["0"]
-        receive.draft(folder, b"0", tarfile.TarInfo("./a"), None)
+        landing.draft(folder, b"0", tarfile.TarInfo("./a"), None)
     assert sorted(path.name for path in (cage / "project").iterdir()) == [".trusty-cage.own", "a"]
 
 

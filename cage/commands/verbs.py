@@ -2,6 +2,7 @@
 
 import shlex
 from argparse import Namespace
+from pathlib import Path
 
 from cage import home
 from cage.commands.existing import Cage, names_of_all
@@ -19,9 +20,19 @@ def plain(args: Namespace, **more: str) -> int:
 
 def sync(args: Namespace) -> int:
     """Take the host's changes into the cage, or the last ones back."""
-    if any("\n" in path for path in args.paths):
-        raise CageError("a path with a line break can't be named", "Name the folder that it is in.", USAGE)
-    return plain(args, CAGE_PATHS="\n".join(args.paths))
+    return plain(args, CAGE_PATHS=_lines(args.paths))
+
+
+def put(args: Namespace) -> int:
+    """Put files into the cage; their paths are made whole here, since make runs in the cage's folder."""
+    return plain(args, CAGE_FILES=_lines([path if path == "-" else str(Path(path).absolute()) for path in args.paths]))
+
+
+def get(args: Namespace) -> int:
+    """Get files out of the cage, into the current folder if no other is named."""
+    if args.to != "-":
+        args.to = str(Path(args.to).absolute())
+    return plain(args, CAGE_PATHS=_lines(args.paths))
 
 
 def rebuild_image(args: Namespace) -> int:
@@ -50,6 +61,12 @@ def targets(args: Namespace) -> int:
             remedy = f"Options and variables go to make itself: make -C {typed(home.folder_of(args.name))} …"
             raise CageError(f"{quote(target)} is not a target", remedy, USAGE)
     return Cage.find(args.name).make(*args.targets, **_options(args))
+
+
+def _lines(paths: list[str]) -> str:
+    if any("\n" in path for path in paths):
+        raise CageError("a path with a line break can't be named", "Name the folder that it is in.", USAGE)
+    return "\n".join(paths)
 
 
 def _options(args: Namespace) -> dict[str, str]:

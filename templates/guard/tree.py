@@ -15,6 +15,8 @@ from rules import BARE, ENTRIES, LINKED, WAY_BYTES, git_parts, looks_bare, paren
 
 ROOT = b"/project"
 INSIDE = b"/home/trustycage/project"  # ROOT, as the cage's programs know it
+HOME, HOME_HERE = b"/home/trustycage", b"/home/trustycage"  # as the cage's programs know it, and as this helper does
+FROM = {}  # name -> the folder that it lies in, where that is not ROOT (taking.py)
 
 SCRATCH = "/run/j"
 
@@ -39,15 +41,38 @@ class Found(NamedTuple):
     reason: str  # why nothing new may leave from here; empty for none
 
 
-def scan(base=()):
-    """Every entry below ROOT but the cage's own .git: path -> Found. Raises SystemExit past ENTRIES.
+def located(path):
+    """PATH, relative to the project or absolute, as the cage knows it; its volume here, and its place there.
+
+    Raises LookupError where it lies in none. A '..' is taken off as text, since no link is followed.
+    """
+    path = HOME + path[1:] if path.startswith(b"~/") else path
+    whole = os.path.normpath(os.path.join(INSIDE, path))
+    for inside, root in ((INSIDE, ROOT), (HOME, HOME_HERE)):
+        if whole == inside or whole.startswith(inside + b"/"):
+            return whole, root, whole[len(inside) + 1 :]
+    raise LookupError("is neither in the project nor in /home/trustycage: nothing else of a cage is kept in a volume")
+
+
+def real(path):
+    """PATH as this helper has it."""
+    return os.path.join(FROM.get(path.partition(b"/")[0], ROOT), path)
+
+
+def scan(base=(), names=()):
+    """Every entry below ROOT but the cage's own .git, or NAMES and all below them: path -> Found. Raises SystemExit
+    past ENTRIES.
 
     Nothing below a linked work tree is listed; a folder that holds paths of BASE counts as none.
     """
-    found, folders, known = {}, [(b"", "")], set()
+    found, folders, known = {}, [] if names else [(b"", "")], set()
+    for name in names:
+        info = os.lstat(real(name))
+        found[name] = Found(info.st_mode, info.st_size, place_reason(name, stat.S_ISDIR(info.st_mode)))
+        folders += [(name, "")] if stat.S_ISDIR(info.st_mode) and not found[name].reason else []
     while folders:
         folder, reason = folders.pop()
-        with os.scandir(os.path.join(ROOT, folder)) as listing:
+        with os.scandir(real(folder)) as listing:
             entries = list(islice(listing, ENTRIES + 1 - len(found)))
         if folder and looks_bare(frozenset().union(*(git_parts(e.name) for e in entries))):
             reason = BARE
@@ -86,7 +111,7 @@ def is_linked(folder, entries):
 def describe(path, found):
     """The Entry of PATH, every byte read; None if it is neither a file nor a link."""
     if stat.S_ISLNK(found.mode):
-        return link_entry(os.readlink(os.path.join(ROOT, path)))
+        return link_entry(os.readlink(real(path)))
     if not stat.S_ISREG(found.mode):
         return None
     handle = open_handle(path)
@@ -107,7 +132,7 @@ def link_entry(target):
 
 def open_handle(path):
     """PATH opened to read, as a file descriptor; raises OSError for a link, and never waits on a FIFO."""
-    return os.open(os.path.join(ROOT, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    return os.open(real(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def open_file(path):

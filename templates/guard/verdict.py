@@ -30,7 +30,7 @@ class Verdict:
 
     def __init__(self, base, host, choices):
         self.base, self.host, self.choices = base, host, choices
-        self.found = scan(base)
+        self.found = self.look()
         self.submodules = Submodules(host.submodules)
         self.linked = sorted(p for p, f in self.found.items() if f.reason == LINKED)  # linked work trees, held back
         self.folders = {p for p, f in self.found.items() if stat.S_ISDIR(f.mode)}
@@ -51,6 +51,10 @@ class Verdict:
             self.refuse(broken)
 
     # -- the cage's side ----------------------------------------------------
+
+    def look(self):
+        """Every entry of the cage's project: path -> Found."""
+        return scan(self.base)
 
     def sort_present(self):
         """Sort every path of the cage: unchanged, held back, refused, or as decide() says."""

@@ -23,7 +23,11 @@ how() {
     local verb=$1 name=$CAGE_NAME
     if [ "${CAGE_VIA:-}" != tc ]; then
         # make would expand a '$' in a variable on its command line.
-        [ "$verb" != exec ] || printf "CAGE_CMD='COMMAND' "
+        case $verb in
+            exec) printf "CAGE_CMD='COMMAND' " ;;
+            get) printf 'CAGE_PATHS=PATH CAGE_TO=DIR ' ;;
+            put) printf 'CAGE_FILES=FILE ' ;;
+        esac
         printf 'make -C %s %s' "$(quoted "$folder")" "$verb"
         return
     fi
@@ -34,6 +38,8 @@ how() {
     case $verb in
         create) printf 'tc create %s --name %s' "$(quoted "$CAGE_REPO_URL")" "$name" ;;
         exec) printf 'tc exec %s -- COMMAND' "$name" ;;
+        get) printf 'tc get %s PATH' "$name" ;;
+        put) printf 'tc put %s FILE' "$name" ;;
         *) printf 'tc %s %s' "$verb" "$name" ;;
     esac
 }
