@@ -165,6 +165,8 @@ def _create(create: Parser) -> None:
     create.add_argument("--name", help="name of the cage; else from the repository's")
     create.add_argument("--branch", metavar="B", help="branch to check out; else the default one")
     create.add_argument("--dockerfile", metavar="F", help="the cage's Dockerfile; it copies files from image/")
+    create.add_argument("--with-changes", action="store_true", help="take the uncommitted changes of a local one along")
+    create.add_argument("--with-untracked", action="store_true", help="the new files too, without a question")
     create.add_argument("--no-attach", action="store_true", help="don't open it afterwards")
     create.add_argument("--render-only", action="store_true", help="write the recipes, run none")
     clone, to = create.add_mutually_exclusive_group(), {"action": "store_const", "dest": "clone"}

@@ -35,7 +35,12 @@ def create(args: Namespace) -> int:
         print(f"Rendered cage '{name}'.\nCreate it:  make -C {printable(typed(folder))} create")
         return 0
     attach = terminal.shown_on(sys.stdin, sys.stdout) and not args.no_attach
-    return Cage.find(name).make("create", **({} if attach else {"CAGE_NO_ATTACH": "1"}))
+    options = {
+        "CAGE_NO_ATTACH": not attach,
+        "CAGE_WITH_CHANGES": args.with_changes or args.with_untracked,
+        "CAGE_WITH_UNTRACKED": args.with_untracked,
+    }
+    return Cage.find(name).make("create", **{key: "1" for key, given in options.items() if given})
 
 
 def _check_same(folder: Path, repo_url: str, args: Namespace, chosen: config.Config, dockerfile: bytes | None) -> None:

@@ -25,6 +25,7 @@ how() {
         # make would expand a '$' in a variable on its command line.
         [ "$verb" != exec ] || printf "CAGE_CMD='COMMAND' "
         printf 'make -C %s %s' "$(quoted "$folder")" "$verb"
+        [ "$verb${CAGE_WITH_CHANGES:+ with}" != 'create with' ] || printf ' CAGE_WITH_CHANGES=1'
         return
     fi
     case " ${CAGE_VERBS:-} " in
@@ -32,7 +33,8 @@ how() {
         *) name="$name $verb" verb=make ;;
     esac
     case $verb in
-        create) printf 'tc create %s --name %s' "$(quoted "$CAGE_REPO_URL")" "$name" ;;
+        create) printf 'tc create %s --name %s%s' "$(quoted "$CAGE_REPO_URL")" "$name" \
+            "${CAGE_WITH_CHANGES:+ --with-changes}" ;;
         exec) printf 'tc exec %s -- COMMAND' "$name" ;;
         *) printf 'tc %s %s' "$verb" "$name" ;;
     esac
