@@ -58,7 +58,7 @@ repo: | $(FOLDERS) .history sound promised .history/guard name-free
 	$(call say,CLONE,$$CAGE_REPO_URL)
 	$(Q)rm -rf $(S)/clone/incoming
 	$(Q)bash lib/run/progress $(S)/clone/words $(GIT) $(FSCK) clone \
-		$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"} \
+		$(if $(FROM_REF),,$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"}) \
 		$$(cat $(S)/clone/promised) \
 		--dissociate \
 		--no-checkout \
@@ -70,9 +70,24 @@ repo: | $(FOLDERS) .history sound promised .history/guard name-free
 	$(Q)$(MAKE) head-sound head-whole
 	$(Q)mv $(S)/clone/incoming repo
 
+# A pull request is no branch: CAGE_BRANCH is its ref then, refs/pull/123/head. It is fetched onto the branch pull/123,
+# which 'git pull' in the clone updates; nothing is pushed there.
+FROM_REF := $(filter refs/%,$(CAGE_BRANCH))
 CLONED = $(GIT) --git-dir=$(S)/clone/incoming/.git
+#: The ref that CAGE_BRANCH names, on a branch of its own
+ref-taken:
+	$(Q)bash lib/create/ref-branch >$(S)/clone/ref-branch
+	$(Q)bash lib/run/progress $(S)/clone/words $(CLONED) $(FSCK) fetch \
+		--no-tags \
+		--quiet \
+		--update-head-ok \
+		-- origin "+$$CAGE_BRANCH:refs/heads/$$(cat $(S)/clone/ref-branch)" || $(failed)/ref
+	$(Q)$(CLONED) symbolic-ref HEAD "refs/heads/$$(cat $(S)/clone/ref-branch)"
+	$(Q)$(CLONED) config "branch.$$(cat $(S)/clone/ref-branch).remote" origin
+	$(Q)$(CLONED) config "branch.$$(cat $(S)/clone/ref-branch).merge" "$$CAGE_BRANCH"
+
 #: The branch that HEAD names, or the only one there is; a repository without any ref makes an empty cage
-head-born:
+head-born: $(if $(FROM_REF),ref-taken)
 	$(Q)rm -f $(S)/clone/refs $(S)/clone/branch
 	$(Q)$(CLONED) rev-parse --verify HEAD >/dev/null 2>&1 \
 		|| $(CLONED) for-each-ref --format='%(refname)' refs/remotes/origin refs/tags >$(S)/clone/refs
@@ -230,4 +245,5 @@ credentials-copied:
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
 .PHONY: archive branch-taken cloned-dotfiles created credentials credentials-copied credentials-there dotfiled \
-	head-born head-sound head-whole name-free names-taken origin promised sound stripped-dotfiles unclaimed
+	head-born head-sound head-whole name-free names-taken origin promised ref-taken sound stripped-dotfiles \
+	unclaimed
