@@ -433,3 +433,14 @@ def test_damaged_folder_is_told(said, tc, web):
 def test_it_needs_none_of_the_heavy_imports(tmp_path):
     heavy = "import sys; import cage.commands.doctor; print({'jinja2', 'sh'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("tool", "state", "words"),
+    [("bash", "good", "is installed, for tc fly"), ("no-such-tool", "note", "is not installed; tc fly needs it")],
+)
+def test_program_of_one_verb_is_no_fault_where_it_is_missing(monkeypatch, tool, state, words):
+    monkeypatch.setattr(doctor, "ONLY_FOR", {tool: ("some-package", "tc fly")})
+    (found,) = [one for one in doctor._tools() if one.said == words]
+    assert (found.state, found.check) == (state, tool)
+    assert ("some-package" in found.remedy) == (state == "note")

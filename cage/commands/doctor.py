@@ -40,6 +40,8 @@ TOOLS = {
     "ps": ("", "procps"),
     "awk": ("", "mawk"),
 }
+# Programs that some verbs alone need, with the package's name and those verbs: without one nothing else is wrong.
+ONLY_FOR: dict[str, tuple[str, str]] = {}
 OLDEST_ENGINE = "20.10"
 
 # Bugs that let a container out: part, first good release, name. A distribution's own build has fixes that its version
@@ -208,6 +210,11 @@ def _tools() -> Iterator[Finding]:
                 yield bad(tool, f"{number[0]} is older than {oldest}", _install(package))
             else:
                 yield good(tool, number[0] if number else said)
+    for tool, (package, verbs) in ONLY_FOR.items():
+        if shutil.which(tool):
+            yield good(tool, f"is installed, for {verbs}")
+        else:
+            yield note(tool, f"is not installed; {verbs} needs it", _install(package))
     # One of them lists the host's addresses for the guard.
     if tool := _of_root("ip") or _of_root("ifconfig"):
         yield good(Path(tool).name, "is installed")
