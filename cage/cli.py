@@ -21,6 +21,7 @@ EXAMPLES = """\
 examples:
   tc create https://github.com/octocat/Hello-World
   tc create . --name web          the repository in the current folder
+  tc create owner/repo#123        a pull request of GitHub's, to review it
   tc attach web                   Neovim, the agent and a shell in tmux
   tc export web                   bring the work to the host clone
   make -C ~/.trusty-cage/envs/web help
@@ -191,10 +192,12 @@ def parser(typed: str = "") -> CommandLine:
 
 def _create(create: Parser) -> None:
     create.epilog = "example:\n  tc create git@github.com:octocat/Hello-World.git --memory 4g\n"
-    create.add_argument("repository", help="git URL, local repository or bundle")
+    create.add_argument("repository", help="git URL, local repository, bundle or owner/repo#123")
     create.add_argument("--name", help="name of the cage; else from the repository's")
-    create.add_argument("--branch", metavar="B", help="branch to check out; else the default one")
+    create.add_argument("--branch", metavar="B", help="branch or ref to check out; else the default branch")
     create.add_argument("--dockerfile", metavar="F", help="the cage's Dockerfile; it copies files from image/")
+    create.add_argument("--with-changes", action="store_true", help="take the uncommitted changes of a local one along")
+    create.add_argument("--with-untracked", action="store_true", help="the new files too, without a question")
     create.add_argument("--no-attach", action="store_true", help="don't open it afterwards")
     create.add_argument("--render-only", action="store_true", help="write the recipes, run none")
     clone, to = create.add_mutually_exclusive_group(), {"action": "store_const", "dest": "clone"}

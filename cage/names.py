@@ -15,6 +15,11 @@ LEAVE_OUT = """\
 It would be kept in files. Leave it out, and let a git credential helper or an SSH
 key answer for it: git help credentials"""
 KINDS = "Give an https://, ssh:// or git@host:path URL, or the path of a repository."
+# A pull request of GitHub's, in short; the page of one (Gitea's are 'pulls'), or of a merge request of GitLab's.
+SHORT = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_][\w.-]*)#([1-9]\d{0,8})", re.ASCII)
+PAGE = re.compile(
+    r"(?i)(https?://[^/?#@]+/.+?)/(?:pulls?|-/(merge_requests))/([1-9]\d{0,8})(?:[/?#].*)?", re.ASCII | re.DOTALL
+)
 
 
 def check(name: str) -> str:
@@ -34,6 +39,19 @@ def derive(source: str) -> str:
     proposed = re.sub(r"[^a-z0-9_-]+", "-", name).strip("-_")[:63] or "work"
     problem = f"{quote(name)}, from {quote(source)}, is not a name for a cage"
     raise CageError(problem, f"{RULE}\nChoose one, for example: --name {proposed}", USAGE)
+
+
+def request(source: str) -> tuple[str, str, str]:
+    """The repository of a pull or merge request, the ref of that, and its number; all empty for another source.
+
+    The short form is never a folder of that name, which an export could have brought: that is ./owner/repo#1.
+    """
+    if short := SHORT.fullmatch(source):
+        return f"https://github.com/{short[1].removesuffix('.git')}", f"refs/pull/{short[2]}/head", short[2]
+    if page := PAGE.fullmatch(source):
+        kind = "merge-requests" if page[2] else "pull"
+        return page[1], f"refs/{kind}/{page[3]}/head", page[3]
+    return "", "", ""
 
 
 def repository(source: str, what: str = "repository") -> str:

@@ -323,3 +323,34 @@ def test_what_is_refused_in_a_url_is_what_a_clone_does_not_take_over(url):
     done = subprocess.run(["bash", "lib/create/origin"], cwd=ROOT / "templates", env=environment, **pipes)
     assert (done.stdout.rstrip("\n") != url) == has_secret(url) == (printable(url) != url)
     assert not has_secret(done.stdout.rstrip("\n"))
+
+
+@pytest.mark.parametrize(
+    ("source", "of", "ref"),
+    [
+        ("owner/repo#123", "https://github.com/owner/repo", "refs/pull/123/head"),
+        ("Own-er/re.po_x#1", "https://github.com/Own-er/re.po_x", "refs/pull/1/head"),
+        ("owner/repo.git#7", "https://github.com/owner/repo", "refs/pull/7/head"),
+        ("https://github.com/owner/repo/pull/123", "https://github.com/owner/repo", "refs/pull/123/head"),
+        ("https://github.com/owner/repo/pull/123/files", "https://github.com/owner/repo", "refs/pull/123/head"),
+        ("https://github.com/owner/repo/pull/5?w=1#diff", "https://github.com/owner/repo", "refs/pull/5/head"),
+        ("https://git.example.com/owner/repo/pulls/9", "https://git.example.com/owner/repo", "refs/pull/9/head"),
+        (
+            "https://gitlab.com/a/b/c/-/merge_requests/42/diffs",
+            "https://gitlab.com/a/b/c",
+            "refs/merge-requests/42/head",
+        ),
+    ],
+)
+def test_request_is_a_repository_and_a_ref(source, of, ref):
+    assert names.request(source) == (of, ref, ref.split("/")[2])
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["owner/repo", "owner/repo#", "owner/repo#0", "owner/repo#1x", "#1", "a/b/c#1", "./owner/repo#1", "-o/repo#1",
+     "owner/..#1", "owner/-x#1", "owner/repo#\u0661", "owner/repo#1\n", "https://user:pw@github.com/o/r/pull/1",
+     "https://github.com/owner/pull/x", "git@github.com:owner/repo", "https://github.com/o/r/issues/3"],
+)  # fmt: skip
+def test_other_sources_are_no_request(source):
+    assert names.request(source) == ("", "", "")

@@ -10,7 +10,7 @@ from pathlib import Path
 from cage import config, home, lock, meta, names, terminal
 from cage.commands.existing import Cage
 from cage.commands.set import COPY, with_lines
-from cage.errors import CageError
+from cage.errors import USAGE, CageError
 from cage.recipes import edits, templates
 from cage.text import printable, quote, typed
 
@@ -22,8 +22,12 @@ DRAFTED |= {"guard", "image", "lib", edits.FOLDER}
 
 def create(args: Namespace) -> int:
     """Make a cage, or go on with a half-made one; returns make's exit code."""
-    repo_url = names.repository(args.repository)
-    name = names.derive(repo_url) if args.name is None else names.check(args.name)
+    of, ref, number = names.request(args.repository)
+    if ref and args.branch is not None:
+        raise CageError("a pull request is the branch of its cage", "Leave --branch out.", USAGE)
+    repo_url = names.repository(of or args.repository)
+    args.branch = ref or args.branch
+    name = names.derive(f"{repo_url}-{number}" if ref else repo_url) if args.name is None else names.check(args.name)
     dockerfile = _read_dockerfile(args.dockerfile)
     chosen = config.resolve(vars(args), os.environ)
     folder = home.folder_of(name)
@@ -35,7 +39,12 @@ def create(args: Namespace) -> int:
         print(f"Rendered cage '{name}'.\nCreate it:  make -C {printable(typed(folder))} create")
         return 0
     attach = terminal.shown_on(sys.stdin, sys.stdout) and not args.no_attach
-    return Cage.find(name).make("create", **({} if attach else {"CAGE_NO_ATTACH": "1"}))
+    options = {
+        "CAGE_NO_ATTACH": not attach,
+        "CAGE_WITH_CHANGES": args.with_changes or args.with_untracked,
+        "CAGE_WITH_UNTRACKED": args.with_untracked,
+    }
+    return Cage.find(name).make("create", **{key: "1" for key, given in options.items() if given})
 
 
 def _check_same(folder: Path, repo_url: str, args: Namespace, chosen: config.Config, dockerfile: bytes | None) -> None:

@@ -29,6 +29,7 @@ how() {
             put) printf 'CAGE_FILES=FILE ' ;;
         esac
         printf 'make -C %s %s' "$(quoted "$folder")" "$verb"
+        [ "$verb${CAGE_WITH_CHANGES:+ with}" != 'create with' ] || printf ' CAGE_WITH_CHANGES=1'
         return
     fi
     case " ${CAGE_VERBS:-} " in
@@ -36,7 +37,8 @@ how() {
         *) name="$name $verb" verb=make ;;
     esac
     case $verb in
-        create) printf 'tc create %s --name %s' "$(quoted "$CAGE_REPO_URL")" "$name" ;;
+        create) printf 'tc create %s --name %s%s' "$(quoted "$CAGE_REPO_URL")" "$name" \
+            "${CAGE_WITH_CHANGES:+ --with-changes}" ;;
         exec) printf 'tc exec %s -- COMMAND' "$name" ;;
         get) printf 'tc get %s PATH' "$name" ;;
         put) printf 'tc put %s FILE' "$name" ;;

@@ -1,5 +1,9 @@
-# Making a cage: clone, check out, seed, dotfiles, credentials, in that order.
+# Making a cage: clone, check out, seed, dotfiles, credentials, in that order. Uncommitted work comes in by changes.mk.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
+#
+# For the other files:
+#   LOCAL, IN_LOCAL  the folder of a local repository; git in it
+#   if_work_tree     only if the repository is a folder here with a work tree
 
 # The file of a destroyed cage whose recipes were brought back from the trash: what could not leave it.
 KEPT_BEFORE := .history/destroyed/kept.tar
@@ -21,7 +25,7 @@ credentials-there:
 	$(Q)[ "$$CAGE_AUTH_MODE" != subscription ] || bash lib/create/credentials >/dev/null
 
 #: All parts of a cage. Dotfiles come after that: whatever becomes of them, the cage opens
-created: origin repo/.git/index credentials uncommitted
+created: origin repo/.git/index credentials $(if $(HAS_CHANGES),,uncommitted)
 	$(Q)touch .history/created
 	$(Q)$(if $(CAGE_DOTFILES_REPO),$(MAKE) dotfiled)
 
@@ -54,7 +58,7 @@ repo: | $(FOLDERS) .history sound promised .history/guard name-free
 	$(call say,CLONE,$$CAGE_REPO_URL)
 	$(Q)rm -rf $(S)/clone/incoming
 	$(Q)bash lib/run/progress $(S)/clone/words $(GIT) $(FSCK) clone \
-		$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"} \
+		$(if $(FROM_REF),,$${CAGE_BRANCH:+--branch "$$CAGE_BRANCH"}) \
 		$$(cat $(S)/clone/promised) \
 		--dissociate \
 		--no-checkout \
@@ -66,9 +70,24 @@ repo: | $(FOLDERS) .history sound promised .history/guard name-free
 	$(Q)$(MAKE) head-sound head-whole
 	$(Q)mv $(S)/clone/incoming repo
 
+# A pull request is no branch: CAGE_BRANCH is its ref then, refs/pull/123/head. It is fetched onto the branch pull/123,
+# which 'git pull' in the clone updates; nothing is pushed there.
+FROM_REF := $(filter refs/%,$(CAGE_BRANCH))
 CLONED = $(GIT) --git-dir=$(S)/clone/incoming/.git
+#: The ref that CAGE_BRANCH names, on a branch of its own
+ref-taken:
+	$(Q)bash lib/create/ref-branch >$(S)/clone/ref-branch
+	$(Q)bash lib/run/progress $(S)/clone/words $(CLONED) $(FSCK) fetch \
+		--no-tags \
+		--quiet \
+		--update-head-ok \
+		-- origin "+$$CAGE_BRANCH:refs/heads/$$(cat $(S)/clone/ref-branch)" || $(failed)/ref
+	$(Q)$(CLONED) symbolic-ref HEAD "refs/heads/$$(cat $(S)/clone/ref-branch)"
+	$(Q)$(CLONED) config "branch.$$(cat $(S)/clone/ref-branch).remote" origin
+	$(Q)$(CLONED) config "branch.$$(cat $(S)/clone/ref-branch).merge" "$$CAGE_BRANCH"
+
 #: The branch that HEAD names, or the only one there is; a repository without any ref makes an empty cage
-head-born:
+head-born: $(if $(FROM_REF),ref-taken)
 	$(Q)rm -f $(S)/clone/refs $(S)/clone/branch
 	$(Q)$(CLONED) rev-parse --verify HEAD >/dev/null 2>&1 \
 		|| $(CLONED) for-each-ref --format='%(refname)' refs/remotes/origin refs/tags >$(S)/clone/refs
@@ -111,33 +130,6 @@ repo/.git/index: | repo
 	$(Q)! $(IN_CLONE) rev-parse HEAD >/dev/null 2>&1 || $(IN_CLONE) checkout --force --quiet 2>$(S)/clone/checkout.err \
 		|| $(failed)/checkout
 
-# ---- Uncommitted files
-
-# Uncommitted files of a local repository are counted with a git folder of our own: the repository's settings may name
-# programs, and a filter of the user's own would run with its files.
-ALONE = env $(NO_SETTINGS) GIT_OBJECT_DIRECTORY="$$PWD/repo/.git/objects"
-
-#: A git folder with the settings, ignore rules and index of the local repository
-index-copied: | repo sound
-	$(Q)rm -rf $(S)/clone/uncommitted.git
-	$(Q)$(if_work_tree) $(INIT) $(S)/clone/uncommitted.git
-	$(Q)$(if_work_tree) $(IN_LOCAL) config \
-		--list \
-		--null >$(S)/clone/settings 2>/dev/null || true
-	$(Q)$(if_work_tree) $(IN_LOCAL) rev-parse \
-		--git-path index \
-		--git-path info/exclude HEAD >$(S)/clone/paths 2>/dev/null || true
-	$(Q)$(if_work_tree) bash lib/create/copy-index $(LOCAL)
-
-#: Say how many uncommitted files are not taken
-uncommitted: | index-copied
-	$(Q)$(if_work_tree) bash lib/create/local $(LOCAL) tree && $(if_work_tree) $(ALONE) $(within) 20 $(GIT) \
-		--git-dir=$(S)/clone/uncommitted.git \
-		--work-tree=$(LOCAL) status \
-		--ignore-submodules=all \
-		--porcelain >$(S)/clone/uncommitted 2>/dev/null || echo '?' >$(S)/clone/uncommitted
-	$(Q)bash lib/create/uncommitted <$(S)/clone/uncommitted
-
 # ---- Seeding
 
 #: Stop if another TRUSTY_CAGE_HOME on this engine has volumes of this name; .history/guard looks for its containers
@@ -177,7 +169,7 @@ archive: | repo seen helper-gone .history/seeded
 	$(Q)set -o pipefail; $(GIT) --git-dir=$(S)/clone/archive.git ls-tree -r -z refs/seeded | bash lib/create/count-files
 
 #: Fill the volume with all files of that commit, make the first commit inside, and keep the base manifest
-.history/base: | archive guard-image unclaimed engine-seen
+.history/base: | archive guard-image unclaimed engine-seen $(WITH_CHANGES)
 	$(call say,SEED,$$CAGE_NAME)
 	$(Q)$(GIT) \
 		--git-dir=$(S)/clone/archive.git \
@@ -188,6 +180,7 @@ archive: | repo seen helper-gone .history/seeded
 		-- "$$(cat $(S)/image/used-guard-image)" seed "$$(cat $(S)/clone/count)" 2>$(S)/engine/helper.err \
 		| bash lib/run/unpack $(S)/clone/answer || $(failed)/helper create
 	$(Q)bash lib/create/seeded
+	$(Q)$(if $(WITH_CHANGES),$(if $(only_shown),,$(if_changes)) $(MAKE) changed-inside)
 	$(Q)mv $(S)/clone/base $@ && rm -f .history/seeding
 
 #: Lay in what could not leave the destroyed cage
@@ -252,5 +245,5 @@ credentials-copied:
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
 .PHONY: archive branch-taken cloned-dotfiles created credentials credentials-copied credentials-there dotfiled \
-	head-born head-sound head-whole index-copied name-free names-taken origin promised sound stripped-dotfiles \
-	unclaimed uncommitted
+	head-born head-sound head-whole name-free names-taken origin promised ref-taken sound stripped-dotfiles \
+	unclaimed
