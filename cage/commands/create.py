@@ -16,7 +16,7 @@ from cage.text import printable, quote, typed
 
 LARGEST = 1 << 20
 # Files of a draft: a folder with no others in it has nobody's work.
-DRAFTED = {*edits.RECIPES, edits.MACHINERY, edits.ABOUT, edits.ONCE, edits.COPIES, ".state", ".trash"}
+DRAFTED = {*edits.RECIPES, edits.MACHINERY, edits.ABOUT, *edits.ONCE, edits.COPIES, ".state", ".trash"}
 DRAFTED |= {"guard", "image", "lib", edits.FOLDER}
 
 

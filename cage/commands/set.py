@@ -58,7 +58,7 @@ def change(cage: Cage, values: dict[str, str]) -> tuple[replace.Moves, dict[str,
         if problem := syntax.makefiles(folder):
             raise syntax.unread(cage.name, problem)
         mine, base = edits.live(folder, "Makefile"), edits.base(folder, "Makefile")
-        local = edits.live(folder, edits.ONCE) or b""
+        local = edits.live(folder, edits.LOCAL) or b""
         _follow_agent(meta.settings(cage.fields), values, mine)
         said = {key: _tell(key, mine, base, local) for key in values}
         fields = meta.change(cage.fields, values)

@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# What is in a cage besides the repository: variables, packages, the identity of commits, the agent's own settings.
+
+load cages
+
+setup_file() {
+    make_cage inside
+    export SCREEN=$RUN-inside
+}
+teardown_file() {
+    tmux -L "$SCREEN" kill-server 2>/dev/null || true
+    remove_cage
+}
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+
+@test "variables: lines of env reach exec as they stand, a variable of the shell in SESSION_ENV wins" {
+    printf '%s\n' '# mine' 'GREETING=hello  "there" # $HOME' 'THEME=light' >"$ENV/env"
+    run -0 tc exec "$CAGE" -- printenv GREETING THEME
+    [ "$output" = $'hello  "there" # $HOME\nlight' ]
+    echo 'SESSION_ENV += THEME' >>"$ENV/local.mk"
+    THEME=dark run -0 tc exec "$CAGE" -- printenv THEME
+    [ "$output" = dark ]
+    run -0 tc exec "$CAGE" -- printenv THEME
+    [ "$output" = light ]
+    # No argument list has a value.
+    TRUSTY_CAGE_TRACE=1 run -0 tc exec "$CAGE" -- true
+    says '--env-file env'
+    says_not there
+}
+
+@test "variables: a bad line stops exec and attach, and is named without its value" {
+    printf '%s\n' 'GOOD=1' 'LD_PRELOAD=/tmp/secret.so' >"$ENV/env"
+    run -1 tc exec "$CAGE" -- echo ran
+    [ "$output" = "error: the file $ENV/env can't be used
+line 2: LD_PRELOAD decides how a session starts: try SESSION_ENV, a setting or ~/.profile" ]
+    run -1 on_terminal "tc attach $CAGE"
+    says 'line 2: LD_PRELOAD decides'
+    says_not secret
+}
+
+# The variable MARK of a pane that is opened now.
+mark() {
+    inside <<'SH'
+rm -f /tmp/mark
+tmux split-window -t dev 'printf "<%s>" "${MARK-none}" >/tmp/mark.new; mv /tmp/mark.new /tmp/mark'
+until [ -e /tmp/mark ]; do sleep 0.1; done
+cat /tmp/mark
+SH
+}
+
+attach_once() {
+    tmux -L "$SCREEN" send-keys "clear; $(command -v tc) attach $CAGE; echo code=\$?" Enter
+    screen_shows "[$CAGE]"
+    tmux -L "$SCREEN" send-keys C-a d
+    screen_shows 'code=0'
+}
+
+@test "variables: new panes of an open session have them after the next attach, and lose one that is gone" {
+    echo 'MARK=one' >"$ENV/env"
+    tmux -L "$SCREEN" new-session -d -x 100 -y 30
+    attach_once
+    [ "$(mark)" = '<one>' ]
+    echo 'MARK=two  words' >"$ENV/env"
+    [ "$(mark)" = '<one>' ]
+    attach_once
+    [ "$(mark)" = '<two  words>' ]
+    rm "$ENV/env"
+    attach_once
+    [ "$(mark)" = '<none>' ]
+}
