@@ -36,6 +36,7 @@ line 2: LD_PRELOAD decides how a session starts: try SESSION_ENV, a setting or ~
     run -1 on_terminal "tc attach $CAGE"
     says 'line 2: LD_PRELOAD decides'
     says_not secret
+    rm "$ENV/env"
 }
 
 # The variable MARK of a pane that is opened now.
@@ -67,4 +68,20 @@ attach_once() {
     rm "$ENV/env"
     attach_once
     [ "$(mark)" = '<none>' ]
+}
+
+@test "packages: recreate builds their layer alone; one that does not exist is named, and the cage stays as it was" {
+    run -0 tc set "$CAGE" packages=hello
+    says "It applies after: tc recreate $CAGE"
+    run -0 tc recreate "$CAGE" -y
+    run -0 tc exec "$CAGE" -- hello
+    says 'Hello, world!'
+    # The layers before it come from the cache: a whole build has three times as many.
+    [ "$(grep -c 'Running in' "$ENV/.state/log/build-image")" -le 6 ]
+    run -0 tc set "$CAGE" packages=hello,no-such-package,jq=0.0-none
+    run -1 tc recreate "$CAGE" -y
+    says "error: the image can't be built: the distribution has no such package: no-such-package"
+    says "Take it out of the setting 'packages'"
+    run -0 tc exec "$CAGE" -- hello
+    tc set "$CAGE" packages=
 }

@@ -14,6 +14,7 @@ from cage.text import quote
 WHEN = {
     "dotfiles": "after: tc make {name} dotfiles",
     "image": "after: tc rebuild-image {name}",
+    "layer": "after: tc recreate {name}, which builds that layer; tc rebuild-image {name} builds all anew",
     "auth": "after: tc auth {name}",
     "attach": "at the next attach",
     "session": "in the next tmux session",
@@ -79,6 +80,18 @@ def some_agents(value: str) -> str:
     return ",".join(dict.fromkeys(one_agent(name.strip()) for name in value.split(",")))
 
 
+def packages(value: str) -> str:
+    """Debian packages, each maybe with =VERSION, by commas, each once. apt would remove one that ends in '-'."""
+    found = list(dict.fromkeys(value.split(","))) if value else []
+    for word in found:
+        if (
+            not re.fullmatch(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+](=[0-9A-Za-z][0-9A-Za-z.+:~-]*)?", word)
+            or len(value) > 4096
+        ):
+            raise ValueError("is no list of packages", "For example: ripgrep,postgresql-client,nodejs=18.20.4+dfsg-1")
+    return ",".join(found)
+
+
 def dotfiles(value: str) -> str:
     """A repository as `tc create` takes it; empty stays empty."""
     return names.repository(value, "dotfiles repository") if value else value
@@ -105,6 +118,8 @@ SETTINGS = [
             one_of("full", "slim"), "flavour of the image: full or slim"),
     Setting("base_image", "--base-image", "TRUSTY_CAGE_BASE_IMAGE", "ubuntu:24.04", "image",
             like(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "debian:12"), "image to build on, such as debian:12"),
+    Setting("packages", "--packages", "TRUSTY_CAGE_PACKAGES", "", "layer",
+            packages, "apt packages to install, by commas, such as ripgrep,jq"),
     Setting("ca_bundle", "--ca-bundle", "TRUSTY_CAGE_CA_BUNDLE", "", "image",
             readable_file, "file of certificates to trust, behind a proxy that inspects TLS"),
     Setting("agents", "--agents", "TRUSTY_CAGE_AGENTS", "claude", "image",
