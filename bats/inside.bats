@@ -85,3 +85,23 @@ attach_once() {
     run -0 tc exec "$CAGE" -- hello
     tc set "$CAGE" packages=
 }
+
+@test "identity: commits carry name and address of the host's git, nothing else of it, until it is taken back" {
+    git config --global user.name '-x "Ann" $(id) %s'
+    git config --global user.email ann@host.example
+    git config --global alias.secret '!secret'
+    author() { tc exec "$CAGE" -- sh -c 'git commit -q --allow-empty -m x && git log -1 --format="%an|%ae|%cn"'; }
+    [ "$(author)" = 'trusty-cage|trusty-cage@localhost|trusty-cage' ]
+    run -0 tc set "$CAGE" git_identity=host
+    says "It applies after: tc auth $CAGE"
+    run -0 tc auth "$CAGE"
+    [ "$(author)" = '-x "Ann" $(id) %s|ann@host.example|-x "Ann" $(id) %s' ]
+    run -0 tc exec "$CAGE" -- git config --list
+    says_not secret
+    run -0 tc export "$CAGE" --commits --as signed -y
+    run -0 git -C "$CLONE" log -1 --format='%an|%ae' signed
+    [ "$output" = '-x "Ann" $(id) %s|ann@host.example' ]
+    tc set "$CAGE" git_identity=no
+    run -0 tc auth "$CAGE"
+    [ "$(author)" = 'trusty-cage|trusty-cage@localhost|trusty-cage' ]
+}

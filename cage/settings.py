@@ -110,6 +110,8 @@ SETTINGS = [
             one_of("api_key", "subscription"), "api_key or subscription"),
     Setting("api_key_env", "--api-key-env", "", "ANTHROPIC_API_KEY", "attach",
             like(r"[A-Za-z_][A-Za-z0-9_]*", "ANTHROPIC_API_KEY"), "name of the key's variable"),
+    Setting("git_identity", "--git-identity", "TRUSTY_CAGE_GIT_IDENTITY", "no", "auth",
+            one_of("no", "host"), "host: commits inside carry your name and address of git; no: they don't"),
     Setting("tmux_prefix", "--tmux-prefix", "TRUSTY_CAGE_TMUX_PREFIX", "C-a", "session",
             like(r"(?:[CMS]-)+(?:[!-~]|[A-Z][A-Za-z0-9]+)|F\d\d?", "C-b"), "prefix key of tmux, such as C-b"),
     Setting("timezone", "--timezone", "TRUSTY_CAGE_TIMEZONE", "", "session",

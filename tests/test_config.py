@@ -30,6 +30,7 @@ def test_defaults_are_those_of_the_table():
         "shell": "zsh",
         "auth_mode": "api_key",
         "api_key_env": "ANTHROPIC_API_KEY",
+        "git_identity": "no",
         "tmux_prefix": "C-a",
         "timezone": "",
         "image": "full",

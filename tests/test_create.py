@@ -213,6 +213,19 @@ def test_auth_is_asked_in_a_terminal_and_only_if_nothing_sets_it(repo, home, mon
     assert (code, shown) == (0, "created other no_attach=\n")
 
 
+def test_identity_is_asked_in_a_terminal_where_git_has_one_and_only_if_nothing_sets_it(repo, home, tmp_path):
+    question = "May commits inside carry the name and the address of your git? [y/N] "
+    create = ("create", repo, "--auth-mode", "api_key", "--name")
+    (tmp_path / ".gitconfig").write_text("[user]\n\tname = Ann\n\temail = ann@host\n")
+    for name, typed, kept in (("one", "y\n", "host"), ("two", "\n", "no")):
+        code, shown = in_terminal(*create, name, typed=typed)
+        assert (code, question in shown) == (0, True)
+        assert json.loads((home / f"envs/{name}/meta.json").read_text())["settings"]["git_identity"] == kept
+    assert in_terminal(*create, "three", "--git-identity", "no") == (0, "created three no_attach=\n")
+    (tmp_path / ".gitconfig").unlink()
+    assert in_terminal(*create, "four") == (0, "created four no_attach=\n")
+
+
 def test_auth_is_not_asked_where_the_key_is_set(repo, home, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
     assert in_terminal("create", repo) == (0, "created web no_attach=\n")

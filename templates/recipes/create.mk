@@ -238,10 +238,22 @@ cloned-dotfiles: | $(FOLDERS)
 		-- "$$CAGE_DOTFILES_REPO" $(S)/clone/dotfiles \
 		|| $(die) 1 "the dotfiles '$$CAGE_DOTFILES_REPO' can't be cloned" 'Try again: @dotfiles@'
 
-#: Copy the subscription's credentials into the home; warn if the key is not set
+#: Copy the subscription's credentials into the home; the author of commits; warn if the key is not set
 credentials: up
 	$(Q)[ "$$CAGE_AUTH_MODE" != subscription ] || $(MAKE) credentials-copied
+	$(Q)[ "$$CAGE_GIT_IDENTITY" != host ] && [ ! -e .history/identity ] || $(MAKE) identified
 	$(Q)bash lib/create/key
+
+# git's settings for all repositories, and nothing but these two of them; with git_identity=no the cage's own come back.
+IDENTITY = $(GIT) --git-dir=/dev/null config --null --get-regexp '^user\.(name|email)$$'
+#: The author of commits inside
+identified: | $(FOLDERS)
+	$(Q)$(IDENTITY) 2>/dev/null | bash lib/create/identity >$(S)/clone/identity
+	$(Q)[ ! -s $(S)/clone/identity ] || $(within) 20 "$$CAGE_ENGINE" exec \
+		--interactive \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/identity-inside)" <$(S)/clone/identity >/dev/null 2>&1 \
+		|| $(tell) "warning: the author of commits could not be set in the project's git. Try again: @auth@" >&2
+	$(Q)if [ "$$CAGE_GIT_IDENTITY" = host ]; then touch .history/identity; else rm -f .history/identity; fi
 
 # No error of this is kept: a program of the agent's could repeat the credentials in it.
 #: The agent's file of credentials, in the home
@@ -252,5 +264,5 @@ credentials-copied:
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
 .PHONY: archive branch-taken cloned-dotfiles created credentials credentials-copied credentials-there dotfiled \
-	head-born head-sound head-whole index-copied name-free names-taken origin promised sound stripped-dotfiles \
+	head-born head-sound head-whole identified index-copied name-free names-taken origin promised sound stripped-dotfiles \
 	unclaimed uncommitted
