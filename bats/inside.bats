@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What is in a cage besides the repository: variables, packages, the identity of commits, the agent's own settings.
+# A cage's insides besides the repository: variables, packages, the author of commits, the agents' own settings.
 
 load cages
 
@@ -104,4 +104,29 @@ attach_once() {
     tc set "$CAGE" git_identity=no
     run -0 tc auth "$CAGE"
     [ "$(author)" = 'trusty-cage|trusty-cage@localhost|trusty-cage' ]
+}
+
+@test "settings of agents: listed parts are laid into the home, no key comes, hooks are named, and the cage's JSON stays" {
+    mkdir -p "$HOME/.claude/skills/fly" "$HOME/.claude/commands"
+    echo "remember $RUN" >"$HOME/.claude/CLAUDE.md"
+    echo 'how to fly' >"$HOME/.claude/skills/fly/SKILL.md"
+    echo '{"model": "opus", "env": {"T": "home-canary"}, "hooks": {"Stop": ["home-canary"]}}' >"$HOME/.claude/settings.json"
+    for file in .credentials.json history.jsonl skills/fly/.env; do echo home-canary >"$HOME/.claude/$file"; done
+    ln -s /etc/passwd "$HOME/.claude/commands/link.md"
+    mkfifo "$HOME/.claude/commands/fifo.md"
+    run -0 tc make "$CAGE" agent-home
+    says "not in the cage: hooks 'Stop' of .claude/settings.json"
+    says 'a link: .claude/commands/link.md'
+    says "Cage '$CAGE' has your agents' settings"
+    run -0 tc exec "$CAGE" -- sh -c 'cd ~/.claude; cat CLAUDE.md skills/fly/SKILL.md settings.json; ls commands; stat -c %U skills'
+    says 'You are in a cage'
+    says "remember $RUN"
+    says '"model": "opus"'
+    says_not root:
+    run -1 tc exec "$CAGE" -- grep -rl home-canary /home/trustycage
+    run -1 grep -rl home-canary "$ENV/.state" "$ENV/.history"
+    tc exec "$CAGE" -- sh -c 'echo "{}" >~/.claude/settings.json'
+    run -0 make -C "$ENV" agent-home
+    run -0 tc exec "$CAGE" -- sh -c 'cat ~/.claude/settings.json; grep -c "You are in a cage" ~/.claude/CLAUDE.md'
+    [ "$output" = $'{}\n1' ]
 }

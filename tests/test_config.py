@@ -39,6 +39,7 @@ def test_defaults_are_those_of_the_table():
         "ca_bundle": "",
         "agents": "claude",
         "agent": "claude",
+        "agent_home": "no",
         "resume": "no",
         "network": "open",
         "memory": "",

@@ -181,6 +181,7 @@ recreated: up
 #: The credentials and the dotfiles are in the new home
 homed: credentials
 	$(Q)rm -f $(S)/engine/home-is-new
+	$(Q)$(if $(filter yes,$(CAGE_AGENT_HOME)),$(MAKE) settings-laid)
 	$(Q)$(if $(CAGE_DOTFILES_REPO),$(MAKE) dotfiled)
 
 #: Remove the containers once the images for new ones are there

@@ -23,6 +23,7 @@ credentials-there:
 #: All parts of a cage. Dotfiles come after that: whatever becomes of them, the cage opens
 created: origin repo/.git/index credentials uncommitted
 	$(Q)touch .history/created
+	$(Q)$(if $(filter yes,$(CAGE_AGENT_HOME)),$(MAKE) settings-laid)
 	$(Q)$(if $(CAGE_DOTFILES_REPO),$(MAKE) dotfiled)
 
 #: Refuse a local repository with a FIFO, a device or an endless file in it: git would hang
@@ -251,9 +252,24 @@ identified: | $(FOLDERS)
 	$(Q)$(IDENTITY) 2>/dev/null | bash lib/create/identity >$(S)/clone/identity
 	$(Q)[ ! -s $(S)/clone/identity ] || $(within) 20 "$$CAGE_ENGINE" exec \
 		--interactive \
-		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/identity-inside)" <$(S)/clone/identity >/dev/null 2>&1 \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/identity-inside)" \
+		<$(S)/clone/identity >/dev/null 2>&1 \
 		|| $(tell) "warning: the author of commits could not be set in the project's git. Try again: @auth@" >&2
-	$(Q)if [ "$$CAGE_GIT_IDENTITY" = host ]; then touch .history/identity; else rm -f .history/identity; fi
+	$(Q)rm -f .history/identity; [ "$$CAGE_GIT_IDENTITY" != host ] || touch .history/identity
+
+# The host's files go into a helper, which has the JSON parser, and no network; the cage gets what that lets through.
+#: The agents' own settings, as far as lib/agent-home lists them, in the home
+settings-laid: up helper-gone guard-image
+	$(Q)set -o pipefail; bash lib/create/agent-home | $(HELPER) \
+		--user 1000:1000 \
+		-- "$$(cat $(S)/image/used-guard-image)" python3 -I -c "$$(cat lib/create/agent-home.py)" \
+		2>$(S)/engine/helper.err >$(S)/clone/agent-home.tar || $(failed)/helper agent-home
+	$(Q). lib/plain.bash; plain <$(S)/engine/helper.err >&2
+	$(Q)$(within) 60 "$$CAGE_ENGINE" exec \
+		--interactive \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/agent-home-inside)" \
+		<$(S)/clone/agent-home.tar >/dev/null 2>&1 \
+		|| $(die) 1 "the agent's settings could not be laid into the cage" 'Try again: @agent-home@'
 
 # No error of this is kept: a program of the agent's could repeat the credentials in it.
 #: The agent's file of credentials, in the home
@@ -264,5 +280,5 @@ credentials-copied:
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
 .PHONY: archive branch-taken cloned-dotfiles created credentials credentials-copied credentials-there dotfiled \
-	head-born head-sound head-whole identified index-copied name-free names-taken origin promised sound stripped-dotfiles \
-	unclaimed uncommitted
+	head-born head-sound head-whole identified index-copied name-free names-taken origin promised settings-laid \
+	sound stripped-dotfiles unclaimed uncommitted
