@@ -22,10 +22,6 @@ setup() { cd "$BATS_TEST_TMPDIR" || return; }
     [ "$output" = dark ]
     run -0 tc exec "$CAGE" -- printenv THEME
     [ "$output" = light ]
-    # No argument list has a value.
-    TRUSTY_CAGE_TRACE=1 run -0 tc exec "$CAGE" -- true
-    says '--env-file env'
-    says_not there
 }
 
 @test "variables: a bad line stops exec and attach, and is named without its value" {
