@@ -117,6 +117,7 @@ SH
     folder=$TRUSTY_CAGE_HOME/envs/$RUN-again
     printf 'greet:\n\t@echo hello from local.mk\n' >>"$folder/local.mk"
     echo '# mine' >>"$folder/layout.sh"
+    echo 'MARK=kept' >>"$folder/env"
     for clone in with without; do
         docker exec "isolated-dev-$RUN-again" sh -c "echo work >lost-$clone.txt"
         run -0 tc destroy "$RUN-again" -y
@@ -126,6 +127,7 @@ SH
         says "Created cage '$RUN-again'."
         run -0 tc make "$RUN-again" greet
         says 'hello from local.mk'
+        [ "$(tc exec "$RUN-again" -- printenv MARK)" = kept ]
         [ "$(docker inspect --format '{{.HostConfig.PidsLimit}}' "isolated-dev-$RUN-again")" = 300 ]
         run -0 tc status "$RUN-again"
         says 'layout.sh'

@@ -50,7 +50,8 @@ own_surroundings() {
     export TMUX_TMPDIR=$BATS_SUITE_TMPDIR
     export PATH=$BATS_TEST_DIRNAME/../.venv/bin:$PATH
     TRUSTY_CAGE_BASE_IMAGE=$(cd "$BATS_TEST_DIRNAME/.." && . dev/words && base_image)
-    export TRUSTY_CAGE_BASE_IMAGE TRUSTY_CAGE_IMAGE=slim
+    # Unless it is set, a create on a terminal asks for the identity of commits.
+    export TRUSTY_CAGE_BASE_IMAGE TRUSTY_CAGE_IMAGE=slim TRUSTY_CAGE_GIT_IDENTITY=no
     mkdir "$HOME"
     git config --global user.name Tester
     git config --global user.email tester@localhost

@@ -14,6 +14,8 @@ from cage.text import quote
 WHEN = {
     "dotfiles": "after: tc make {name} dotfiles",
     "image": "after: tc rebuild-image {name}",
+    "layer": "after: tc recreate {name}, which builds that layer; tc rebuild-image {name} builds all anew",
+    "agent_home": "after: tc make {name} agent-home",
     "auth": "after: tc auth {name}",
     "attach": "at the next attach",
     "session": "in the next tmux session",
@@ -79,6 +81,18 @@ def some_agents(value: str) -> str:
     return ",".join(dict.fromkeys(one_agent(name.strip()) for name in value.split(",")))
 
 
+def packages(value: str) -> str:
+    """Debian packages, each maybe with =VERSION, by commas, each once. apt would remove one that ends in '-'."""
+    found = list(dict.fromkeys(value.split(","))) if value else []
+    for word in found:
+        if (
+            not re.fullmatch(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+](=[0-9A-Za-z][0-9A-Za-z.+:~-]*)?", word)
+            or len(value) > 4096
+        ):
+            raise ValueError("is no list of packages", "For example: ripgrep,postgresql-client,nodejs=18.20.4+dfsg-1")
+    return ",".join(found)
+
+
 def dotfiles(value: str) -> str:
     """A repository as `tc create` takes it; empty stays empty."""
     return names.repository(value, "dotfiles repository") if value else value
@@ -97,6 +111,8 @@ SETTINGS = [
             one_of("api_key", "subscription"), "api_key or subscription"),
     Setting("api_key_env", "--api-key-env", "", "ANTHROPIC_API_KEY", "attach",
             like(r"[A-Za-z_][A-Za-z0-9_]*", "ANTHROPIC_API_KEY"), "name of the key's variable"),
+    Setting("git_identity", "--git-identity", "TRUSTY_CAGE_GIT_IDENTITY", "no", "auth",
+            one_of("no", "host"), "host: commits inside carry your name and address of git; no: they don't"),
     Setting("tmux_prefix", "--tmux-prefix", "TRUSTY_CAGE_TMUX_PREFIX", "C-a", "session",
             like(r"(?:[CMS]-)+(?:[!-~]|[A-Z][A-Za-z0-9]+)|F\d\d?", "C-b"), "prefix key of tmux, such as C-b"),
     Setting("timezone", "--timezone", "TRUSTY_CAGE_TIMEZONE", "", "session",
@@ -105,12 +121,16 @@ SETTINGS = [
             one_of("full", "slim"), "flavour of the image: full or slim"),
     Setting("base_image", "--base-image", "TRUSTY_CAGE_BASE_IMAGE", "ubuntu:24.04", "image",
             like(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "debian:12"), "image to build on, such as debian:12"),
+    Setting("packages", "--packages", "TRUSTY_CAGE_PACKAGES", "", "layer",
+            packages, "apt packages to install, by commas, such as ripgrep,jq"),
     Setting("ca_bundle", "--ca-bundle", "TRUSTY_CAGE_CA_BUNDLE", "", "image",
             readable_file, "file of certificates to trust, behind a proxy that inspects TLS"),
     Setting("agents", "--agents", "TRUSTY_CAGE_AGENTS", "claude", "image",
             some_agents, "agents to install, by commas: claude, codex, gemini, opencode"),
     Setting("agent", "--agent", "TRUSTY_CAGE_AGENT", "claude", "session",
             one_agent, "the agent in the top right pane, one of those"),
+    Setting("agent_home", "--agent-home", "TRUSTY_CAGE_AGENT_HOME", "no", "agent_home",
+            yes_or_no, "a new cage gets parts of your agents' own settings, such as skills"),
     Setting("resume", "--resume", "TRUSTY_CAGE_RESUME", "no", "session",
             yes_or_no, "the agent goes on with its last conversation when a session begins"),
     Setting("network", "--network", "TRUSTY_CAGE_NETWORK", "open", "policy",

@@ -42,6 +42,15 @@ def test_set_says_where_the_line_is_gone_or_overruled(web, tc):
     assert "local.mk sets it too, and comes last." in done.out
 
 
+def test_set_says_where_packages_are_in_no_image(web, tc):
+    assert tc("set", "web", "packages=jq,ripgrep").out.endswith(
+        "to 'jq,ripgrep'.\nIt applies in no image: there is no 'ARG CAGE_PACKAGES' in its Dockerfile\n"
+    )
+    with (web / "Dockerfile").open("a") as file:
+        file.write("ARG CAGE_PACKAGES=\n")
+    assert "It applies after: tc recreate web, which builds that layer" in tc("set", "web", "packages=jq").out
+
+
 def test_set_does_not_bring_an_upgrade(web, tc, release):
     release("templates/Makefile.j2", "@exit 3", "@exit 4")
     assert tc("set", "web", "memory=2g").code == 0
@@ -143,6 +152,8 @@ def test_set_on_a_cage_without_recipes_says_how_to_mend_it(web, tc):
 
 
 def test_every_setting_is_in_the_help_and_says_when_it_applies(web, tc):
+    with (web / "Dockerfile").open("a") as file:
+        file.write("ARG CAGE_PACKAGES=\n")
     listed = tc("set", "--help").out.split("settings:\n")[1]
     assert [line.split()[0] for line in listed.splitlines()] == [setting.key for setting in settings.SETTINGS]
     values = {
@@ -154,6 +165,7 @@ def test_every_setting_is_in_the_help_and_says_when_it_applies(web, tc):
         "base_image": "debian:12",
         "shell": "bash",
         "hardened": "yes",
+        "packages": "jq",
         "timezone": "Asia/Tokyo",
     }
     for setting in settings.SETTINGS[:-1]:

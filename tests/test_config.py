@@ -30,13 +30,16 @@ def test_defaults_are_those_of_the_table():
         "shell": "zsh",
         "auth_mode": "api_key",
         "api_key_env": "ANTHROPIC_API_KEY",
+        "git_identity": "no",
         "tmux_prefix": "C-a",
         "timezone": "",
         "image": "full",
         "base_image": "ubuntu:24.04",
+        "packages": "",
         "ca_bundle": "",
         "agents": "claude",
         "agent": "claude",
+        "agent_home": "no",
         "resume": "no",
         "network": "open",
         "memory": "",
@@ -188,6 +191,45 @@ def test_refusal_names_where_the_value_comes_from(dotenv):
 )
 def test_value_is_taken(key, value):
     assert settings.check(key, value) == value
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("", ""),
+        ("ripgrep", "ripgrep"),
+        ("ripgrep,g++,ripgrep", "ripgrep,g++"),
+        ("libc6=2.36-9+deb12u9,7zip,python3.11=1:3.11.2-6~bpo", "libc6=2.36-9+deb12u9,7zip,python3.11=1:3.11.2-6~bpo"),
+    ],
+)
+def test_packages_are_names_by_commas_each_once(given, kept):
+    assert settings.check("packages", given) == kept
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        " ",
+        "Ripgrep",
+        "vim-",
+        "-y",
+        "aa,,bb",
+        "aa bb",
+        "aa, bb",
+        "x=",
+        "x=-1",
+        "lib*",
+        "jq,$(id)",
+        "./x.deb",
+        "jq\nzsh",
+        "é",
+        "q" * 4097,
+    ],
+)
+def test_packages_with_a_word_that_is_no_name_are_refused(given):
+    with pytest.raises(CageError) as refused:
+        settings.check("packages", given)
+    assert refused.value.problem.endswith("for 'packages' is no list of packages")
 
 
 def test_hardened_may_be_said_in_other_words():

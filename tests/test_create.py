@@ -21,6 +21,7 @@ def test_create_makes_the_folder_and_runs_the_target(toy, tc, repo, home):
         ".rendered/Dockerfile",
         ".rendered/Makefile",
         ".rendered/Makefile.cage",
+        ".rendered/env",
         ".rendered/guard/Dockerfile",
         ".rendered/guard/policy",
         ".rendered/image/profile.sh",
@@ -34,6 +35,7 @@ def test_create_makes_the_folder_and_runs_the_target(toy, tc, repo, home):
         "Dockerfile",
         "Makefile",
         "Makefile.cage",
+        "env",
         "guard/Dockerfile",
         "guard/policy",
         "image/profile.sh",
@@ -209,6 +211,19 @@ def test_auth_is_asked_in_a_terminal_and_only_if_nothing_sets_it(repo, home, mon
     (home / ".env").write_text("TRUSTY_CAGE_DEFAULT_AUTH_MODE=subscription\n")
     code, shown = in_terminal("create", repo, "--name", "other")
     assert (code, shown) == (0, "created other no_attach=\n")
+
+
+def test_identity_is_asked_in_a_terminal_where_git_has_one_and_only_if_nothing_sets_it(repo, home, tmp_path):
+    question = "May commits inside carry the name and the address of your git? [y/N] "
+    create = ("create", repo, "--auth-mode", "api_key", "--name")
+    (tmp_path / ".gitconfig").write_text("[user]\n\tname = Ann\n\temail = ann@host\n")
+    for name, typed, kept in (("one", "y\n", "host"), ("two", "\n", "no")):
+        code, shown = in_terminal(*create, name, typed=typed)
+        assert (code, question in shown) == (0, True)
+        assert json.loads((home / f"envs/{name}/meta.json").read_text())["settings"]["git_identity"] == kept
+    assert in_terminal(*create, "three", "--git-identity", "no") == (0, "created three no_attach=\n")
+    (tmp_path / ".gitconfig").unlink()
+    assert in_terminal(*create, "four") == (0, "created four no_attach=\n")
 
 
 def test_auth_is_not_asked_where_the_key_is_set(repo, home, monkeypatch):

@@ -166,6 +166,19 @@ def test_local_mk_is_never_touched_again(web, tc, release):
     assert tc("make", "web", "mine") == (0, "mine\n", "")
 
 
+def test_variables_of_sessions_are_never_touched_again_nor_shown(web, tc, release):
+    assert stat.S_IMODE((web / "env").stat().st_mode) == 0o600
+    (web / "env").write_text("SECRET=1\n")
+    release("templates/env", "Variables", "Variables, anew")
+    assert tc("render", "web") == (0, "web: replaced  Makefile\n", "")
+    assert (web / "env").read_text() == "SECRET=1\n"
+    assert tc("diff-recipes", "web") == (0, "", "")
+    assert '"edited": []' in tc("list", "--json").out
+    (web / "env").unlink()
+    assert tc("render", "web") == (0, "web: replaced  env\n", "")
+    assert (web / "env").read_text() == "# Variables, anew\n"
+
+
 def test_file_without_base_gets_the_new_one_beside_it(web, tc, release):
     (web / ".rendered/layout.sh").unlink()
     release("templates/layout.sh.j2", "tmux", "tmux -u")

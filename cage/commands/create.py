@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from argparse import Namespace
 from itertools import count
@@ -12,11 +13,12 @@ from cage.commands.existing import Cage
 from cage.commands.set import COPY, with_lines
 from cage.errors import USAGE, CageError
 from cage.recipes import edits, templates
+from cage.surroundings import NEUTRAL, clean_environment
 from cage.text import printable, quote, typed
 
 LARGEST = 1 << 20
 # Files of a draft: a folder with no others in it has nobody's work.
-DRAFTED = {*edits.RECIPES, edits.MACHINERY, edits.ABOUT, edits.ONCE, edits.COPIES, ".state", ".trash"}
+DRAFTED = {*edits.RECIPES, edits.MACHINERY, edits.ABOUT, *edits.ONCE, edits.COPIES, ".state", ".trash"}
 DRAFTED |= {"guard", "image", "lib", edits.FOLDER}
 
 
@@ -110,6 +112,9 @@ def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Co
     if "auth_mode" not in chosen.origins and not has_key and terminal.interactive():
         question = "Does the agent log in with an API key or with your subscription?"
         settings["auth_mode"] = terminal.ask(question, ("api_key", "subscription"), "--auth-mode")
+    if "git_identity" not in chosen.origins and terminal.interactive() and _signs():
+        question = "May commits inside carry the name and the address of your git?"
+        settings["git_identity"] = "host" if terminal.confirm(question, "--git-identity") else "no"
     fields = meta.new(folder.name, repo_url, args.branch or "", settings)
     if dockerfile is not None:
         fields["dockerfile"] = "own"
@@ -126,6 +131,12 @@ def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Co
         _land(draft, folder, clone)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _signs() -> bool:
+    """Whether this machine's git has a name for commits."""
+    words = ["git", "--git-dir=/dev/null", "config", "--get", "user.name"]
+    return subprocess.run(words, cwd=NEUTRAL, env=clean_environment(), capture_output=True).returncode == 0
 
 
 def _settle_clone(folder: Path, args: Namespace) -> str:

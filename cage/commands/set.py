@@ -30,6 +30,8 @@ def set_(args: Namespace) -> int:
         # The engine may not keep a limit, as lib/engine/lacks found.
         if limits and key.encode() in (edits.live(found.folder, ".history/lacks") or b"").split():
             when = "on an engine that can bound it; this one can't"
+        if key == "packages" and b"\nARG CAGE_PACKAGES" not in (edits.live(found.folder, "Dockerfile") or b""):
+            when = "in no image: there is no 'ARG CAGE_PACKAGES' in its Dockerfile"
         value = quote(meta.settings(found.fields)[key])
         print(f"Set {key} of cage '{found.name}' to {value}.{told}\nIt applies {when}")
     return DONE
@@ -58,7 +60,7 @@ def change(cage: Cage, values: dict[str, str]) -> tuple[replace.Moves, dict[str,
         if problem := syntax.makefiles(folder):
             raise syntax.unread(cage.name, problem)
         mine, base = edits.live(folder, "Makefile"), edits.base(folder, "Makefile")
-        local = edits.live(folder, edits.ONCE) or b""
+        local = edits.live(folder, edits.LOCAL) or b""
         _follow_agent(meta.settings(cage.fields), values, mine)
         said = {key: _tell(key, mine, base, local) for key in values}
         fields = meta.change(cage.fields, values)

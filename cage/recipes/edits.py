@@ -14,7 +14,10 @@ from cage.text import quote
 
 # Verbs need these files: a deleted one is rendered again.
 RECIPES = ("Makefile", "Dockerfile", "layout.sh", "seccomp.json", "guard/Dockerfile")
-ONCE = "local.mk"
+LOCAL = "local.mk"
+# Variables of sessions: their values are shown nowhere, so it is no recipe that could be edited.
+VARIABLES = "env"
+ONCE = (LOCAL, VARIABLES)
 MACHINERY = "Makefile.cage"
 SCRIPTS = "lib/"
 ABOUT = "README"
@@ -32,12 +35,12 @@ UNSETTLED = 2
 
 def is_yours(path: str) -> bool:
     """Whether a re-render merges path; the tool's files are replaced."""
-    return path not in (MACHINERY, ABOUT, ONCE) and not path.startswith(SCRIPTS)
+    return path not in (MACHINERY, ABOUT, *ONCE) and not path.startswith(SCRIPTS)
 
 
 def is_makefile(path: str) -> bool:
     """Whether make reads path, so that an edit of it can leave all recipes unreadable."""
-    return path in ("Makefile", MACHINERY, ONCE) or path.startswith(f"{FOLDER}/")
+    return path in ("Makefile", MACHINERY, LOCAL) or path.startswith(f"{FOLDER}/")
 
 
 def is_restored(path: str) -> bool:
@@ -53,8 +56,8 @@ def copied(folder: Path) -> tuple[list[str], list[str]]:
         inner = above[len(copies) + 1 :]
         folders.append(f"{COPIES}/{inner}" if inner else COPIES)
         found.update(f"{inner}/{name}" if inner else name for name in names)
-    found.discard(VERSION)
-    first = [path for path in (*RECIPES, ONCE) if path in found]
+    found -= {VERSION, VARIABLES}
+    first = [path for path in (*RECIPES, LOCAL) if path in found]
     return first + sorted(found.difference(first)), folders
 
 

@@ -61,7 +61,7 @@ def plan(folder: Path, files: dict[str, bytes], take: str) -> list[Change]:
 
 def _of_file(path: str, mine: bytes | None, base: bytes | None, new: bytes | None, take: str, was: str) -> Change:
     """The change to one file. One that the templates no longer have goes, unless its user edited it."""
-    if path == edits.ONCE and (mine is not None or new is None):
+    if path in edits.ONCE and (mine is not None or new is None):
         return Change(path, base, KEPT)
     if new is None:
         return Change(path, None, RECORDED if mine is None else REMOVED if mine == base else LEFT)

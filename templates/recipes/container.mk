@@ -15,10 +15,12 @@
 #   up_at_once      makes 'up', unless guard and cage run as the last 'up' left them: no lock is taken then
 
 # Variables that every session gets from the shell that calls make; one that is not exported there is left out. Add
-# yours here: SESSION_ENV := … THEME. shell and exec have it at once; the panes of tmux after 'make stop attach', which
-# begins a new session. The key of each agent and the zone of the clock come the same way.
+# yours here: SESSION_ENV := … THEME. shell and exec have it at once, new panes of tmux after the next attach. It wins
+# against a line of the file env, which has values that are no secret. lib/session-env adds that file, the key of each
+# agent and the zone of the clock.
 SESSION_ENV := TERM COLORTERM CAGE_AGENT CAGE_API_KEY_ENV
-SESSION = --interactive $(addprefix --env ,CAGE_CALL $(SESSION_ENV)) $$(bash lib/session-env)
+export CAGE_SESSION_ENV = $(SESSION_ENV)
+SESSION = --interactive $(addprefix --env ,CAGE_CALL $(SESSION_ENV))
 INSIDE := /bin/sh -c "$$(awk '/^[^$(pound)]/ { printf "%s; ", $$0 }' lib/run/command-inside)" sh
 
 # The engine lets go of a program at Ctrl-P Ctrl-Q, unless it is given other keys. It holds the first of them back until
@@ -76,10 +78,11 @@ container: guard image unclaimed engine-seen flags
 		-- "$$(cat $(S)/image/id-image)" sleep infinity >/dev/null
 	$(Q)! bash lib/engine/proxies || $(when) 'cage missing' $(tell) "$(NO_PROXIES_GIVEN)" >&2
 
-#: Stop early if there is no terminal or layout.sh has a syntax error
+#: Stop early if there is no terminal, layout.sh has a syntax error, or env a bad line
 attachable:
 	$(Q)[ -t 0 -a -t 1 ] || $(die) 1 'attach needs a terminal' 'For one command: @exec@'
 	$(Q)sh -n layout.sh || $(die) 1 "layout.sh can't be read" 'See what was changed in it: @diff-recipes@'
+	$(Q)bash lib/session-env >/dev/null
 
 # The state of the guard and the cage, from the engine.
 LOOK = "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' -- $(GUARD) "$$CAGE_CONTAINER"
@@ -178,6 +181,7 @@ recreated: up
 #: The credentials and the dotfiles are in the new home
 homed: credentials
 	$(Q)rm -f $(S)/engine/home-is-new
+	$(Q)$(if $(filter yes,$(CAGE_AGENT_HOME)),$(MAKE) settings-laid)
 	$(Q)$(if $(CAGE_DOTFILES_REPO),$(MAKE) dotfiled)
 
 #: Remove the containers once the images for new ones are there

@@ -27,6 +27,7 @@ credentials-there:
 #: All parts of a cage. Dotfiles come after that: whatever becomes of them, the cage opens
 created: origin repo/.git/index credentials $(if $(HAS_CHANGES),,uncommitted)
 	$(Q)touch .history/created
+	$(Q)$(if $(filter yes,$(CAGE_AGENT_HOME)),$(MAKE) settings-laid)
 	$(Q)$(if $(CAGE_DOTFILES_REPO),$(MAKE) dotfiled)
 
 #: Refuse a local repository with a FIFO, a device or an endless file in it: git would hang
@@ -231,10 +232,37 @@ cloned-dotfiles: | $(FOLDERS)
 		-- "$$CAGE_DOTFILES_REPO" $(S)/clone/dotfiles \
 		|| $(die) 1 "the dotfiles '$$CAGE_DOTFILES_REPO' can't be cloned" 'Try again: @dotfiles@'
 
-#: Copy the subscription's credentials into the home; warn if the key is not set
+#: Copy the subscription's credentials into the home; the author of commits; warn if the key is not set
 credentials: up
 	$(Q)[ "$$CAGE_AUTH_MODE" != subscription ] || $(MAKE) credentials-copied
+	$(Q)[ "$$CAGE_GIT_IDENTITY" != host ] && [ ! -e .history/identity ] || $(MAKE) identified
 	$(Q)bash lib/create/key
+
+# git's settings for all repositories, and nothing but these two of them; with git_identity=no the cage's own come back.
+IDENTITY = $(GIT) --git-dir=/dev/null config --null --get-regexp '^user\.(name|email)$$'
+#: The author of commits inside
+identified: | $(FOLDERS)
+	$(Q)$(IDENTITY) 2>/dev/null | bash lib/create/identity >$(S)/clone/identity
+	$(Q)[ ! -s $(S)/clone/identity ] || $(within) 20 "$$CAGE_ENGINE" exec \
+		--interactive \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/identity-inside)" \
+		<$(S)/clone/identity >/dev/null 2>&1 \
+		|| $(tell) "warning: the author of commits could not be set in the project's git. Try again: @auth@" >&2
+	$(Q)rm -f .history/identity; [ "$$CAGE_GIT_IDENTITY" != host ] || touch .history/identity
+
+# The host's files go into a helper, which has the JSON parser, and no network; the cage gets what that lets through.
+#: The agents' own settings, as far as lib/agent-home lists them, in the home
+settings-laid: up helper-gone guard-image
+	$(Q)set -o pipefail; bash lib/create/agent-home | $(HELPER) \
+		--user 1000:1000 \
+		-- "$$(cat $(S)/image/used-guard-image)" python3 -I -c "$$(cat lib/create/agent-home.py)" \
+		2>$(S)/engine/helper.err >$(S)/clone/agent-home.tar || $(failed)/helper agent-home
+	$(Q). lib/plain.bash; plain <$(S)/engine/helper.err >&2
+	$(Q)$(within) 60 "$$CAGE_ENGINE" exec \
+		--interactive \
+		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/agent-home-inside)" \
+		<$(S)/clone/agent-home.tar >/dev/null 2>&1 \
+		|| $(die) 1 "the agent's settings could not be laid into the cage" 'Try again: @agent-home@'
 
 # No error of this is kept: a program of the agent's could repeat the credentials in it.
 #: The agent's file of credentials, in the home
@@ -245,5 +273,5 @@ credentials-copied:
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
 
 .PHONY: archive branch-taken cloned-dotfiles created credentials credentials-copied credentials-there dotfiled \
-	head-born head-sound head-whole name-free names-taken origin promised ref-taken sound stripped-dotfiles \
-	unclaimed
+	head-born head-sound head-whole identified name-free names-taken origin promised ref-taken settings-laid \
+	sound stripped-dotfiles unclaimed

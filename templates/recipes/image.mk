@@ -8,7 +8,7 @@ $(IMAGES): images
 # Build arguments are given by name; the engine takes the values from the environment, so that no command line shows a
 # proxy's password. Engines keep proxies out of 'docker history', too. All are given: the client's own stay out.
 proxies = $(addprefix --build-arg ,$(PROXIES) $(addsuffix =,$(OTHER_PROXIES)))
-from_settings = $(addprefix --build-arg CAGE_,BASE_IMAGE PYTHON_VERSION SHELL IMAGE AGENTS) $(proxies) \
+from_settings = $(addprefix --build-arg CAGE_,BASE_IMAGE PYTHON_VERSION SHELL IMAGE AGENTS PACKAGES) $(proxies) \
 	$(foreach arg,$(BUILD_ARGS),--build-arg '$(arg)')
 for_guard = --build-arg CAGE_BASE_IMAGE $(proxies) \
 	$(foreach arg,$(filter APT_MIRROR=%,$(BUILD_ARGS)),--build-arg '$(arg)')

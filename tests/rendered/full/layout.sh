@@ -5,7 +5,7 @@
 #
 # Environment: CAGE_TMUX_PREFIX, CAGE_SHELL, CAGE_START and CAGE_CONTINUE (the commands of lib/agents that start the
 # agent and go on with its last conversation), CAGE_RESUME, CAGE_API_KEY_ENV (the name of the key's variable),
-# CAGE_MORE_MEMORY (the limit, and how to raise it), TERM, COLORTERM.
+# CAGE_MORE_MEMORY (the limit, and how to raise it), CAGE_VARIABLES (names of variables for new panes), TERM, COLORTERM.
 set -eu
 
 session=dev
@@ -51,8 +51,7 @@ export SHELL
 open_session() {
     # tmux takes a line for its status: an editor that is just starting would miss that its pane shrinks by it.
     lines=$((${size% *} - 1)) columns=${size#* }
-    tmux -u start-server \; set-option -g "update-environment[40]" "${CAGE_API_KEY_ENV:-ANTHROPIC_API_KEY}" \; \
-        new-session -d -s "$session" -x "$columns" -y "$lines" /bin/sh -c "$pane" sh "$editor" \; \
+    tmux -u new-session -d -s "$session" -x "$columns" -y "$lines" /bin/sh -c "$pane" sh "$editor" \; \
         split-window -h -l "$right" /bin/sh -c "$pane" sh "$agent" "$ended" \; \
         split-window -v -l "$bottom" \; \
         select-pane -t '{top-right}' \; \
@@ -68,12 +67,17 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 [ "$size" != '0 0' ] || size='24 80'
 
-# A second attach joins the session. Of its variables only the key reaches panes that are opened from then on.
-if tmux has-session -t "=$session" 2>/dev/null; then
-    tmux set-option -g "update-environment[40]" "${CAGE_API_KEY_ENV:-ANTHROPIC_API_KEY}"
-else
-    open_session || tmux has-session -t "=$session"
-fi
+# A second attach joins the session. Of its variables the key and those of CAGE_VARIABLES reach panes that are opened
+# from then on. The names of the attach before stay listed: tmux then takes away a variable that is gone.
+tmux has-session -t "=$session" 2>/dev/null || open_session || tmux has-session -t "=$session"
+names="${CAGE_API_KEY_ENV:-ANTHROPIC_API_KEY} ${CAGE_VARIABLES:-}"
+index=40
+set -- set-option -g @carried "$names"
+for name in $names $(tmux show-options -gqv @carried); do
+    set -- "$@" \; set-option -g "update-environment[$index]" "$name"
+    index=$((index + 1))
+done
+tmux "$@"
 
 # The kernel's counter of programs that it ended since memory was full, of cgroup v2 or v1. Each is told once, in the
 # status line until a key is pressed; before tmux 3.2 for a moment.
