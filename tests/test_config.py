@@ -42,6 +42,7 @@ def test_defaults_are_those_of_the_table():
         "memory": "",
         "cpus": "",
         "pids": "4096",
+        "ports": "",
         "hardened": "no",
         "engine": "docker",
     }

@@ -5,12 +5,13 @@
 DOCKER_HUB := docker.io index.docker.io registry-1.docker.io auth.docker.io registry.docker.io hub.docker.com \
 	login.docker.com production.cloudflare.docker.com production.cloudfront.docker.com
 
-# Ports of the cage on 127.0.0.1 of the machine that the engine runs on, and nowhere else: PORT, or HOST:CAGE.
-# PORTS := 8000 3000:8080 has 127.0.0.1:8000 lead to port 8000 in the cage, and 127.0.0.1:3000 to port 8080 in the cage.
-# The program in the cage has to listen on 0.0.0.0, not on 127.0.0.1. Applied by 'make recreate'; 'make -n guard' shows
-# it.
-PORTS :=
-export CAGE_PORTS = $(PORTS)
+# Ports of the cage on 127.0.0.1 of the machine that the engine runs on, and nowhere else: those of the setting 'ports',
+# unless you name others here or in local.mk. PORTS := 8000 3000:8080 has 127.0.0.1:8000 lead to port 8000 in the cage,
+# and 127.0.0.1:3000 to port 8080 in the cage. The program in the cage has to listen on 0.0.0.0, not on 127.0.0.1.
+# Applied by 'make recreate'; 'make -n guard' shows it.
+comma := ,
+PORTS = $(subst $(comma), ,$(CAGE_PORTS))
+export CAGE_PUBLISHED = $(PORTS)
 PORTS_PUBLISHED = $(foreach port,$(PORTS),$(if $(findstring :,$(port)),$(port),$(port):$(port)))
 PORTS_INSIDE = $(foreach port,$(PORTS),$(lastword $(subst :, ,$(port))))
 
