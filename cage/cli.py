@@ -102,6 +102,13 @@ def parser() -> CommandLine:
     on_cage("shell", "Open a login shell inside")
     run = on_cage("exec", "Run a command inside, and relay its exit code", run="verbs:execute")
     run.add_argument("command", nargs="*", help="the command and its arguments, after --")
+    forward = on_cage(
+        "forward",
+        "Have ports of this machine lead into the cage, until Ctrl-C",
+        ("--open", "open the first in a browser, once it answers"),
+        run="verbs:forward",
+    )
+    forward.add_argument("ports", nargs="+", metavar="port", help="3000, or this machine's and the cage's: 3000:80")
     export = on_cage(
         "export",
         "Bring the work back to the host clone",

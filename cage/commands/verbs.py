@@ -9,7 +9,7 @@ from cage.errors import DONE, INTERRUPTED, UNREACHABLE, USAGE, CageError
 from cage.text import quote, typed
 
 # These are not passed on; other options are: --skip-refused as CAGE_SKIP_REFUSED=1, --take host as CAGE_TAKE=host.
-NO_OPTIONS = ("verb", "run", "name", "targets", "paths", "command")
+NO_OPTIONS = ("verb", "run", "name", "targets", "paths", "ports", "command")
 
 
 def plain(args: Namespace, **more: str) -> int:
@@ -22,6 +22,11 @@ def sync(args: Namespace) -> int:
     if any("\n" in path for path in args.paths):
         raise CageError("a path with a line break can't be named", "Name the folder that it is in.", USAGE)
     return plain(args, CAGE_PATHS="\n".join(args.paths))
+
+
+def forward(args: Namespace) -> int:
+    """Have ports of this machine lead into the cage until it is interrupted."""
+    return plain(args, CAGE_FORWARD=" ".join(args.ports))
 
 
 def rebuild_image(args: Namespace) -> int:
