@@ -23,9 +23,9 @@ ports:
 	$(Q)bash lib/engine/ports
 create recreate rebuild-image: ports
 
-# forward opens ports of this machine without making anything anew. ssh listens on this machine's loopback; in the guard,
-# at the other end of a pipe of the engine's, guard/forward connects to the cage's. Nobody else reaches that end, so it
-# has no password and nothing to know a key by. One exec serves all connections: one for each takes a third of a second.
+# forward opens ports of this machine without making anything anew. ssh listens on this machine's loopback; in the
+# guard, at the other end of a pipe of the engine's, guard/forward connects to the cage's ports. Nobody else reaches
+# that end, so no password is asked there. One exec serves all connections: to begin one for each takes far longer.
 FORWARD = env SHELL=/bin/bash ssh -F /dev/null -N -T -l forward \
 	-o BatchMode=yes \
 	-o ControlPath=none \
@@ -63,6 +63,7 @@ guard: seen network guard-image engine-seen
 		--env "CAGE_PORTS_INSIDE=$(PORTS_INSIDE)" \
 		$(NO_PROXIES) \
 		--hostname cage \
+		--init \
 		$(LABELS) \
 		--label "trusty-cage.image=$$(cat $(S)/image/used-guard-image)" \
 		$(KEPT_SHORT) \
@@ -165,4 +166,5 @@ network-there:
 		$(ISOLATED) \
 		-- trusty-cage >/dev/null 2>$(S)/engine/network.err || $(NETWORK_SEEN) || $(failed)/network
 
-.PHONY: forwardable guard guarded half-made machine machine-gone network network-seen network-there policy port-seen ports
+.PHONY: forwardable guard guarded half-made machine machine-gone network network-seen network-there policy port-seen \
+	ports

@@ -19,5 +19,13 @@ check_ports() {
     done
 }
 
+# HOST:CAGE for port $1 of this machine in CAGE_FORWARD, with another in its place.
+instead() {
+    local it
+    for it in $CAGE_FORWARD; do
+        [ "${it%%:*}" != "$1" ] || printf '%s' "$(($1 < 55536 ? $1 + 10000 : $1 - 10000)):${it#*:}"
+    done
+}
+
 # Where port $1 of this machine is opened: in a browser, cookies of other services of 'localhost' stay with them.
 address_of() { printf 'http://%s.localhost:%s' "$CAGE_NAME" "$1"; }
