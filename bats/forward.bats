@@ -14,6 +14,7 @@ teardown_file() { remove_cage; }
 teardown() {
     [ -z "${SCREEN:-}" ] || tmux -L "$SCREEN" kill-server 2>/dev/null || true
     for process in ${FORWARD:-} ${HOLDER:-}; do kill "$process" 2>/dev/null || true; done
+    nothing_left
 }
 
 free_port() {
@@ -24,7 +25,7 @@ free_port() {
 ASK='import sys, urllib.request
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 for path in sys.argv[3:] or [""]:
-    opener.open("http://%s:%s/%s" % (*sys.argv[1:3], path), timeout=5).read()'
+    opener.open("http://%s:%s/%s" % (*sys.argv[1:3], path), timeout=3).read()'
 answers() { python3 -c "$ASK" "$@" 2>/dev/null; }
 
 # A server inside on port $1, of the loopback alone.
@@ -38,7 +39,10 @@ forward() {
     OUT=$BATS_TEST_TMPDIR/out
     tc forward "$CAGE" "$@" >"$OUT" 2>&1 3>&- 4>&- &
     FORWARD=$!
-    until grep -q 'Ctrl-C ends it' "$OUT"; do kill -0 "$FORWARD" && sleep 0.1; done
+    until grep -q 'Ctrl-C ends it' "$OUT"; do
+        kill -0 "$FORWARD" || { cat "$OUT" && return 1; }
+        sleep 0.1
+    done
 }
 
 # Nothing of a forward is left: here, in the guard, in the cage.
@@ -152,6 +156,7 @@ while True:
     wait "$FORWARD" && return 1
     grep "error: the forward ended: cage '$CAGE' was stopped" "$OUT"
     tc start "$CAGE"
+    serve 8080
 }
 
 @test "forward: a server on ::1 alone is reached; --open waits for it, and opens the cage's own name" {
@@ -165,7 +170,7 @@ while True:
     sleep 0.5
     [ ! -e "$BATS_TEST_TMPDIR/opened" ]
     docker exec --detach "isolated-dev-$CAGE" python3 -m http.server 8200 --bind ::1 --directory /tmp/served
-    until [ -s "$BATS_TEST_TMPDIR/opened" ]; do kill -0 "$FORWARD" && sleep 0.1; done
+    for _ in $(seq 100); do [ -s "$BATS_TEST_TMPDIR/opened" ] || sleep 0.1; done
     [ "$(cat "$BATS_TEST_TMPDIR/opened")" = "http://$CAGE.localhost:$ONE" ]
     answers 127.0.0.1 "$ONE"
 }
