@@ -1,4 +1,4 @@
-"""The cage's ports on this machine: a setting that fills PORTS in recipes/network.mk, judged before anything is made."""
+"""The cage's ports on this machine: a setting fills PORTS in recipes/network.mk, judged before anything is made."""
 
 import os
 import subprocess

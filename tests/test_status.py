@@ -123,7 +123,8 @@ def test_status_as_json_has_all_of_it(status):
 
 def test_ports_are_shown_with_the_address_to_open(status):
     ports, at = "3000 8080:80", ("http://web.localhost:3000", "http://web.localhost:8080")
-    assert f"\nports         {at[0]} (port 3000 inside)\n              {at[1]} (port 80 inside)\n" in status(CAGE_PUBLISHED=ports)
+    shown = f"\nports         {at[0]} (port 3000 inside)\n              {at[1]} (port 80 inside)\n"
+    assert shown in status(CAGE_PUBLISHED=ports)
     assert json.loads(status(CAGE_JSON="1", CAGE_PUBLISHED=ports))["ports"] == " ".join(at)
 
 
