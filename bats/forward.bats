@@ -58,7 +58,7 @@ left() {
     ! answers 127.0.0.1 "$ONE" || echo open
     pgrep -fa -- "-l forward .* isolated-dev-$CAGE\$" || true
     docker top "$(guard)" | grep -E 'sshd|forward' || true
-    docker exec "$(guard)" sh -c 'ls /tmp'
+    docker exec "$(guard)" ls /dev/shm
     find "$ENV/.state/engine" -name 'forward.*'
 }
 

@@ -2,7 +2,7 @@
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
 #
 # For the other files:
-#   FORWARD     ssh that listens for forward; its sockets in the guard begin with $at
+#   FORWARD     ssh that listens for forward; its sockets in the guard (on a tmpfs) begin with $at
 
 # Docker Hub's names, as aliases of the guard: on the cage's network they resolve to the cage itself.
 DOCKER_HUB := docker.io index.docker.io registry-1.docker.io auth.docker.io registry.docker.io hub.docker.com \
