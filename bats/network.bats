@@ -425,7 +425,7 @@ while True: time.sleep(9)' "$1" >"$BATS_TEST_TMPDIR/held" 3>&- 4>&- &
     hold "$taken"
     sed -i "s/^PORTS := .*/PORTS := $taken:8080/" "$ENV/local.mk"
     run -1 tc make -y "$CAGE" recreate
-    says "error: port $taken of this machine is taken, so the cage was not started"
+    says "error: port $taken of this machine is taken by 'python3' (process $HOLDER), so the cage was not started"
     says "Then: tc recreate $CAGE"
     [ "$(grep -c '^error' <<<"$output")" = 1 ]
     [ -z "$(docker ps --all --quiet --filter "label=trusty-cage.env=$CAGE")" ]
