@@ -425,7 +425,7 @@ while True: time.sleep(9)' "$1" >"$BATS_TEST_TMPDIR/held" 3>&- 4>&- &
     hold "$taken"
     sed -i "s/^PORTS := .*/PORTS := $taken:8080/" "$ENV/local.mk"
     run -1 tc make -y "$CAGE" recreate
-    says "error: port $taken of this machine is taken, so the cage was not started"
+    says "error: port $taken of this machine is taken by 'python3' (process $HOLDER), so the cage was not started"
     says "Then: tc recreate $CAGE"
     [ "$(grep -c '^error' <<<"$output")" = 1 ]
     [ -z "$(docker ps --all --quiet --filter "label=trusty-cage.env=$CAGE")" ]
@@ -505,6 +505,12 @@ served_beside() {
                 run ! lan python3 -c "$ASK" "$to" "$port"
             done
         done
+        # A forward listens on the loopback alone.
+        over_there env "PATH=$PATH" tc forward "$CAGE" 39999:8080 >"$BATS_TEST_TMPDIR/forward" 2>&1 3>&- 4>&- &
+        for _ in $(seq 100); do grep -q Ctrl-C "$BATS_TEST_TMPDIR/forward" || sleep 0.1; done
+        over_there python3 -c "$ASK" 127.0.0.1 39999
+        run ! lan python3 -c "$ASK" 198.51.100.1 39999
+        kill "$!"
         # The rule is the reason: without the address in it, an engine before 28 lets the other machine in.
         docker exec "$(guard)" sh -c 'sed "s/ip [sd]addr { [0-9.]* } tcp/tcp/" /var/lib/trusty-cage/rules | nft -f -'
         case $(docker version --format '{{.Server.Version}}') in

@@ -114,6 +114,13 @@ def parser(typed: str = "") -> CommandLine:
     on_cage("shell", "Open a login shell inside")
     run = on_cage("exec", "Run a command inside, and relay its exit code", run="verbs:execute")
     run.add_argument("command", nargs="*", help="the command and its arguments, after --")
+    forward = on_cage(
+        "forward",
+        "Have ports of this machine lead into the cage, until Ctrl-C",
+        ("--open", "open the first in a browser, once it answers"),
+        run="verbs:forward",
+    )
+    forward.add_argument("ports", nargs="+", metavar="port", help="3000, or this machine's and the cage's: 3000:80")
     put = on_cage(
         "put",
         "Put files into the cage, and print their paths there",

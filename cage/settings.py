@@ -93,6 +93,18 @@ def packages(value: str) -> str:
     return ",".join(found)
 
 
+def ports(value: str) -> str:
+    """Ports by commas, each alone or HOST:CAGE; none of this machine twice."""
+    words = [word.strip() for word in value.split(",")] if value else []
+    for word in words:
+        numbers = re.fullmatch(r"([1-9]\d{0,4})(?::([1-9]\d{0,4}))?", word, re.ASCII)
+        if not numbers or max(map(int, filter(None, numbers.groups()))) > 65535:
+            raise ValueError("is not a value of it", "For example: 3000,8080:80 (ports of this machine first)")
+    if len({word.split(":")[0] for word in words}) < len(words):
+        raise ValueError("names a port of this machine twice", "Give one of them another: 3000,3001:3000")
+    return ",".join(words)
+
+
 def dotfiles(value: str) -> str:
     """A repository as `tc create` takes it; empty stays empty."""
     return names.repository(value, "dotfiles repository") if value else value
@@ -141,6 +153,8 @@ SETTINGS = [
             like(r"(?:(?=.*[1-9])\d{1,4}(?:\.\d{1,9})?)?", "1.5"), "limit, such as 1.5; empty: none"),
     Setting("pids", "--pids", "TRUSTY_CAGE_PIDS", "4096", "limits",
             like(r"[1-9]\d{0,8}", "4096"), "limit of processes"),
+    Setting("ports", "--ports", "TRUSTY_CAGE_PORTS", "", "container",
+            ports, "ports of the cage on this machine alone, such as 3000,8080:80"),
     Setting("hardened", "--hardened", "TRUSTY_CAGE_HARDENED", "no", "container",
             yes_or_no, "no sudo and no capability inside"),
     Setting("engine", "--engine", "TRUSTY_CAGE_ENGINE", "docker", "never",

@@ -45,6 +45,7 @@ def test_defaults_are_those_of_the_table():
         "memory": "",
         "cpus": "",
         "pids": "4096",
+        "ports": "",
         "hardened": "no",
         "engine": "docker",
     }
@@ -137,6 +138,8 @@ def test_variables_that_are_no_keys_are_no_matter(dotenv, capsys):
 
 
 KNOWN_AGENTS = "Known: claude, codex, gemini, opencode"
+ONE_PORT = "For example: 3000,8080:80 (ports of this machine first)"
+ANOTHER_PORT = "Give one of them another: 3000,3001:3000"
 REFUSED = [
     ("image", "large", "'large' for 'image' is not a value of it", "Known: full, slim"),
     ("agents", "claude,hal", "'claude,hal' for 'agents' is not a value of it", KNOWN_AGENTS),
@@ -154,6 +157,10 @@ REFUSED = [
     ("cpus", "\u0661", "'\u0661' for 'cpus' is not a value of it", "For example: 1.5"),
     ("base_image", "-v", "'-v' for 'base_image' is not a value of it", "For example: debian:12"),
     ("base_image", "a\n", "'a?' for 'base_image' is not a value of it", "For example: debian:12"),
+    ("ports", "3000,http", "'3000,http' for 'ports' is not a value of it", ONE_PORT),
+    ("ports", "3000:80:9", "'3000:80:9' for 'ports' is not a value of it", ONE_PORT),
+    ("ports", "65536", "'65536' for 'ports' is not a value of it", ONE_PORT),
+    ("ports", "80,80:81", "'80,80:81' for 'ports' names a port of this machine twice", ANOTHER_PORT),
     ("hardened", "maybe", "'maybe' for 'hardened' is not a value of it", "Known: yes, no"),
     ("tmux_prefix", "C-\x1b", "'C-?' for 'tmux_prefix' is not a value of it", "For example: C-b"),
     ("timezone", "-05", "'-05' for 'timezone' is not a value of it", "For example: Europe/Berlin"),

@@ -1,4 +1,4 @@
-"""The cage's ports on this machine: PORTS in recipes/network.mk, judged before anything is made."""
+"""The cage's ports on this machine: a setting fills PORTS in recipes/network.mk, judged before anything is made."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def make(folder, *words, **environment):
 
 
 def set_ports(folder, ports):
-    edit(folder / "recipes/network.mk", "\nPORTS :=\n", f"\nPORTS := {ports}\n")
+    edit(folder / "recipes/network.mk", "\nPORTS = $(subst $(comma), ,$(CAGE_PORTS))\n", f"\nPORTS := {ports}\n")
 
 
 def run_of_guard(folder):
@@ -48,6 +48,41 @@ def test_ports_are_published_on_this_machine_alone_and_told_to_the_policy(ports,
     assert [after for word, after in pairwise(words) if word == "--publish"] == published
     assert f'--env "CAGE_PORTS_INSIDE={inside}"' in " ".join(words)
     assert make(cage, "ports").returncode == 0
+
+
+def test_setting_fills_ports_and_gives_way_to_a_hand_edit(cage):
+    edit(cage / "Makefile", "\nexport CAGE_PORTS := \n", "\nexport CAGE_PORTS := 9000,80:8080\n")
+    words = run_of_guard(cage)
+    published = [after for word, after in pairwise(words) if word == "--publish"]
+    assert published == ["127.0.0.1:9000:9000", "127.0.0.1:80:8080"]
+    assert '--env "CAGE_PORTS_INSIDE=9000 8080"' in " ".join(words)
+    set_ports(cage, "8000")
+    words = run_of_guard(cage)
+    assert [after for word, after in pairwise(words) if word == "--publish"] == ["127.0.0.1:8000:8000"]
+
+
+@pytest.mark.parametrize("verb", ["create", "recreate"])
+def test_bad_port_in_the_line_of_the_setting_is_told_by_its_name(verb, cage, engine):
+    edit(cage / "Makefile", "\nexport CAGE_PORTS := \n", "\nexport CAGE_PORTS := 9000,http\n")
+    done = make(cage, verb, CAGE_YES="1")
+    assert "error: CAGE_PORTS in the Makefile has a word that is no port: http\n" in done.stderr
+    assert not (engine / "asked").exists()
+
+
+@pytest.mark.parametrize(
+    ("ports", "problem"),
+    [
+        ("", "error: there is no port to forward\n"),
+        ("3000 x", "error: the list of ports has a word that is no port: x\n"),
+        ("3000:80 3000", "error: the list of ports names port 3000 of this machine twice\n"),
+        ("$(touch x)`touch x`;touch x", "error: the list of ports has a word that is no port: $(touch\n"),
+    ],
+)
+def test_forward_refuses_words_that_are_no_ports(ports, problem, cage, engine):
+    done = make(cage, "forward", CAGE_FORWARD=ports)
+    assert problem in done.stderr
+    assert not (cage / "x").exists()
+    assert not (engine / "asked").exists()
 
 
 def test_ports_may_stand_in_local_mk(cage):
@@ -118,7 +153,7 @@ def test_port_that_is_taken_is_one_error_with_the_remedy(said, created, cage):
     next_step = "tc recreate web" if created else "tc create r --name web"
     assert failed(cage, f"{said}\n", created) == (
         "error: port 8000 of this machine is taken, so the cage was not started\n"
-        f"Free it, or give another in PORTS (recipes/network.mk, local.mk). Then: {next_step}\n"
+        f"Free it, or give another in CAGE_PORTS (Makefile). Then: {next_step}\n"
     )
 
 

@@ -45,6 +45,7 @@ def status(tc, repo, home):
             "CAGE_CONTAINER": "isolated-dev-web",
             "CAGE_REPO_URL": str(repo),
             "CAGE_MEMORY": "2g",
+            "CAGE_PUBLISHED": "",
         }
         created = json.loads((folder / "meta.json").read_text())["created_at"]
         named |= {"CAGE_CREATED_AT": created, "CAGE_VIA": "tc", "CAGE_VERBS": VERBS, "CAGE_BRANCH": ""}
@@ -86,6 +87,7 @@ def test_status_shows_agent_network_limits_bytes_and_how_to_mend_what_is_stale(s
         "guard         running\n"
         "agent         claude\n"
         "network       open\n"
+        "ports         -\n"
         "limits        memory 1.0 GiB, cpus 1.5, pids 4096\n"
         f"repository    {repo}\n"
         f"host clone    {status.folder}/repo\n"
@@ -118,6 +120,13 @@ def test_status_as_json_has_all_of_it(status):
     }
     assert (said["stale"], said["remedies"]) == ("image limits", "tc rebuild-image web; tc make web limits")
     assert said["unexported"].endswith("2 commits inside; beside that a stash")
+
+
+def test_ports_are_shown_with_the_address_to_open(status):
+    ports, at = "3000 8080:80", ("http://web.localhost:3000", "http://web.localhost:8080")
+    shown = f"\nports         {at[0]} (port 3000 inside)\n              {at[1]} (port 80 inside)\n"
+    assert shown in status(CAGE_PUBLISHED=ports)
+    assert json.loads(status(CAGE_JSON="1", CAGE_PUBLISHED=ports))["ports"] == " ".join(at)
 
 
 def test_size_is_shown_where_it_is_asked_for(status):

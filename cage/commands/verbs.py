@@ -10,7 +10,7 @@ from cage.errors import DONE, INTERRUPTED, UNREACHABLE, USAGE, CageError
 from cage.text import quote, typed
 
 # These are not passed on; other options are: --skip-refused as CAGE_SKIP_REFUSED=1, --take host as CAGE_TAKE=host.
-NO_OPTIONS = ("verb", "run", "name", "targets", "paths", "command")
+NO_OPTIONS = ("verb", "run", "name", "targets", "paths", "ports", "command")
 
 
 def plain(args: Namespace, **more: str) -> int:
@@ -33,6 +33,11 @@ def get(args: Namespace) -> int:
     if args.to != "-":
         args.to = str(Path(args.to).absolute())
     return plain(args, CAGE_PATHS=_lines(args.paths))
+
+
+def forward(args: Namespace) -> int:
+    """Have ports of this machine lead into the cage until it is interrupted."""
+    return plain(args, CAGE_FORWARD=" ".join(args.ports))
 
 
 def rebuild_image(args: Namespace) -> int:

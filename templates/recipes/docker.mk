@@ -5,6 +5,7 @@
 #   AS_STATE, AS_NAMES      an inspect of containers, for lib/engine/facts; a listing of their names and homes
 #   AS_IMAGE, AS_VOLUME     an inspect of images: id, names; of volumes: name, labels
 #   AS_VOLUME_NAMES         a listing of volumes: name, home
+#   AS_HOLDER               a listing of containers with a published port: cage, name
 #   AS_NETWORK              an inspect of the network: shared=1 is ours; between=false, no traffic between cages
 #   AS_ENGINE               facts of the engine: its id, memory, processors, security options, limits that it lacks
 #   FROM_VOLUME             a mount begins with it: the project's volume; with .NAME after it another, such as .home
@@ -55,6 +56,7 @@ AS_STATE := container={{.Name}} $(then) \
 
 # Listings of all homes: a name that another home's cage has is refused. Their formats take \n for a line break.
 AS_NAMES := container={{.Names}}\nhome={{.Label "trusty-cage.home"}}\n
+AS_HOLDER := cage={{.Label "trusty-cage.env"}}\ncontainer={{.Names}}\n
 AS_VOLUME_NAMES := volume={{.Name}}\nhome={{.Label "trusty-cage.home"}}\n
 
 AS_VOLUME := volume={{.Name}} $(then) \

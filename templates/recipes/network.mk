@@ -1,16 +1,20 @@
-# The network: one for all cages, and a guard with packet rules for each.
+# The network: one for all cages, and a guard with packet rules for each; ports that lead into the cage.
 # This file is yours: edit it freely. A re-render merges into your edits and never overwrites them.
+#
+# For the other files:
+#   FORWARD     ssh that listens for forward; its sockets in the guard (on a tmpfs) begin with $at
 
 # Docker Hub's names, as aliases of the guard: on the cage's network they resolve to the cage itself.
 DOCKER_HUB := docker.io index.docker.io registry-1.docker.io auth.docker.io registry.docker.io hub.docker.com \
 	login.docker.com production.cloudflare.docker.com production.cloudfront.docker.com
 
-# Ports of the cage on 127.0.0.1 of the machine that the engine runs on, and nowhere else: PORT, or HOST:CAGE.
-# PORTS := 8000 3000:8080 has 127.0.0.1:8000 lead to port 8000 in the cage, and 127.0.0.1:3000 to port 8080 in the cage.
-# The program in the cage has to listen on 0.0.0.0, not on 127.0.0.1. Applied by 'make recreate'; 'make -n guard' shows
-# it.
-PORTS :=
-export CAGE_PORTS = $(PORTS)
+# Ports of the cage on 127.0.0.1 of the machine that the engine runs on, and nowhere else: those of the setting 'ports',
+# unless you name others here or in local.mk. PORTS := 8000 3000:8080 has 127.0.0.1:8000 lead to port 8000 in the cage,
+# and 127.0.0.1:3000 to port 8080 in the cage. The program in the cage has to listen on 0.0.0.0, not on 127.0.0.1.
+# Applied by 'make recreate'; 'make -n guard' shows it.
+comma := ,
+PORTS = $(subst $(comma), ,$(CAGE_PORTS))
+export CAGE_PUBLISHED = $(PORTS)
 PORTS_PUBLISHED = $(foreach port,$(PORTS),$(if $(findstring :,$(port)),$(port),$(port):$(port)))
 PORTS_INSIDE = $(foreach port,$(PORTS),$(lastword $(subst :, ,$(port))))
 
@@ -18,6 +22,37 @@ PORTS_INSIDE = $(foreach port,$(PORTS),$(lastword $(subst :, ,$(port))))
 ports:
 	$(Q)bash lib/engine/ports
 create recreate rebuild-image: ports
+
+# forward opens ports of this machine without making anything anew. ssh listens on this machine's loopback; in the
+# guard, at the other end of a pipe of the engine's, guard/forward connects to the cage's ports. Nobody else reaches
+# that end, so no password is asked there. One exec serves all connections: to begin one for each takes far longer.
+FORWARD = env SHELL=/bin/bash ssh -F /dev/null -N -T -l forward \
+	-o BatchMode=yes \
+	-o ControlPath=none \
+	-o ExitOnForwardFailure=yes \
+	-o GlobalKnownHostsFile=/dev/null \
+	-o IdentityAgent=none \
+	-o IdentityFile=none \
+	-o LocalCommand='exec bash lib/forward/opened' \
+	-o LogLevel=ERROR \
+	-o PermitLocalCommand=yes \
+	-o ProxyCommand="\"\$$CAGE_ENGINE\" exec \
+		--env CAGE_FORWARD \
+		--interactive \
+		--user forward \
+		-- $$(<.history/guard) forward $$at" \
+	-o StrictHostKeyChecking=no \
+	-o UserKnownHostsFile=/dev/null \
+	$$(bash lib/forward/listeners $$at) \
+	-- "$$CAGE_CONTAINER"
+
+#: Stop before anything is opened if a port to forward is none, or is taken on this machine
+forwardable:
+	$(Q)bash lib/forward/ports
+
+#: Ask the engine which container has port CAGE_PORT of its machine
+port-seen: | $(FOLDERS)
+	$(Q)$(within) 10 "$$CAGE_ENGINE" ps --filter "publish=$$CAGE_PORT" --format '$(AS_HOLDER)' >$(S)/engine/port
 
 #: Make the guard, unless it is there. A cage has no NET_ADMIN, so root in it can't change the rules
 guard: seen network guard-image engine-seen
@@ -28,6 +63,7 @@ guard: seen network guard-image engine-seen
 		--env "CAGE_PORTS_INSIDE=$(PORTS_INSIDE)" \
 		$(NO_PROXIES) \
 		--hostname cage \
+		--init \
 		$(LABELS) \
 		--label "trusty-cage.image=$$(cat $(S)/image/used-guard-image)" \
 		$(KEPT_SHORT) \
@@ -130,4 +166,5 @@ network-there:
 		$(ISOLATED) \
 		-- trusty-cage >/dev/null 2>$(S)/engine/network.err || $(NETWORK_SEEN) || $(failed)/network
 
-.PHONY: guard guarded half-made machine machine-gone network network-seen network-there policy ports
+.PHONY: forwardable guard guarded half-made machine machine-gone network network-seen network-there policy port-seen \
+	ports
