@@ -68,7 +68,7 @@ class CommandLine(Parser):
         super().__init__(prog="tc", description=DESCRIPTION, epilog=EXAMPLES)
         self.add_argument("--version", action="version", version=f"trusty-cage {__version__}")
         self.said, self.typed = {}, typed
-        self.verbs = self.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+        self.verbs = self.add_subparsers(prog="tc", dest="verb", metavar="VERB", required=True, parser_class=Parser)
 
     def format_help(self) -> str:
         """The help, its verbs by group: argparse would list them in one piece."""
