@@ -367,11 +367,11 @@ def test_neither_ip_nor_ifconfig(said, tc, monkeypatch):
     assert "neither 'ip' nor 'ifconfig' is installed" in remedies(tc)
 
 
-def test_program_of_the_clipboard_where_a_put_has_used_one(said, tc, home):
+def test_program_that_one_verb_needs_where_it_was_used(said, tc, home):
     assert not any("no-such-program" in said for said in remedies(tc))
-    history = home / "envs" / "web" / ".history"
-    history.mkdir(parents=True)
-    (history / "clipboard").write_text("no-such-program wl-clipboard\n")
+    needs = home / "envs" / "web" / ".history" / "needs"
+    needs.mkdir(parents=True)
+    (needs / "no-such-program").write_text("wl-clipboard\n")
     assert any("wl-clipboard" in remedy for remedy in remedies(tc).values())
 
 

@@ -208,8 +208,8 @@ def _tools() -> Iterator[Finding]:
                 yield bad(tool, f"{number[0]} is older than {oldest}", _install(package))
             else:
                 yield good(tool, number[0] if number else said)
-    used = sorted(home.root().glob("envs/*/.history/clipboard"))
-    for tool, package in {tuple(path.read_text().split()) for path in used}:
+    used = home.root().glob("envs/*/.history/needs/*")
+    for tool, package in sorted({(path.name, path.read_text().strip()) for path in used}):
         yield good(tool, "is installed") if shutil.which(tool) else bad(tool, "is not installed", _install(package))
     # One of them lists the host's addresses for the guard.
     if tool := _of_root("ip") or _of_root("ifconfig"):
