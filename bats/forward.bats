@@ -174,3 +174,34 @@ while True:
     [ "$(cat "$BATS_TEST_TMPDIR/opened")" = "http://$CAGE.localhost:$ONE" ]
     answers 127.0.0.1 "$ONE"
 }
+
+# Chromium shows, at port $1 of this machine, what a module of the page has written.
+rendered() {
+    for _ in {1..60}; do
+        ! timeout 20 chromium-headless-shell --no-sandbox --no-proxy-server --disable-gpu --virtual-time-budget=3000 \
+            --user-data-dir="$BATS_TEST_TMPDIR/chromium" --dump-dom "http://$CAGE.localhost:$1" 2>/dev/null |
+            grep -q '<p>written by a module</p>' || return 0
+        sleep 0.5
+    done
+    return 1
+}
+
+# Vite serves the page in ~/page, with the options $@.
+vite() { docker exec --detach "isolated-dev-$CAGE" sh -c 'cd ~/page && exec npx vite --strictPort "$@" >log 2>&1' sh "$@"; }
+
+@test "forward, ports: a browser shows the page of a dev server from npm, Vite, by either way" {
+    command -v chromium-headless-shell >/dev/null || skip 'this distribution has no chromium-headless-shell'
+    tc exec "$CAGE" -- sh -euc 'mkdir ~/page && cd ~/page && npm init -y >log && npm install --no-audit --no-fund vite >log
+        echo "<script type=module src=/main.js></script><p></p>" >index.html
+        echo "document.querySelector(\"p\").textContent = \"written by a module\"" >main.js'
+    vite
+    forward "$ONE:5173"
+    rendered "$ONE"
+    kill "$FORWARD"
+    run -0 tc set "$CAGE" "ports=$TWO:5173"
+    run -0 tc recreate "$CAGE" -y
+    run -0 tc status "$CAGE"
+    says "http://$CAGE.localhost:$TWO"
+    vite --host
+    rendered "$TWO"
+}
