@@ -116,12 +116,21 @@ def _run(folder: Path, targets: tuple[str, ...], environment: dict[str, str]) ->
 
 @contextmanager
 def _left_to_the_recipe(interrupted: Path) -> Iterator[None]:
-    """Ctrl-C reaches make as well: wait for it to end rather than leave it behind, and note that it came, in a file."""
+    """Ctrl-C reaches make as well: wait for it to end rather than leave it behind, and note that it came, in a file.
+
+    SIGTERM and SIGHUP end tc alone, by way of what it has to clean up; a recipe's session notices that by itself.
+    """
     # A handler, not SIG_IGN: that one would be inherited. Python ignores SIGPIPE, and recipes are to end of it.
-    before = signal.signal(signal.SIGINT, lambda *_: interrupted.touch())
-    ignored = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    wanted = {signal.SIGINT: lambda *_: interrupted.touch(), signal.SIGPIPE: signal.SIG_DFL, signal.SIGTERM: _end}
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        wanted[signal.SIGHUP] = _end
+    before = {number: signal.signal(number, way) for number, way in wanted.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGPIPE, ignored)
+        for number, way in before.items():
+            signal.signal(number, way)
+
+
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
