@@ -80,7 +80,7 @@ verb() {
     [ "$(grep -x -e one -e two -e three <<<"$output" | tr '\n' ' ')" = 'one two three ' ]
 }
 
-@test "a package: in the Dockerfile, then make rebuild-image" {
+@test "a tool, a plugin: in the Dockerfile, then make rebuild-image" {
     # On top of the image that is there: the build itself takes no time.
     printf 'FROM %s\nUSER root\nUSER 1000:1000\n' \
         "$(docker inspect --format '{{index .Config.Labels "trusty-cage.image"}}' "isolated-dev-$CAGE")" >"$ENV/Dockerfile"
@@ -101,6 +101,8 @@ verb() {
     done
 }
 
+# Elsewhere: the agents' own settings, by inside.bats, 'settings of agents: listed parts'
+# Elsewhere: a package of the distribution, by inside.bats, 'packages: recreate builds'
 # Elsewhere: a port of the cage on the host, by network.bats, 'ports: they lead into the cage'
 # Elsewhere: the packet rules, by export.bats, 'guard: an edit of its rules'
 # Elsewhere: which files may leave, by export.bats, 'guard: a row of REFUSED holds'
