@@ -64,6 +64,34 @@ def test_people_are_written_as_they_were_parsed(written):
     assert b"\nauthor no address <> 0 +0000\ncommitter x\xef\xbf\xbd <y> 0 +0000\n" in written.text()
 
 
+def test_other_ref_names_a_commit(written):
+    written.reset("refs/heads/cage/x", b":7")
+    assert written.text() == b"reset refs/heads/cage/x\nfrom :7\n\n"
+
+
+@pytest.mark.parametrize(("tagger", "said"), [(b"A <a@a> 5", b"tagger A <a@a> 5 +0000\n"), (b"", b"")])
+def test_tag_is_written_from_its_values(written, tagger, said):
+    written.tag("refs/tags/cage/v1", b"f" * 40, objects.Tag(ONE, tagger, b"one\x1b\r\n"))
+    assert written.text() == b"tag cage/v1\nfrom " + b"f" * 40 + b"\n" + said + b"data 7\none\xef\xbf\xbd\n\n"
+
+
+def test_notes_are_texts_by_their_length(written):
+    written.notes("refs/notes/cage", COMMIT, [(b":7", b"data 5\n"), (b"f" * 40, b"\x1b")])
+    assert written.text() == (
+        b"commit refs/notes/cage\nauthor A <a@a> 5 +0100\ncommitter B <b@b> 6 -0100\ndata 0\n\n"
+        b"N inline :7\ndata 7\ndata 5\n\nN inline " + b"f" * 40 + b"\ndata 3\n\xef\xbf\xbd\n\n"
+    )
+
+
+def test_trial_goes_on_where_its_stream_is_and_leaves_that_as_it_was(written):
+    written.blob(ONE, 1, [b"x"])
+    before = written.text(), written.written
+    trial = written.trial()
+    assert trial.blob(ONE, 1, []) == b":1" and trial.blob(TWO, 1, [b"y"]) == b":2"
+    assert (written.text(), written.written) == before and written.marks == {ONE: b":1"}
+    assert trial.written > written.written
+
+
 def test_end_is_a_line_of_its_own(written):
     written.done()
     assert written.text() == b"done\n"
