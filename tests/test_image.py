@@ -44,13 +44,14 @@ CLIENT_20_10 = f"""\
 ------
 executor failed running [/bin/sh -c false]: exit code: 1
 """
+# It colours the output of a step on standard error.
 LEGACY = f"""\
 Step 3/3 : {STEP}
  ---> Running in 95e15247a6fb
-error: PYTHON: no
-------
+\x1b[91merror: PYTHON: no
+\x1b[0m------
 change: ARG PYTHON_URL
- ---> Removed intermediate container 95e15247a6fb
+\x1b[0m ---> Removed intermediate container 95e15247a6fb
 The command '/bin/sh -c echo "error: PYTHON: no"; false' returned a non-zero code: 1
 """
 
