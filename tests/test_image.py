@@ -49,7 +49,7 @@ LEGACY = f"""\
 Step 3/3 : {STEP}
  ---> Running in 95e15247a6fb
 \x1b[91merror: PYTHON: no
-\x1b[0m------
+------
 change: ARG PYTHON_URL
 \x1b[0m ---> Removed intermediate container 95e15247a6fb
 The command '/bin/sh -c echo "error: PYTHON: no"; false' returned a non-zero code: 1
@@ -141,7 +141,7 @@ def test_failed_build_without_an_error_of_ours_ends_with_its_last_line(folder):
     many = "".join(f"line {number}\n" for number in range(9))
     for log in ("manifest unknown\n", f"ERROR: early\n{many}manifest unknown\n"):
         assert failed(folder, log) == ["error: the image can't be built: manifest unknown", "Then: @create@"]
-    assert failed(folder, "ERROR: \x1b[31mno\n")[0] == "error: the image can't be built: [31mno"
+    assert failed(folder, "ERROR: \x1b[31mn\x1b]o\n")[0] == "error: the image can't be built: n]o"
 
 
 def test_long_step_leaves_its_exit_code_and_its_last_lines(folder):
