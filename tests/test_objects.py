@@ -394,7 +394,84 @@ def test_trees_are_kept_in_mind_up_to_a_bound(git, monkeypatch):
         process.communicate()
 
 
+def test_files_of_a_tree_are_those_below_it_and_no_links(monkeypatch):
+    read = reader(b"")
+    item = objects.Item
+    rows = {
+        "1": (item(b"100644", b"a", "a"), item(b"40000", b"d", "2"), item(b"120000", b"l", "l")),
+        "2": (item(b"100755", b"run", "r"), item(b"160000", b"sub", "s"), item(b"40000", b"e", "3")),
+        "3": (item(b"100644", b"deep", "x"),),
+    }
+    monkeypatch.setattr(read, "tree", rows.get, raising=False)
+    assert list(read.files("1")) == [(b"a", "a"), (b"d/run", "r"), (b"d/e/deep", "x")]
+    assert list(read.files("2", b"top")) == [(b"top/run", "r"), (b"top/e/deep", "x")]
+    monkeypatch.setattr(objects, "DEPTH", 2)
+    assert len(list(read.files("1"))) == 3
+    monkeypatch.setattr(objects, "DEPTH", 1)
+    assert error(list, read.files("1")) == "error: tree 3 of the cage is deeper than 1 folders"
+
+
+def test_tag_is_read_and_parsed_and_bounded():
+    data = b"object %s\ntype commit\ntag v1\ntagger %s\n\nm\n" % (OID.encode(), WHO)
+    oid, read = asked(data, kind="tag")
+    assert read.tag(oid) == (OID, WHO, b"m\n")
+    oid, read = asked(data.replace(b"commit", b"tree"), kind="tag")
+    assert error(read.tag, oid) == f"error: tag {oid[:12]} of the cage is not one of a commit"
+    read = reader(listed(OID, "tag", (16 << 20) + 1), b"")
+    assert error(read.tag, OID).endswith("is larger than 16 MiB")
+
+
+def test_object_is_there_if_git_tells_its_type():
+    assert reader(listed(OID, "blob", 1)).has(OID) is True
+    assert reader(OID.encode() + b" missing\n").has(OID) is False
+    assert reader(b"").has(OID) is False
+
+
 # -- parsing -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "tag"),
+    [
+        (b"object %(t)s\ntype commit", (OID, b"", b"m")),
+        (b"type commit\ntagger %(w)s\nobject %(t)s", (OID, WHO, b"m")),
+        (b"object %(t)s\ntype commit\ntagger %(w)s\ntagger x\ntype tree\nobject y", (OID, WHO, b"m")),
+        (b"object %(t)s\ntype commit\ntagger A  <x>", (OID, b"A  <x>", b"m")),
+    ],
+)
+def test_tag_has_the_first_of_each_field(head, tag):
+    assert objects.parse_tag(OID, commit(head)) == tag
+
+
+def test_tag_of_sha256_names_a_commit_of_it():
+    data = b"object " + b"f" * 64 + b"\ntype commit\n\nm"
+    assert objects.parse_tag(OID, data).commit == "f" * 64
+
+
+@pytest.mark.parametrize("kind", [b"PGP", b"SSH"])
+def test_tag_s_message_is_without_its_signature_and_may_have_paragraphs(kind):
+    message = b"a\n\nb\n"
+    data = commit(b"object %(t)s\ntype commit", message + b"-----BEGIN " + kind + b" SIGNATURE-----\nx\n")
+    assert objects.parse_tag(OID, data).message == message
+    assert objects.parse_tag(OID, commit(b"object %(t)s\ntype commit", b"")).message == b""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"object %(t)s\ntype tag",
+        b"object %(t)s\ntype blob",
+        b"object %(t)s",
+        b"type commit",
+        b"object %(t)s0\ntype commit",
+        b"object refs/heads/x\ntype commit",
+        b"object \xff\ntype commit",
+        b"OBJECT %(t)s\nTYPE commit",
+    ],
+)
+def test_tag_of_anything_but_a_commit_is_an_error(head):
+    assert error(objects.parse_tag, OID, commit(head)) == f"error: tag {OID[:12]} of the cage is not one of a commit"
+
 
 WRONG_COMMIT = f"error: commit {'1' * 12} of the cage is none that git would write"
 WRONG_TREE = f"error: tree {'1' * 12} of the cage's commits is none that git would write"
