@@ -164,11 +164,11 @@ def test_without_a_terminal_on_both_sides_nothing_is_added(terminal, streams):
 
 
 def lived(tmp_path, tc, *, ignored):
-    """Whether a command of three seconds lived to its end, with a ps that fails and with TC for the caller's tc."""
+    """Whether a command of six seconds lived to its end, with a ps that fails and with TC for the caller's tc."""
     for name in ("ps", "make"):  # make would end the programs inside
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / name).chmod(0o755)
-    command = ["bash", LIB / "run/session", str(os.getpid()), "sh", "-c", f"sleep 3; touch {tmp_path}/end"]
+    command = ["bash", LIB / "run/session", str(os.getpid()), "sh", "-c", f"sleep 6; touch {tmp_path}/end"]
     nohup = [
         sys.executable,
         "-c",
