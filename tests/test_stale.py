@@ -128,7 +128,7 @@ def test_name_of_its_cage_and_release_makes_no_guard_stale(cage):
         ("DISK :=", "DISK := 20g"),
         ("SHM := 1g", "SHM := 2g"),
         ("CONTAINER_FLAGS :=\n", "CONTAINER_FLAGS := --ulimit nofile=65536\n"),
-        ("\nPORTS :=", "\nPORTS := 8000"),
+        ("\nPORTS = $(subst", "\nPORTS = 8000 $(subst"),
         ("--network-alias ,$(DOCKER_HUB)", "--network-alias ,$(DOCKER_HUB) mine"),
         ("export CAGE_HARDENED := no", "export CAGE_HARDENED := yes"),
         ("include local.mk", "FOR_APT += SYS_PTRACE\ninclude local.mk"),
