@@ -38,7 +38,8 @@ teardown_file() { remove_cage; }
     [ "$(git -C "$CLONE" log --format=%s "trunk..cage/$CAGE")" = $'Mine\nTheir change' ]
     run -0 tc export "$CAGE" --branch --as state
     [ "$(git -C "$CLONE" log --format=%s "trunk..state" | tail -n 1)" = 'Their change' ]
-    run -1 tc create "https://github.com/owner/$RUN/pull/123/files" --no-attach
+    page=https://github.com/owner/$RUN/pull/123/files
+    run -1 tc create "$page" --no-attach
     says "error: cage '$CAGE' already exists"
 }
 

@@ -16,7 +16,7 @@ FILTER = [sys.executable, "-I", "-c", (LIB / "create/agent-home.py").read_text()
 
 @pytest.fixture
 def laid(tmp_path):
-    """What goes into a cage from the home in tmp_path: its files by name, and the words."""
+    """The files, by name, that go into a cage from the home in tmp_path, and the words."""
     cage = tmp_path / "cage"
     (cage / ".state/clone").mkdir(parents=True)
     (cage / "lib").symlink_to(LIB)
