@@ -5,7 +5,8 @@
 # of the agent's before theirs.
 starts_sessions() {
     case $1 in
-        BASHOPTS | BASH_ENV | COLORTERM | ENV | HOME | IFS | PATH | PWD | SHELL | SHELLOPTS | TERM | TZ | USER | ZDOTDIR) ;;
+        BASHOPTS | BASH_ENV | COLORTERM | ENV | HOME | IFS | PATH | PWD) ;;
+        SHELL | SHELLOPTS | TERM | TZ | USER | ZDOTDIR) ;;
         CAGE_* | LD_* | TMUX* | TRUSTY_CAGE*) ;;
         *) return 1 ;;
     esac

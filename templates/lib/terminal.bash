@@ -105,7 +105,8 @@ left_to_tc() {
 
 # Whether the engine has just said that its disk is full.
 is_full() {
-    find "$folder/.state/engine" -name '*.err' -mmin -2 -exec grep -qi 'no space left' {} \; -print 2>/dev/null | grep -q .
+    find "$folder/.state/engine" -name '*.err' -mmin -2 -exec grep -qi 'no space left' {} \; -print 2>/dev/null |
+        grep -q .
 }
 
 # die CODE PROBLEM [REMEDY …]: print them, leave CODE for tc (make itself exits 2 for any failure). Another try does not

@@ -6,7 +6,8 @@ is_port() {
     [ "$1" -le 65535 ]
 }
 
-# check_ports CODE WHERE EXAMPLE WORD …: fail with CODE unless each word names ports, and none names one of this machine twice.
+# check_ports CODE WHERE EXAMPLE WORD …: fail with CODE unless each word names ports, and none one of this machine that
+# another names.
 check_ports() {
     local it code=$1 where=$2 example=$3 taken=' '
     shift 3
