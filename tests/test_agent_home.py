@@ -95,10 +95,12 @@ def test_settings_that_are_no_object_are_left_out(text, laid, tmp_path):
 def test_files_with_a_key_in_them_stay_out(secret, laid, tmp_path):
     write(tmp_path / ".claude/skills/a/notes.md", f"use {secret} for it")
     write(tmp_path / ".claude/skills/a/.env", "PASSWORD=canary")
-    write(tmp_path / ".claude/skills/a/server.pem")
+    write(tmp_path / ".claude/skills/a/Server.PEM")
+    write(tmp_path / ".claude/skills/.ssh/config")
+    write(tmp_path / ".claude/skills/a/keys.md", "fine")
     found, said = laid()
-    assert found == {}
-    assert said.count("left out of the agent's settings: .claude/skills/a/") == 3
+    assert list(found) == [".claude/skills/a/keys.md"]
+    assert said.count("left out of the agent's settings: .claude/skills/") == 4
     assert secret not in said
 
 

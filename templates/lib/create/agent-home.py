@@ -11,11 +11,6 @@ import sys
 import tarfile
 
 FILES, BYTES, DEPTH = 2000, 16 << 20, 12
-SECRET_NAME = re.compile(
-    r"(^|/)(\.env|\.netrc|\.npmrc|\.pypirc|\.git-credentials|id_(rsa|ed25519|ecdsa|dsa)|\.credentials|auth\.json|"
-    r"oauth_creds|\.ssh|\.aws|\.gnupg)|credential|secret|\.(pem|key|p12|pfx|kdbx)$",
-    re.IGNORECASE,
-)
 SECRET = re.compile(
     rb"sk-[A-Za-z0-9_-]{16}|gh[pousr]_[A-Za-z0-9]{20}|github_pat_|glpat-|xox[abprs]-|AKIA[0-9A-Z]{16}|AIza[\w-]{30}|"
     rb"-----BEGIN [A-Z ]*PRIVATE KEY|eyJ[\w-]{16,}\.eyJ|Bearer [A-Za-z0-9._-]{20}"
@@ -70,7 +65,7 @@ def main(source, target):
         parts = name.split("/")
         if copied:
             count, size = count + 1, size + len(data)
-            if ".." in parts or len(parts) > DEPTH or SECRET_NAME.search(name) or SECRET.search(data):
+            if ".." in parts or len(parts) > DEPTH or SECRET.search(data):
                 tell(f"left out of the agent's settings: {name}")
                 continue
             if count > FILES or size > BYTES:
