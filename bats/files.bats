@@ -108,7 +108,7 @@ SH
     run -0 tc put "$CAGE" gone file dir --force
     run -0 inside <<<'cd ~; cat safe/*; ls safe; cat inbox/file inbox/dir/file inbox/gone; rm -r safe'
     [ "$output" = $'safe\nfile\npayload\npayload\npayload' ]
-    run -1 tc put "$CAGE" file --to ../../../proc/1/root/tmp
+    run -1 tc put "$CAGE" file --to ../../../proc/1/cwd/tmp
     says 'is neither in the project nor in /home/trustycage'
 }
 
