@@ -13,6 +13,9 @@ BATS := bats
 # The machines for 'make test-machines', debian-13 or debian-testing; both if empty.
 MACHINES :=
 
+# A file for pytest's output. 'test' runs pytest beside bats, which mostly waits for the engine, and prints it at the end.
+PYTEST_TO :=
+
 # Options of dev/bench. Without any it takes half an hour, on an idle machine.
 BENCH :=
 
@@ -27,7 +30,10 @@ demo: ## Do the main job on a real repository (DEMO_REPO=URL for another than th
 
 test: ## Run lint, pytest and bats, against a real engine
 	@bash dev/setup test
-	@$(MAKE) --no-print-directory lint pytest bats
+	@$(MAKE) --no-print-directory lint
+	@mkdir -p build
+	@$(MAKE) --no-print-directory --jobs 2 PYTEST_TO=build/pytest.log pytest bats; \
+		code=$$?; [ ! -e build/pytest.log ] || cat build/pytest.log; exit $$code
 
 test-machines: ## Set up a bare Debian 13 and testing by these targets and do the main job (MACHINES=debian-13)
 	@bash dev/setup demo
@@ -42,7 +48,7 @@ lint: .venv/dev ## Check the Python, the shell, the recipes, and for tools that 
 	dev/run dev/lint-recipes
 
 pytest: .venv/dev ## Run the Python tests
-	dev/run pytest --numprocesses auto --durations 10 -rs
+	dev/run pytest --numprocesses auto --durations 10 -rs $(if $(PYTEST_TO),>$(PYTEST_TO) 2>&1)
 
 bats: ## Run the tests of the user's commands (BATS=bats/sync.bats for one file)
 	@bash dev/setup test
@@ -79,7 +85,7 @@ still: ## Draw the README's picture of the three panes anew, from a cage's scree
 	dev/run dev/still
 
 clean: ## Remove what these targets made; cages, images and the engine stay
-	rm -rf .venv dist build/mutants .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv dist build .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## Show this
