@@ -93,15 +93,18 @@ class Case:
         files = {path: content for path, content in {**self.files, **change}.items() if content is not None}
         return self.objects.make_commit(files, *(parents or [self.first]))
 
-    def judge(self, tip, beside=(), head=(), links=(), folders=(), hooks=b"."):
-        """The judged Commits up to TIP; BESIDE are files of the host's own, LINKS its links, HEAD path -> mode."""
+    def judge(self, tip, beside=(), head=(), links=(), folders=(), hooks=b".", seeded=()):
+        """The judged Commits up to TIP; BESIDE are files of the host's own, LINKS its links, HEAD path -> mode, SEEDED
+        path -> (mode, object)."""
         beside = {path.encode(): tree.Entry("100644", 1, "x") for path in beside}
         links = {path.encode(): target.encode() for path, target in dict(links).items()}
         entries = self.base | beside | {path: tree.link_entry(target) for path, target in links.items()}
         head = {path.encode(): mode for path, mode in dict(head).items()}
         folders = {path.encode() for path in folders}
         host = question.Host(entries, folders, {}, set(), hooks=hooks, links=links, head=head)
-        judged = commit_rules.Commits(self.objects, self.base, host, self.first)
+        host = host._replace(seeded={path.encode(): row for path, row in dict(seeded).items()})
+        host = host._replace(submodules=frozenset(p for p, (mode, _) in host.seeded.items() if mode == SUBMODULE))
+        judged = commit_rules.Commits(self.objects, self.base, host, self.first, "5eed")
         self.order = judged.order(tip)
         judged.judge(self.order)
         return judged
@@ -390,6 +393,81 @@ def test_history_of_its_own_comes_whole(case):
     assert judged.changes(case.objects.commit(tip).tree, None) == [(b"a", b"", "")]
 
 
+# A commit that was imported has other objects than the host's: there git may have stored CRLF, or large files apart.
+SEEDED = {"README": (FILE, "host1"), "lib/code": (FILE, "host2"), "lib/link": (LINK, "host3"), "lost": (FILE, "host4")}
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "text", "found"),
+    [
+        ("README", FILE, "hello", "host1"),
+        ("README", PROGRAM, "hello", "host1"),
+        ("README", FILE, "changed", ""),
+        ("README", LINK, "hello", ""),
+        ("lib/code", FILE, "code", "host2"),
+        ("lib/link", LINK, "code", "host3"),
+        ("lib/link", FILE, "code", ""),
+        ("run", FILE, "run", ""),
+        ("lost", FILE, "hello", ""),
+        ("README/x", FILE, "hello", ""),
+        ("lib", FOLDER, "code", ""),
+    ],
+)
+def test_object_of_the_host_stands_for_what_is_as_it_was_imported(path, mode, text, found, case):
+    judged = case.judge(case.first, seeded=SEEDED)
+    assert judged.seeded_as(path.encode(), mode, case.objects.make_blob(text)) == found
+
+
+def test_object_of_another_size_than_the_file_was_normalised():
+    case = Case({"crlf": "a\nb\n", "lf": "a\nb\n", "grown": "a\nb\n"})
+    for path, size in (("crlf", 6), ("grown", 3)):
+        case.base[path.encode()] = case.base[path.encode()]._replace(size=size)
+    judged = case.judge(case.first, beside=["other"])
+    assert [judged.normalised(path) for path in (b"crlf", b"lf", b"grown", b"other", b"gone")] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    case.base[b"new"] = case.base[b"lf"]
+    assert not case.judge(case.first).normalised(b"new")
+    del case.base[b"lf"]
+    assert not case.judge(case.first).normalised(b"lf")
+
+
+def test_seeded_commit_stands_for_the_imported_one(case):
+    class Stream:
+        marks = {"one": b":1"}  # noqa: RUF012 (nobody writes to it)
+
+    judged = case.judge(case.first)
+    stands = [judged.stands(oid, Stream) for oid in (case.first, "one", "two")]
+    assert stands == [b"5eed", b":1", b""]
+
+
+# Submodules are the host's alone: the cage has their files at most.
+GITLINKS = {"sub/one": (SUBMODULE, "1" * 40), "two": (SUBMODULE, "2" * 40), "README": (FILE, "3")}
+
+
+def submodules(case, before, after):
+    found = case.judge(after, seeded=GITLINKS).changes(
+        before and case.objects.commit(before).tree, case.objects.commit(after).tree
+    )
+    return [(path.decode(), mode) for path, mode, _ in found]
+
+
+def test_submodules_come_back_in_a_history_of_its_own():
+    case = Case({"sub/a": "1", "b": "2"})
+    one, two = ("sub/one", SUBMODULE), ("two", SUBMODULE)
+    assert submodules(case, None, case.commit({})) == [("b", FILE), ("sub/a", FILE), one, two]
+
+
+def test_submodules_come_back_where_their_folder_goes():
+    case = Case({"sub/a": "1", "b": "2"})
+    assert submodules(case, case.first, case.commit({"sub/a": None})) == [("sub", b""), ("sub/one", SUBMODULE)]
+    assert submodules(case, case.first, case.commit({"b": "3"})) == [("b", FILE)]
+
+
 def test_new_entry_that_is_refused_stays_out(case):
     assert changes(case, case.commit({"bad": ("l", "/etc"), "lib/.git/x": "x", "good": "1"})) == [("good", FILE, "1")]
 
@@ -531,6 +609,15 @@ def test_row_of_refused_names_spares_what_is_as_it_was_where_the_imported_commit
     del case.objects.known[case.first]
     monkeypatch.setattr(rules, "REFUSED", [("*.pem", "may be a key")])
     assert case.refused(tip) == {"old.pem": "may be a key"}
+
+
+@pytest.mark.parametrize("entry", [("x", "1"), "2", "11"])
+def test_file_that_is_not_as_it_was_is_refused_where_the_imported_commit_is_gone(entry, monkeypatch):
+    case = Case({"old.pem": "1"})
+    tip = case.commit({"old.pem": entry, "new.pem": "1", "sub.pem": ("m", "1" * 40)})
+    del case.objects.known[case.first]
+    monkeypatch.setattr(rules, "REFUSED", [("*.pem", "may be a key")])
+    assert list(case.refused(tip)) == ["new.pem", "old.pem", "sub.pem"]
 
 
 def test_row_of_refused_names_refuses_folder_by_folder_what_is_new(monkeypatch):
