@@ -146,7 +146,7 @@ SH
     file private_dot_ssh/private_id_ed25519 <<<'key'
     run -0 bring_in
     says 'warning: the dotfiles are a chezmoi source, and the image has no chezmoi: nothing was applied'
-    says "tc rebuild-image $CAGE, and tc make $CAGE dotfiles"
+    says "tc recreate $CAGE, and tc make $CAGE dotfiles"
     says 'left out of the dotfiles: private_dot_ssh'
     # A stand-in.
     inside_as_root <<'SH'

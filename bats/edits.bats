@@ -80,14 +80,14 @@ verb() {
     [ "$(grep -x -e one -e two -e three <<<"$output" | tr '\n' ' ')" = 'one two three ' ]
 }
 
-@test "a tool, a plugin: in the Dockerfile, then make rebuild-image" {
+@test "a tool, a plugin: in the Dockerfile, then make recreate" {
     # On top of the image that is there: the build itself takes no time.
     printf 'FROM %s\nUSER root\nUSER 1000:1000\n' \
         "$(docker inspect --format '{{index .Config.Labels "trusty-cage.image"}}' "isolated-dev-$CAGE")" >"$ENV/Dockerfile"
     edit Dockerfile 's/^USER 1000:1000$/RUN touch \/etc\/mine\n&/'
     run -0 verb start
-    says "The image's recipe changed since this cage was made. Apply it: make -C $ENV rebuild-image"
-    CAGE_YES=1 run -0 verb rebuild-image
+    says "The image's recipe changed since this cage was made. Apply it: make -C $ENV recreate"
+    CAGE_YES=1 run -0 verb recreate
     run -0 inside <<<'ls /etc/mine'
 }
 

@@ -77,10 +77,10 @@ rendered_otherwise() {
     echo 'RUN true' >>"$ENV/Dockerfile"
     tc set "$CAGE" hardened=yes
     run -0 tc start "$CAGE"
-    says "The image's recipe changed since this cage was made. Apply it: tc rebuild-image $CAGE"
+    says "The image's recipe changed since this cage was made. Apply it: tc recreate $CAGE (builds what changed)"
     says "The containers' recipe changed since this cage was made. Apply it: tc recreate $CAGE"
     run -0 tc status "$CAGE"
-    [[ $output =~ stale\ +"image: tc rebuild-image $CAGE"$'\n'\ +"container: tc recreate $CAGE" ]]
+    [[ $output =~ stale\ +"image: tc recreate $CAGE"$'\n'\ +"container: tc recreate $CAGE" ]]
     [[ $output =~ edited\ +Dockerfile ]]
     [ "$id" = "$(docker inspect --format '{{.Id}}' "isolated-dev-$CAGE")" ]
     sed '$d' "$ENV/Dockerfile" >"$BATS_TEST_TMPDIR/Dockerfile"

@@ -99,10 +99,10 @@ DOCKERFILE
     run -1 tc start "$own"
     says_not Started
     says "error: the container of cage '$own' did not stay up (exit code 4)"
-    says "Mend it in $OTHER/Dockerfile, then: tc rebuild-image $own"
+    says "Mend it in $OTHER/Dockerfile, then: tc recreate $own"
     run -2 make -C "$OTHER" start
     says "error: the container of cage '$own' did not stay up (exit code 4)"
-    says "then: make -C $OTHER rebuild-image"
+    says "then: make -C $OTHER recreate"
     remove_cage "$own"
 }
 

@@ -13,7 +13,7 @@ from cage.text import quote
 # The verb that applies a changed value, for `tc set`.
 WHEN = {
     "dotfiles": "after: tc make {name} dotfiles",
-    "image": "after: tc rebuild-image {name}",
+    "image": "after: tc recreate {name}, which builds the layers that change; tc rebuild-image {name} builds all anew",
     "layer": "after: tc recreate {name}, which builds that layer; tc rebuild-image {name} builds all anew",
     "agent_home": "after: tc make {name} agent-home",
     "auth": "after: tc auth {name}",

@@ -100,7 +100,7 @@ def test_status_shows_agent_network_limits_bytes_and_how_to_mend_what_is_stale(s
         "              a stash\n"
         "edited        -\n"
         "not in meta   -\n"
-        "stale         image: tc rebuild-image web\n"
+        "stale         image: tc recreate web\n"
         "              limits: tc make web limits\n"
     )
 
@@ -118,8 +118,15 @@ def test_status_as_json_has_all_of_it(status):
         "project_bytes": "1536",
         "home_bytes": "2097152",
     }
-    assert (said["stale"], said["remedies"]) == ("image limits", "tc rebuild-image web; tc make web limits")
+    assert (said["stale"], said["remedies"]) == ("image limits", "tc recreate web; tc make web limits")
     assert said["unexported"].endswith("2 commits inside; beside that a stash")
+
+
+def test_remedy_of_two_stale_parts_is_told_once(status):
+    (status.folder / ".history/flags").write_text("those of another recipe\n")
+    said = json.loads(status(CAGE_JSON="1"))
+    assert said["stale"] == "image limits container"
+    assert said["remedies"] == "tc recreate web; tc make web limits"
 
 
 def test_ports_are_shown_with_the_address_to_open(status):

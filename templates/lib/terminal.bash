@@ -46,10 +46,10 @@ how() {
     esac
 }
 
-# The verb that makes parts of the cage anew, in a text: create until the cage is whole; after that $1, or recreate.
-# shellcheck disable=SC2120 # most callers mean recreate
+# The verb that makes parts of the cage anew, in a text: create until the cage is whole; after that recreate,
+# which builds the layers that changed.
 remade() {
-    if [ -e .history/created ]; then printf '@%s@' "${1:-recreate}"; else printf @create@; fi
+    if [ -e .history/created ]; then printf @recreate@; else printf @create@; fi
 }
 
 # An option to add to a command: '--force' for tc, 'CAGE_FORCE=1' for make.
