@@ -76,7 +76,7 @@ def write(parser: ArgumentParser, folder: Path) -> None:
             elif action.dest in FILES:
                 action.complete = shtab.FILE
             elif action.dest == "values":
-                action.choices = [f"{setting.key}=" for setting in SETTINGS]
+                action.choices = [*(f"{setting.key}=" for setting in SETTINGS), "agent_version="]
     for shell, cages in CAGES.items():
         text = shtab.complete(parser, shell, preamble={shell: cages}) + SECOND[shell]
         if shell == "zsh":

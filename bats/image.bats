@@ -90,16 +90,37 @@ rebuilt() {
 
 @test "another version of an agent rebuilds its layer alone; bytes that are not the pinned ones stop and name the line" {
     none=$(printf '0%.0s' {1..64})
-    run ! build "BUILD_ARGS=$(paste -sd ' ' "$BATS_FILE_TMPDIR/mirror/build-args") GEMINI_SHA256_AMD64=$none GEMINI_SHA256_ARM64=$none"
+    run ! build "BUILD_ARGS=$(paste -sd ' ' "$BATS_FILE_TMPDIR/mirror/build-args") GEMINI_SHA512_AMD64=$none GEMINI_SHA512_ARM64=$none"
     says 'error: GEMINI: @google/gemini-cli@'
     says 'is not what is pinned'
-    says "'ARG GEMINI_SHA256_"
+    says "'ARG GEMINI_SHA512_"
     [ "$(rebuilt | wc -l)" = 1 ]
     [[ $(rebuilt) == *'steps/agent gemini'* ]]
     run ! build "BUILD_ARGS=$(paste -sd ' ' "$BATS_FILE_TMPDIR/mirror/build-args") NEOVIM_SHA256_AMD64=$none NEOVIM_SHA256_ARM64=$none"
     says 'error: NEOVIM: '
     says "'ARG NEOVIM_SHA256_"
     says "the flavour 'slim' needs none of it"
+}
+
+@test "tc set agent_version: the registry's own hash is pinned, and the layers before the agent's stay" {
+    local image
+    run -0 build
+    image=$(cat "$ENV/.state/image/used-image")
+    # The npm of the image: this machine may have none.
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    printf '#!/bin/sh\nexec docker run --rm --network host --workdir / -- %s npm "$@"\n' "$image" >"$BATS_TEST_TMPDIR/bin/npm"
+    chmod 755 "$BATS_TEST_TMPDIR/bin/npm"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run -0 tc set "$CAGE" agent_version=gemini@0.60.0
+    says "after: tc recreate $CAGE"
+    run -0 build
+    says BUILD
+    [[ $(rebuilt | head -n 1) == *'steps/agent gemini'* ]]
+    run -0 in_image 'gemini --version'
+    [ "$output" = 0.60.0 ]
+    run -0 tc set "$CAGE" agent_version=gemini
+    run -0 build
+    says_not BUILD
+    [ "$(cat "$ENV/.state/image/used-image")" = "$image" ]
 }
 
 @test "a source that can't be reached stops the build, names the line and leaves no container behind" {

@@ -39,6 +39,7 @@ to have them, put into your shell's start-up file:
 SET_NOTE = "settings:\n" + "".join(
     f"  {row.key:<16}{row.help}{': yes or no' if row.check is yes_or_no else ''}\n" for row in SETTINGS
 )
+SET_NOTE += "  agent_version   version of an agent, such as claude@2.1.332 or claude@latest; claude: this release's\n"
 
 
 class Parser(ArgumentParser):

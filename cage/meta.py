@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from cage import engine, home
+from cage import agents, engine, home
 from cage.errors import CageError
 from cage.settings import BY_KEY, SETTINGS, dotfiles, readable_file
 from cage.text import quote, typed
@@ -16,6 +16,8 @@ SCHEMA = 1
 LARGEST = 1 << 20
 # These settings stand at the top level: they are older than the object 'settings'.
 AT_TOP = ("auth_mode", "api_key_env")
+# Versions and hashes of agents, by name, in the place of the release's own.
+PINS = "agent_versions"
 TEXTS = ("name", "repo_url", "created_at", *AT_TOP)
 
 Fields = dict[str, object]
@@ -49,6 +51,11 @@ def settings(fields: Fields) -> dict[str, str]:
     return {setting.key: known.get(setting.key, setting.default) for setting in SETTINGS}
 
 
+def pins(fields: Fields) -> dict[str, str]:
+    """The pins of agents that the cage has in the place of the release's own, by agent."""
+    return fields.get(PINS, {})
+
+
 def read(folder: Path) -> Fields:
     """The fields of the cage in folder, checked rather than believed; CageError, or FileNotFoundError without any."""
     path = folder / "meta.json"
@@ -76,6 +83,9 @@ def _faults(fields: Fields, name: str) -> Iterator[str]:
     for key, value in inner.items():
         if not isinstance(value, str):
             yield f"has a setting {quote(key)} that is not a string"
+    pinned = fields.get(PINS, {})
+    if not isinstance(pinned, dict) or not all(agents.PIN.fullmatch(str(pin)) for pin in pinned.values()):
+        yield f"has '{PINS}' that are no versions with their hashes"
     if fields.get("dockerfile", "own") != "own":
         yield "has a 'dockerfile' that is not 'own'"
     objects = dict.fromkeys(("volume_name", "container_name"), engine.object_name(name))

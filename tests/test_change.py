@@ -155,7 +155,8 @@ def test_every_setting_is_in_the_help_and_says_when_it_applies(web, tc):
     with (web / "Dockerfile").open("a") as file:
         file.write("ARG CAGE_PACKAGES=\n")
     listed = tc("set", "--help").out.split("settings:\n")[1]
-    assert [line.split()[0] for line in listed.splitlines()] == [setting.key for setting in settings.SETTINGS]
+    keys = [*(setting.key for setting in settings.SETTINGS), "agent_version"]
+    assert [line.split()[0] for line in listed.splitlines()] == keys
     values = {
         "dotfiles_repo": "https://host/dot",
         "auth_mode": "subscription",

@@ -4,6 +4,7 @@ import re
 from argparse import Namespace
 
 from cage import agents, lock, make, meta, settings
+from cage.commands import agent_version
 from cage.commands.existing import Cage
 from cage.errors import DONE, UNREACHABLE, USAGE, CageError
 from cage.recipes import edits, merge, replace, syntax, templates
@@ -11,6 +12,9 @@ from cage.text import quote, warn
 
 LIMITS = {setting.key for setting in settings.SETTINGS if setting.applies == "limits"}
 COPY = f"{edits.COPIES}/Makefile"
+# The version of an agent stands in the Dockerfile, not in the Makefile as the others do.
+KEYS = (*settings.BY_KEY, agent_version.KEY)
+NO_VERSION = agent_version.Change()
 
 
 def set_(args: Namespace) -> int:
@@ -18,11 +22,16 @@ def set_(args: Namespace) -> int:
     values = {}
     for word in args.values:
         key, equals, value = word.partition("=")
-        if not equals or key not in settings.BY_KEY:
-            raise CageError(f"{quote(word)} is not a setting", f"Known: {', '.join(settings.BY_KEY)}", USAGE)
+        if not equals or key not in KEYS:
+            raise CageError(f"{quote(word)} is not a setting", f"Known: {', '.join(KEYS)}", USAGE)
         values[key] = value
     found = Cage.find(args.name)
-    moves, said = change(found, values)
+    versions = values.pop(agent_version.KEY, None)
+    pinned = agent_version.Change()
+    if versions is not None:
+        texts = edits.live(found.folder, edits.DOCKERFILE), edits.base(found.folder, edits.DOCKERFILE)
+        pinned = agent_version.look_up(versions, found.name, found.fields, *texts)
+    moves, said = change(found, values, pinned)
     limits = _limit(found, moves) if LIMITS & values.keys() else ""
     for key, told in said.items():
         applies = settings.BY_KEY[key].applies
@@ -34,6 +43,9 @@ def set_(args: Namespace) -> int:
             when = "in no image: there is no 'ARG CAGE_PACKAGES' in its Dockerfile"
         value = quote(meta.settings(found.fields)[key])
         print(f"Set {key} of cage '{found.name}' to {value}.{told}\nIt applies {when}")
+    if versions is not None:
+        when = agent_version.APPLIES.format(name=found.name)
+        print(f"Set {agent_version.KEY} of cage '{found.name}' to {quote(versions)}.{pinned.notes}\nIt applies {when}")
     return DONE
 
 
@@ -49,8 +61,13 @@ def auth(args: Namespace) -> int:
     return code
 
 
-def change(cage: Cage, values: dict[str, str]) -> tuple[replace.Moves, dict[str, str]]:
-    """Change the lines of settings, in the pristine copy too, and meta.json; returns the moves, and a note by key."""
+def change(
+    cage: Cage, values: dict[str, str], pinned: agent_version.Change = NO_VERSION
+) -> tuple[replace.Moves, dict[str, str]]:
+    """Change the lines of settings and of pinned, in the pristine copies too, and meta.json.
+
+    Returns the moves, and a note by key.
+    """
     values = {key: settings.check(key, value) for key, value in values.items()}
     if "engine" in values:
         raise CageError("a cage's engine can't be changed", "Make another cage with it.", USAGE)
@@ -63,12 +80,14 @@ def change(cage: Cage, values: dict[str, str]) -> tuple[replace.Moves, dict[str,
         local = edits.live(folder, edits.LOCAL) or b""
         _follow_agent(meta.settings(cage.fields), values, mine)
         said = {key: _tell(key, mine, base, local) for key in values}
-        fields = meta.change(cage.fields, values)
+        fields = pinned.fields(meta.change(cage.fields, values))
         moves = {
             "meta.json": (edits.live(folder, "meta.json"), meta.dump(fields)),
             "Makefile": (mine, with_lines(mine, values)),
             COPY: (base, with_lines(base, values)),
         }
+        for path in (edits.DOCKERFILE, f"{edits.COPIES}/{edits.DOCKERFILE}") if pinned.rows else ():
+            moves[path] = (text := edits.live(folder, path), pinned.lines(text))
         if problem := merge.trial(folder, {"Makefile": moves["Makefile"][1]}):
             raise syntax.unread(cage.name, problem)
         replace.land(folder, moves)

@@ -13,7 +13,8 @@ from cage.errors import CageError
 from cage.text import quote
 
 # Verbs need these files: a deleted one is rendered again.
-RECIPES = ("Makefile", "Dockerfile", "layout.sh", "seccomp.json", "guard/Dockerfile")
+DOCKERFILE = "Dockerfile"
+RECIPES = ("Makefile", DOCKERFILE, "layout.sh", "seccomp.json", "guard/Dockerfile")
 LOCAL = "local.mk"
 # Variables of sessions: their values are shown nowhere, so it is no recipe that could be edited.
 VARIABLES = "env"

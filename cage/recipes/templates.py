@@ -45,7 +45,7 @@ def files(fields: meta.Fields, home_id: str) -> dict[str, bytes]:
         "home_id": home_id,
         "version": cage.__version__,
         "settings": meta.settings(fields),
-        "agents": agents.known().values(),
+        "agents": agents.with_pins(meta.pins(fields)),
     }
     rendered = {"Makefile.cage": (origin / "Makefile.cage").read_bytes()}
     for file in sorted(templates.rglob("*")):
