@@ -72,8 +72,11 @@ build: .venv/dev ## Make the wheel and the sdist in dist/
 	dev/run python -m build
 	dev/run twine check --strict dist/*
 
-publish: build ## Upload dist/ to PyPI
+publish: fresh build ## Upload dist/ to PyPI, with pins that were checked within 30 days
 	dev/run twine upload --repository $(INDEX) dist/*
+
+fresh: .venv/dev
+	dev/run dev/bump --fresh
 
 publish-test: ## Upload dist/ to TestPyPI
 	@$(MAKE) --no-print-directory publish INDEX=testpypi
@@ -95,5 +98,5 @@ help: ## Show this
 	@bash dev/setup lint
 
 .DEFAULT_GOAL := help
-.PHONY: bats bench build clean demo format help lint mutants publish publish-test pytest still test \
+.PHONY: bats bench build clean demo format fresh help lint mutants publish publish-test pytest still test \
 	test-machines
