@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cage import agents, names
 from cage.errors import USAGE, CageError
+from cage.surroundings import source
 from cage.text import quote
 
 # The verb that applies a changed value, for `tc set`.
@@ -171,6 +172,19 @@ def check(key: str, value: str, origin: str = "") -> str:
     except ValueError as error:
         why, remedy = error.args
     raise CageError(f"{quote(value)} for '{key}'{f' (from {origin})' if origin else ''} {why}", remedy, USAGE)
+
+
+def check_python(values: Mapping[str, str]) -> None:
+    """Raises CageError where the image is to have a Python that this release's pyenv can't build."""
+    if values["image"] != "full":
+        return
+    lines = (source() / "templates/lib/image/pythons").read_text().splitlines()
+    newest = dict(line.rsplit(".", 1) for line in lines[1:])
+    minor, patch = re.fullmatch(r"(3\.\d+)(?:\.(\d+))?", values["python_version"]).groups()
+    if minor not in newest or int(patch or 0) > int(newest[minor]):
+        problem = f"this release's pyenv can't build Python {quote(values['python_version'])}"
+        known = ", ".join(f"{minor}.{patch}" for minor, patch in list(newest.items())[-5:])
+        raise CageError(problem, f"The newest that it knows: {known}", USAGE)
 
 
 def check_agent(values: Mapping[str, str]) -> None:

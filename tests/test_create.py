@@ -326,3 +326,11 @@ def test_agent_is_the_first_of_those_installed(toy, tc, repo, home):
     makefile = (home / "envs/web/Makefile").read_text()
     assert "CAGE_AGENT := gemini\n" in makefile
     assert "CAGE_API_KEY_ENV := GEMINI_API_KEY\n" in makefile
+
+
+def test_python_that_is_not_known_makes_no_cage(tc, repo, home):
+    done = tc("create", repo, "--python-version", "3.99")
+    assert done.code == 2
+    assert done.err.startswith("error: this release's pyenv can't build Python '3.99'\nThe newest that it knows: 3.")
+    assert not (home / "envs/web").exists()
+    assert tc("create", repo, "--python-version", "3.99", "--render-only").code == 0

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -259,3 +260,46 @@ def test_each_row_of_neovims_plugins_is_fetched_at_its_commit(tmp_path):
     assert asked == {(name, commit, folders.get(name, name.split("/")[1])) for name, commit in rows}
     assert len(asked) == len(rows) > 30
     assert rows[0][0] == "folke/lazy.nvim"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "image", "arguments", "known"),
+    [
+        ("3.12", "full", "", True),
+        ("3.12.7", "full", "", True),
+        ("3.12.8", "full", "", False),
+        ("3.1", "full", "", False),
+        ("3.15", "full", "", False),
+        ("3.15", "slim", "", True),
+        ("3.15", "full", "PYENV_VERSION=9.9.9", True),
+        ("3.15", "full", "GIT_URL=https://host", False),
+    ],
+)
+def test_python_that_the_pinned_pyenv_does_not_know_is_refused_at_once(wanted, image, arguments, known, folder):
+    lib = folder / "its"
+    shutil.copytree(LIB, lib / "lib")
+    (lib / "lib/image/pythons").write_text("# Of pyenv 2.0.1 alone.\n3.9.1\n3.12.7\n3.13.0\n")
+    (lib / "Dockerfile").write_text("ARG PYENV_VERSION=2.0.1\n")
+    values = {"CAGE_IMAGE": image, "CAGE_PYTHON_VERSION": wanted, "CAGE_BUILD_ARGS": arguments}
+    (lib / ".state/image").mkdir(parents=True)
+    (lib / ".state/image/base").write_text("base\n")
+
+    def built(context="image"):
+        words = ["bash", "lib/image/for-build", "echo", "built", context]
+        return subprocess.run(words, cwd=lib, env={**os.environ, **values}, capture_output=True, text=True)
+
+    assert (built().stdout == "built image\n", built().returncode == 0) == (known, known)
+    assert known or built().stdout.splitlines() == [
+        f"error: pyenv 2.0.1, which is pinned, can't build Python {wanted}; the newest is 3.13.0",
+        "Set python_version to one that it knows, or change 'ARG PYENV_VERSION=' and its hash in the Dockerfile.",
+    ]
+    assert built("guard").returncode == 0
+    # An edited Dockerfile has another pyenv, or none.
+    (lib / "Dockerfile").write_text("ARG PYENV_VERSION=2.0.2\n")
+    assert built().returncode == 0
+
+
+def test_list_of_pythons_is_that_of_the_pinned_pyenv():
+    pinned = re.search(r"(?m)^ARG PYENV_VERSION=(.*)$", (ROOT / "templates/Dockerfile.j2").read_text())[1]
+    head = (LIB / "image/pythons").read_text().splitlines()[0]
+    assert f" pyenv {pinned} " in head

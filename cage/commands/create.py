@@ -13,6 +13,7 @@ from cage.commands.existing import Cage
 from cage.commands.set import COPY, with_lines
 from cage.errors import USAGE, CageError
 from cage.recipes import edits, templates
+from cage.settings import check_python
 from cage.surroundings import NEUTRAL, clean_environment
 from cage.text import printable, quote, typed
 
@@ -36,6 +37,9 @@ def create(args: Namespace) -> int:
     if (folder / "meta.json").exists():
         _check_same(folder, repo_url, args, chosen, dockerfile)
     else:
+        # A folder that is only rendered may get another pyenv before it is built.
+        if dockerfile is None and not args.render_only:
+            check_python(chosen.values)
         _make_folder(folder, repo_url, args, chosen, dockerfile)
     if args.render_only:
         print(f"Rendered cage '{name}'.\nCreate it:  make -C {printable(typed(folder))} create")
