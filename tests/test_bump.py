@@ -254,12 +254,18 @@ def test_plugins_come_from_the_lock_of_a_throw_away_image_with_their_branches(bu
     )
     assert "BUILD_ARGS += NEOVIM_URL=https://mirror\n" in (bump.bin / "local").read_text()
     assert "--rm" in (bump.bin / "asked").read_text() and " trusty-cage:made sh -c " in (bump.bin / "asked").read_text()
-    LOCKED["catppuccin"]["commit"] = "x; rm"
-    (bump.bin / "answer").write_text(json.dumps({**answer, "lock": LOCKED}))
     text = table.read_text()
-    code, _, err = bump("plugins")
-    assert code == 1 and "plugins: the lock has no repository, commit or branch for 'catppuccin'" in err
-    assert table.read_text() == text
+    for lock, problem in (
+        (
+            {**LOCKED, "catppuccin": {"branch": "main", "commit": "x; rm"}},
+            "repository, commit or branch for 'catppuccin'",
+        ),
+        ({name: it for name, it in LOCKED.items() if name != "conform.nvim"}, "'conform.nvim'"),
+    ):
+        (bump.bin / "answer").write_text(json.dumps({**answer, "lock": lock}))
+        code, _, err = bump("plugins")
+        assert code == 1 and f"plugins: the lock has no {problem}" in err
+        assert table.read_text() == text
 
 
 def test_every_pin_has_a_source_and_a_day(bump):
