@@ -28,7 +28,7 @@ setup() {
 teardown_file() {
     kill "$(cat "$BATS_FILE_TMPDIR/mirror.pid")" || true
     tmux -L agents kill-server 2>/dev/null || true
-    for name in "$CAGE" "$RUN-own" "$RUN-agents"; do remove_cage "$name"; done
+    for name in "$CAGE" "$RUN-own" "$RUN-agents" "$RUN-sh"; do remove_cage "$name"; done
 }
 
 # shellcheck disable=SC2120 # by way of run, too
@@ -143,6 +143,15 @@ rebuilt() {
     says_not secret
 }
 
+@test "a Python that the pinned pyenv can't build is refused before anything is built" {
+    SECONDS=0
+    run ! build BUILD_ARGS= CAGE_PYTHON_VERSION=3.99
+    says "can't build Python 3.99; the newest is 3."
+    says "Set python_version to one that it knows, or change 'ARG PYENV_VERSION=' and its hash in the Dockerfile."
+    [ -z "$(rebuilt)" ]
+    [ "$SECONDS" -lt 20 ]
+}
+
 @test "slim, by the other builder: each agent answers --version, and knows where it is" {
     local other=$PATH agent python=3.$((100 + RANDOM))
     [ ! -x /usr/bin/docker ] || other=/usr/bin:$PATH
@@ -222,6 +231,42 @@ AGENTS
     grep -q 'COPY extra' "$TRUSTY_CAGE_HOME/envs/$RUN-own/Dockerfile"
     run -1 tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-other" --dockerfile "$BATS_TEST_TMPDIR/none"
     says "can't be read: No such file or directory"
+}
+
+@test "create --dockerfile: an image without bash and zsh works with its own shell" {
+    local slim E=$TRUSTY_CAGE_HOME/envs/$RUN-sh
+    slim=$(docker image ls --quiet --filter label=trusty-cage.shared=1 --filter 'reference=trusty-cage:????????????????' | head -n 1)
+    cat >"$BATS_TEST_TMPDIR/Dockerfile" <<DOCKERFILE
+FROM $slim
+USER root
+RUN for name in bash zsh getent dpkg perl; do rm -f "/bin/\$name" "/usr/bin/\$name"; done && ! command -v bash zsh
+USER 1000:1000
+DOCKERFILE
+    run -1 tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-sh" --no-attach --dockerfile "$BATS_TEST_TMPDIR/Dockerfile"
+    says "the program 'zsh', or a value of the setting 'shell' that it has: sh"
+    tc set "$RUN-sh" shell=sh
+    run -0 tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-sh" --no-attach
+    run -0 tc exec "$RUN-sh" -- sh -c 'echo made >made; command -v bash || echo none'
+    says none
+    run -0 on_terminal "tc shell $RUN-sh <<<'echo in-\$0; exit'"
+    says in-sh
+    run -0 tc export "$RUN-sh" -y
+    [ "$(cat "$E/repo/made")" = made ]
+    remove_cage "$RUN-sh"
+}
+
+@test "sudo pip, uv across file systems and claude doctor warn about nothing that is meant so" {
+    local words
+    # shellcheck disable=SC2016 # for the shell in the cage
+    words='sudo pip install --quiet --no-deps --no-index --dry-run pip 2>&1; uv venv --quiet /dev/shm/v && cd /dev/shm &&
+        VIRTUAL_ENV=/dev/shm/v uv pip install --no-progress six 2>&1; claude doctor 2>&1'
+    run tc exec "$RUN-agents" -- sh -c 'pip install --quiet uv'
+    run -0 tc exec "$RUN-agents" -- sh -c "$words"
+    says_not "as the 'root' user"
+    says_not 'Failed to hardlink'
+    says 'Installed 1 package'
+    says 'No installation issues found'
+    says_not 'claude install'
 }
 
 @test "README: the command that removes the images no cage uses" {

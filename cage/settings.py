@@ -119,7 +119,7 @@ SETTINGS = [
     Setting("python_version", "--python-version", "TRUSTY_CAGE_PYTHON_VERSION", "3.12", "image",
             like(r"3\.\d+(\.\d+)?", "3.12"), "Python inside, such as 3.12"),
     Setting("shell", "--shell", "TRUSTY_CAGE_DEFAULT_SHELL", "zsh", "image",
-            one_of("zsh", "bash"), "login shell inside: zsh or bash"),
+            one_of("zsh", "bash", "sh"), "login shell inside: zsh, bash or sh"),
     Setting("auth_mode", "--auth-mode", "TRUSTY_CAGE_DEFAULT_AUTH_MODE", "api_key", "auth",
             one_of("api_key", "subscription"), "api_key or subscription"),
     Setting("api_key_env", "--api-key-env", "", "ANTHROPIC_API_KEY", "attach",

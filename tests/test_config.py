@@ -146,7 +146,7 @@ REFUSED = [
     ("agent", "hal", "'hal' for 'agent' is not a value of it", KNOWN_AGENTS),
     ("network", "offline", "'offline' for 'network' is not released yet", "Known: open"),
     ("engine", "podman", "'podman' for 'engine' is not released yet", "Known: docker"),
-    ("shell", "fish", "'fish' for 'shell' is not a value of it", "Known: zsh, bash"),
+    ("shell", "fish", "'fish' for 'shell' is not a value of it", "Known: zsh, bash, sh"),
     ("auth_mode", "", "'' for 'auth_mode' is not a value of it", "Known: api_key, subscription"),
     ("api_key_env", "A B", "'A B' for 'api_key_env' is not a value of it", "For example: ANTHROPIC_API_KEY"),
     ("api_key_env", "-e", "'-e' for 'api_key_env' is not a value of it", "For example: ANTHROPIC_API_KEY"),
