@@ -245,21 +245,75 @@ def test_proxy_reaches_a_build_in_both_spellings_whichever_is_set(built, monkeyp
     assert environment["no_proxy"] == environment["NO_PROXY"] == "", "else the client would take its own"
 
 
-def test_each_row_of_neovims_plugins_is_fetched_at_its_commit(tmp_path):
-    for name in ("plugins", "fetch"):
-        (tmp_path / name).write_text((ROOT / f"templates/image/steps/{name}").read_text())
-    (tmp_path / "fetch").write_text('mkdir -p "$4/.git"; echo "$3 $NVIM_PLUGIN_COMMIT ${4##*/}" >>"${0%/*}/asked"\n')
+def test_each_row_of_neovims_plugins_is_fetched_at_its_commit_and_branch(tmp_path):
+    for name, text in (
+        ("plugins", (ROOT / "templates/image/steps/plugins").read_text()),
+        ("fetch", 'mkdir -p "$4/.git"; echo $1 $3 $NVIM_PLUGIN_COMMIT $NVIM_PLUGIN_BRANCH $4 >>"${0%/*}/asked"\n'),
+        ("bin/nvim", "#!/bin/sh\n"),
+        ("bin/chown", "#!/bin/sh\n"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
     table = ROOT / "templates/image/nvim-plugins"
+    environment = {
+        **os.environ,
+        "GIT_URL": "https://git.example.com/",
+        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+    }
     with table.open() as rows:
-        subprocess.run(["sh", tmp_path / "plugins", tmp_path / "starter", tmp_path / "all"], stdin=rows, check=True)
+        subprocess.run(["sh", tmp_path / "plugins", tmp_path / "to"], stdin=rows, check=True, env=environment)
     asked = {tuple(line.split(" ")) for line in (tmp_path / "asked").read_text().splitlines()}
-    asked.remove(("LazyVim/starter", "", "starter"))
+    asked.remove(("commit", "LazyVim/starter", f"{tmp_path}/to/starter"))
     rows = [line.split() for line in table.read_text().splitlines() if not line.startswith("#")]
-    assert all(len(row) == 2 and len(row[1]) == 40 for row in rows)
-    folders = {"catppuccin/nvim": "catppuccin"}
-    assert asked == {(name, commit, folders.get(name, name.split("/")[1])) for name, commit in rows}
+    assert all(len(row) == 4 and re.fullmatch("[0-9a-f]{40}", row[2]) for row in rows)
+    assert asked == {("clone", name, *pin, f"{tmp_path}/to/plugins/{folder}") for folder, name, *pin in rows}
     assert len(asked) == len(rows) > 30
-    assert rows[0][0] == "folke/lazy.nvim"
+    assert rows[0][:2] == ["lazy.nvim", "folke/lazy.nvim"]
+    mirror = ["git", "config", "--file", tmp_path / "to/gitconfig", "--get", "url.https://git.example.com/.insteadOf"]
+    assert subprocess.run(mirror, capture_output=True, text=True).stdout == "https://github.com/\n"
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """A plugin as steps/fetch leaves it; runs git in it."""
+    source, clone = tmp_path / "mirror/owner/a.nvim", tmp_path / "a.nvim"
+    author = ["-c", "user.name=a", "-c", "user.email=a@localhost"]
+
+    def git(folder, *words):
+        done = subprocess.run(["git", *author, "-C", folder, *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    source.mkdir(parents=True)
+    git(source, "init", "--quiet", "--initial-branch", "stable")
+    for number in range(3):
+        (source / "file").write_text(f"{number}\n")
+        git(source, "add", "file")
+        git(source, "commit", "--quiet", "--message", f"{number}")
+        git(source, "branch", f"another-{number}")
+    environment = {
+        **os.environ,
+        "GIT_URL": f"file://{tmp_path}/mirror",
+        "NVIM_PLUGIN_COMMIT": git(source, "rev-parse", "stable"),
+        "NVIM_PLUGIN_BRANCH": "stable",
+    }
+    words = ["sh", ROOT / "templates/image/steps/fetch", "clone", "NVIM_PLUGIN", "owner/a.nvim", clone]
+    subprocess.run(words, env=environment, check=True)
+    return lambda *words: git(clone, *words)
+
+
+def test_plugin_is_a_clone_as_its_manager_would_have_made_it(plugin):
+    assert plugin("symbolic-ref", "HEAD") == "refs/heads/stable"
+    assert plugin("symbolic-ref", "refs/remotes/origin/HEAD") == "refs/remotes/origin/stable"
+    assert plugin("rev-parse", "HEAD", "origin/stable").split("\n")[0] == plugin("rev-parse", "origin/HEAD")
+    assert plugin("config", "--file", ".git/config", "remote.origin.url") == "https://github.com/owner/a.nvim.git"
+    assert plugin("status", "--porcelain", "--branch") == "## stable...origin/stable"
+
+
+def test_fetch_of_a_plugin_brings_one_branch_and_no_file_unasked(plugin):
+    assert plugin("config", "--get-all", "remote.origin.fetch") == "+refs/heads/stable:refs/remotes/origin/stable"
+    assert plugin("config", "remote.origin.partialCloneFilter") == "blob:none"
+    assert plugin("rev-list", "--count", "HEAD") == "1"
 
 
 @pytest.mark.parametrize(

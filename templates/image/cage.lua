@@ -1,8 +1,25 @@
--- LazyVim's downloads at the first start are off: the image's plugins are pinned, and the first start shows an
--- editor at once. ':Mason' and ':TSInstall' install more.
+-- LazyVim in a cage: plugins are the image's, and nothing is fetched at the start. ':Lazy', ':Mason' and
+-- ':TSInstall' fetch when they are asked to. 'optional' adds no plugin: a row that image/nvim-plugins lacks stays out.
 return {
-  { "mason-org/mason.nvim", opts = function(_, opts) opts.ensure_installed = {} end },
-  { "nvim-treesitter/nvim-treesitter", opts = function(_, opts) opts.ensure_installed = {} end },
-  { "neovim/nvim-lspconfig", opts = { servers = { lua_ls = { enabled = false } } } },
-  { "saghen/blink.cmp", opts = { fuzzy = { implementation = "lua" } } },
+  {
+    "mason-org/mason.nvim",
+    optional = true,
+    opts = function(_, opts)
+      opts.ensure_installed = {}
+      -- It asks for its list of packages whenever it is loaded. From then on it asks when a command needs the list.
+      opts.registry_cache = { refresh = false }
+      vim.schedule(function()
+        require("mason.settings").current.registry_cache.refresh = true
+      end)
+    end,
+  },
+  {
+    "nvim-treesitter/nvim-treesitter",
+    optional = true,
+    opts = function(_, opts)
+      opts.ensure_installed = {}
+    end,
+  },
+  { "neovim/nvim-lspconfig", optional = true, opts = { servers = { lua_ls = { enabled = false } } } },
+  { "saghen/blink.cmp", optional = true, opts = { fuzzy = { implementation = "lua" } } },
 }
