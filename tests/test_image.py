@@ -1,5 +1,6 @@
 """An image's build: the builder's arguments, the base image's name, and the last line of the log."""
 
+import ctypes
 import json
 import os
 import pty
@@ -357,3 +358,16 @@ def test_list_of_pythons_is_that_of_the_pinned_pyenv():
     pinned = re.search(r"(?m)^ARG PYENV_VERSION=(.*)$", (ROOT / "templates/Dockerfile.j2").read_text())[1]
     head = (LIB / "image/pythons").read_text().splitlines()[0]
     assert f" pyenv {pinned} " in head
+
+
+def test_parser_is_built_where_the_release_of_tree_sitter_cannot_run(tmp_path):
+    (tmp_path / "toy/src").mkdir(parents=True)
+    (tmp_path / "toy/src/parser.c").write_text((ROOT / "bats/neovim/toy.c").read_text())
+    build = ROOT / "templates/image/steps/tree-sitter-build"
+    subprocess.run(["sh", build, "build", "-o", "parser.so"], cwd=tmp_path / "toy", check=True)
+    subprocess.run(["sh", build, "build", f"--output={tmp_path}/other.so", tmp_path / "toy"], check=True)
+    for made in (tmp_path / "toy/parser.so", tmp_path / "other.so"):
+        assert ctypes.CDLL(str(made)).tree_sitter_toy
+    failed = subprocess.run(["sh", build, "generate", "--abi", "15"], capture_output=True, text=True)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr.startswith("error: this tree-sitter can only build")

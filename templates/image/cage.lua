@@ -1,4 +1,4 @@
--- LazyVim in a cage: plugins are the image's, and nothing is fetched at the start. ':Lazy', ':Mason' and
+-- LazyVim in a cage: plugins and parsers are the image's, and nothing is fetched at the start. ':Lazy', ':Mason' and
 -- ':TSInstall' fetch when they are asked to. 'optional' adds no plugin: a row that image/nvim-plugins lacks stays out.
 return {
   {
@@ -18,6 +18,7 @@ return {
     optional = true,
     opts = function(_, opts)
       opts.ensure_installed = {}
+      opts.install_dir = "/opt/lazyvim/site"
     end,
   },
   { "neovim/nvim-lspconfig", optional = true, opts = { servers = { lua_ls = { enabled = false } } } },
