@@ -141,7 +141,8 @@ def test_build_context_holds_only_what_is_copied():
     """The Dockerfile names each file or folder of image/ in a COPY."""
     files = templates.files(meta.read(GOLDEN / "minimal"), "0")
     top = {path.split("/")[1] for path in files if path.startswith("image/")}
-    copies = [line.split()[1:-1] for line in files["Dockerfile"].decode().replace("\\\n", "").splitlines() if line.startswith("COPY ")]
+    lines = files["Dockerfile"].decode().replace("\\\n", "").splitlines()
+    copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
     assert top | {"ca.crt*"} == {name for names in copies for name in names}
 
 
