@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The image: both flavours, the agents, mirrors, a Dockerfile of one's own. 'full' is built with small stand-ins of all
-# downloads but those of apt, pip and npm.
+# The image: both flavours, the editor, the agents, mirrors, a Dockerfile of one's own. 'full' is built with small
+# stand-ins of all downloads but those of apt, pip and npm; its Neovim and git are real.
 
 load cages
 
@@ -13,7 +13,7 @@ setup_file() {
     echo $! >"$BATS_FILE_TMPDIR/mirror.pid"
     make_repo "$BATS_FILE_TMPDIR/$CAGE"
     TRUSTY_CAGE_IMAGE=full tc create "$BATS_FILE_TMPDIR/$CAGE" --render-only --agents gemini
-    for _ in {1..100}; do
+    for _ in {1..600}; do
         [ ! -e "$BATS_FILE_TMPDIR/mirror/build-args" ] || break
         sleep 0.1
     done
@@ -28,6 +28,7 @@ setup() {
 teardown_file() {
     kill "$(cat "$BATS_FILE_TMPDIR/mirror.pid")" || true
     tmux -L agents kill-server 2>/dev/null || true
+    tmux -L editor kill-server 2>/dev/null || true
     for name in "$CAGE" "$RUN-own" "$RUN-agents" "$RUN-sh"; do remove_cage "$name"; done
 }
 
@@ -37,8 +38,16 @@ build() {
 }
 
 in_image() {
-    docker run --rm --network none --env HOME=/home/trustycage "$(cat "$ENV/.state/image/used-image")" sh -euc "$1"
+    timeout 120 docker run --rm --network "${NETWORK:-none}" --env HOME=/home/trustycage \
+        "$(cat "$ENV/.state/image/used-image")" sh -euc "$1"
 }
+
+# Functions for in_image. lua CODE: its output in Neovim. locked: the plugins in the file of locks, which is whole.
+EDITOR='
+lua() { nvim --headless "+lua io.stdout:write($1, [[ ]])" +qall!; }
+locked() { node -p "Object.keys(JSON.parse(fs.readFileSync(process.argv[1]))).join()" ~/.config/nvim/lazy-lock.json; }
+failed="#require([[lazy]]).failed(), [[ of ]], vim.tbl_count(require([[lazy]]).plugins), [[ failed]]"
+'
 
 # The environment of any container has $1; a container that goes away meanwhile does not count.
 in_containers() {
@@ -55,19 +64,90 @@ rebuilt() {
     echo mine >"$ENV/image/home/.gemini/GEMINI.md"
     NO_PROXY=password-of-the-proxy.example build
     run -0 in_image 'for program in nvim vim vi python python3 python3.12; do $program --version; done; uv --version; node -v'
-    [ "$(grep -c 'NVIM v9.9.9' <<<"$output")" = 3 ]
+    [ "$(uname -m)" != x86_64 ] || [ "$(grep -c 'NVIM v0.11.4' <<<"$output")" = 3 ]
     [ "$(grep -c 'Python 3.12.99' <<<"$output")" = 3 ]
     says 'uv 0.'
     says 'v24.'
-    run -0 in_image 'cat ~/.gemini/GEMINI.md; ls ~/.config/nvim ~/.local/share/nvim/lazy/ ~/.config/nvim/lua/plugins; cat ~/.zshrc'
+    run -0 in_image 'cat ~/.gemini/GEMINI.md ~/.zshrc'
     says mine
-    says init.lua
-    says lazy.nvim
-    says catppuccin
-    says cage.lua
     says robbyrussell
     run -0 in_image 'du -sm /home/trustycage | cut -f 1'
     [ "$output" -le 1 ]
+}
+
+@test "editor: no plugin has failed, git does not run at the start, help and parsers are there" {
+    [ "$(uname -m)" = x86_64 ] || skip 'the package with Neovim is for x86-64'
+    run -0 in_image "$EDITOR"'
+        mkdir /tmp/bin
+        printf "#!/bin/sh\necho git ran: \$*; exec /usr/bin/git \"\$@\"\n" >/tmp/bin/git
+        chmod 755 /tmp/bin/git
+        PATH=/tmp/bin:$PATH nvim --headless +qall!
+        lua "$failed"
+        nvim --headless "+help catppuccin-colours" "+lua io.stdout:write(vim.fn.expand([[%:t]]), [[ ]])" +qall!
+        query="vim.treesitter.query.get([[toy]], [[highlights]]).captures[1]"
+        tree="vim.treesitter.get_string_parser([[one two]], [[toy]]):parse()[1]:root():sexpr()"
+        lua "vim.opt.rtp:prepend([[/opt/lazyvim/site]]) or [[]], $query, $tree"
+        find /opt/lazyvim/plugins /opt/lazyvim/site ! -user trustycage'
+    [ "$output" = '0 of 4 failed catppuccin.txt keyword(document (word) (word)) ' ] || { echo "$output"; false; }
+}
+
+@test "editor: a plugin that is added comes from the mirror and leaves a whole lock; offline, :Lazy update leaves all" {
+    [ "$(uname -m)" = x86_64 ] || skip 'the package with Neovim is for x86-64'
+    NETWORK=bridge run -0 in_image "$EDITOR"'
+        mkdir -p ~/.config/nvim/lua/plugins
+        echo "return { { [[local/extra]] } }" >~/.config/nvim/lua/plugins/mine.lua
+        nvim --headless +qall!
+        locked
+        lua "$failed"
+        git -C /opt/lazyvim/plugins/extra config remote.origin.url'
+    [ "$output" = $'LazyVim,catppuccin,extra,lazy.nvim,nvim-treesitter\n0 of 5 failed https://github.com/local/extra.git' ] ||
+        { echo "$output"; false; }
+    run -0 in_image "$EDITOR"'
+        lua "require([[lazy]]).update() or 1"
+        locked
+        lua "$failed"
+        ls -d /opt/lazyvim/plugins/*/.git | wc -l'
+    [ "$output" = $'1 LazyVim,catppuccin,lazy.nvim,nvim-treesitter\n0 of 4 failed 4' ] || { echo "$output"; false; }
+}
+
+@test "editor: a configuration of one's own has the image's plugins, and its lock stays whole" {
+    [ "$(uname -m)" = x86_64 ] || skip 'the package with Neovim is for x86-64'
+    NETWORK=bridge run -0 in_image "$EDITOR"'
+        mkdir ~/.config
+        cp -R /opt/lazyvim/starter ~/.config/nvim
+        echo "return { { [[local/extra]] } }" >~/.config/nvim/lua/plugins/mine.lua
+        nvim --headless +qall!
+        locked
+        lua "$failed"
+        lua "require([[lazy]]).options.checker.enabled and 1"
+        ls ~/.local/share/nvim/site/parser'
+    [ "$output" = $'LazyVim,catppuccin,extra,lazy.nvim,nvim-treesitter\n0 of 5 failed 1 toy.so' ] || { echo "$output"; false; }
+}
+
+@test "full: a home of slim, or of another patch of Python, with stock dotfiles of oh-my-zsh" {
+    run -0 in_image '
+        rm -r ~/.oh-my-zsh ~/.pyenv
+        mkdir -p ~/.pyenv/versions ~/.oh-my-zsh/custom/plugins/mine
+        ln -s /opt/pyenv/versions/3.12.1 ~/.pyenv/versions/
+        printf "%s\n" "export ZSH=\$HOME/.oh-my-zsh" "plugins=(git mine)" "source \$ZSH/oh-my-zsh.sh" >~/.zshrc
+        zsh -lic "pyenv versions" 2>&1
+        ls -A ~/.oh-my-zsh/custom | tr "\n" " "'
+    [ "$output" = $'3.12.99\nplugins ' ] || { echo "$output"; false; }
+}
+
+@test "editor: after attach no plugin has failed" {
+    [ "$(uname -m)" = x86_64 ] || skip 'the package with Neovim is for x86-64'
+    CAGE_NO_ATTACH=1 run -0 make -C "$ENV" create
+    export SCREEN=editor
+    tmux -L editor new-session -d -x 150 -y 40 "tc attach $CAGE"
+    screen_shows "[$CAGE]"
+    sleep 2
+    tc exec "$CAGE" -- tmux send-keys -t '{left}' Escape ":call writefile([luaeval('#require([[lazy]]).failed()')], '/tmp/failed')" Enter
+    for _ in {1..40}; do
+        ! run -0 tc exec "$CAGE" -- cat /tmp/failed || break
+        sleep 0.25
+    done
+    [ "$output" = 0 ]
 }
 
 @test "the image's history and its inspection know no proxy's password" {
@@ -125,7 +205,7 @@ rebuilt() {
 
 @test "a source that can't be reached stops the build, names the line and leaves no container behind" {
     local line none=127.0.0.1:1/$RUN
-    for line in "NEOVIM_URL=http://$none" "PYENV_URL=http://$none" "PYTHON_URL=http://$none" "GIT_URL=git://$none"; do
+    for line in "NEOVIM_URL=http://$none" "TREE_SITTER_URL=http://$none" "PYENV_URL=http://$none" "PYTHON_URL=http://$none" "GIT_URL=git://$none"; do
         run ! build "BUILD_ARGS=$(grep -v "^${line%%=*}" "$BATS_FILE_TMPDIR/mirror/build-args" | paste -sd ' ') $line"
         says "'ARG ${line%%=*}='"
         says "BUILD_ARGS += ${line%%=*}="
@@ -164,6 +244,10 @@ rebuilt() {
         [ "${#lines[@]}" = 1 ]
     done
     run -0 tc exec "$RUN-agents" -- sh -c 'cmp ~/.claude/CLAUDE.md /etc/cage/README.md && cmp ~/.codex/AGENTS.md ~/.config/opencode/AGENTS.md'
+    # A home of 'full': the link to plugins that are not here would be in the way of others.
+    run -0 tc exec "$RUN-agents" -- sh -euc 'cd ~/.local; mkdir -p share/nvim; ln -s /opt/lazyvim/plugins share/nvim/lazy
+        nvim --headless +qall!; find share/nvim -type l'
+    [ -z "$output" ]
     run -0 tc exec "$RUN-agents" -- sh -c 'test ! -w /opt/codex && find ~ ! -user trustycage'
     [ -z "$output" ]
 }
