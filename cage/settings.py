@@ -23,6 +23,7 @@ WHEN = {
     "policy": "at the next attach, start, shell or exec",
     "limits": "now",
     "container": "after: tc recreate {name}",
+    "pull": "after: tc recreate {name}, which pulls the image or builds it",
     "never": "never: it belongs to the cage",
 }
 
@@ -134,6 +135,10 @@ SETTINGS = [
             one_of("full", "slim"), "flavour of the image: full or slim"),
     Setting("base_image", "--base-image", "TRUSTY_CAGE_BASE_IMAGE", "ubuntu:24.04", "image",
             like(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "debian:12"), "image to build on, such as debian:12"),
+    Setting("image_from", "--image-from", "TRUSTY_CAGE_IMAGE_FROM", "", "pull",
+            like(r"(?:[a-z0-9][a-z0-9.-]*(?::[1-9]\d{0,4})?(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)+)?",
+                 "registry.example.com/team/cage"),
+            "registry and name to pull the image from, such as registry.example.com/team/cage"),
     Setting("packages", "--packages", "TRUSTY_CAGE_PACKAGES", "", "layer",
             packages, "apt packages to install, by commas, such as ripgrep,jq"),
     Setting("ca_bundle", "--ca-bundle", "TRUSTY_CAGE_CA_BUNDLE", "", "image",

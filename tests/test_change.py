@@ -167,6 +167,7 @@ def test_every_setting_is_in_the_help_and_says_when_it_applies(web, tc):
         "shell": "bash",
         "hardened": "yes",
         "packages": "jq",
+        "image_from": "registry.example.com/team/cage",
         "timezone": "Asia/Tokyo",
     }
     for setting in settings.SETTINGS[:-1]:

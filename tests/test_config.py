@@ -35,6 +35,7 @@ def test_defaults_are_those_of_the_table():
         "timezone": "",
         "image": "full",
         "base_image": "ubuntu:24.04",
+        "image_from": "",
         "packages": "",
         "ca_bundle": "",
         "agents": "claude",
@@ -138,6 +139,7 @@ def test_variables_that_are_no_keys_are_no_matter(dotenv, capsys):
 
 
 KNOWN_AGENTS = "Known: claude, codex, gemini, opencode"
+A_NAME = "For example: registry.example.com/team/cage"
 ONE_PORT = "For example: 3000,8080:80 (ports of this machine first)"
 ANOTHER_PORT = "Give one of them another: 3000,3001:3000"
 REFUSED = [
@@ -157,6 +159,9 @@ REFUSED = [
     ("cpus", "\u0661", "'\u0661' for 'cpus' is not a value of it", "For example: 1.5"),
     ("base_image", "-v", "'-v' for 'base_image' is not a value of it", "For example: debian:12"),
     ("base_image", "a\n", "'a?' for 'base_image' is not a value of it", "For example: debian:12"),
+    ("image_from", "cage", "'cage' for 'image_from' is not a value of it", A_NAME),
+    ("image_from", "host/cage:tag", "'host/cage:tag' for 'image_from' is not a value of it", A_NAME),
+    ("image_from", "--x/y", "'--x/y' for 'image_from' is not a value of it", A_NAME),
     ("ports", "3000,http", "'3000,http' for 'ports' is not a value of it", ONE_PORT),
     ("ports", "3000:80:9", "'3000:80:9' for 'ports' is not a value of it", ONE_PORT),
     ("ports", "65536", "'65536' for 'ports' is not a value of it", ONE_PORT),
@@ -193,6 +198,9 @@ def test_refusal_names_where_the_value_comes_from(dotenv):
         ("timezone", "America/Argentina/Buenos_Aires"),
         ("timezone", "Etc/GMT+5"),
         ("base_image", "registry:5000/a/b@sha256:0a"),
+        ("image_from", ""),
+        ("image_from", "registry.example.com/team/cage"),
+        ("image_from", "127.0.0.1:5000/a__b/c-d.e"),
         ("python_version", "3.13"),
     ],
 )

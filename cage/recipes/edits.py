@@ -12,9 +12,9 @@ from cage import home
 from cage.errors import CageError
 from cage.text import quote
 
-# Verbs need these files: a deleted one is rendered again.
 DOCKERFILE = "Dockerfile"
-RECIPES = ("Makefile", DOCKERFILE, "layout.sh", "seccomp.json", "guard/Dockerfile")
+# Verbs need these files: a deleted one is rendered again.
+RECIPES = ("Makefile", DOCKERFILE, "certificates.Dockerfile", "layout.sh", "seccomp.json", "guard/Dockerfile")
 LOCAL = "local.mk"
 # Variables of sessions: their values are shown nowhere, so it is no recipe that could be edited.
 VARIABLES = "env"

@@ -4,6 +4,8 @@
 # For the other files:
 #   AS_STATE, AS_NAMES      an inspect of containers, for lib/engine/facts; a listing of their names and homes
 #   AS_IMAGE, AS_VOLUME     an inspect of images: id, names; of volumes: name, labels
+#   AS_DIGESTS              an inspect of an image: its names in registries, by digest
+#   AS_PROCESSOR            the processor that the engine is on
 #   AS_VOLUME_NAMES         a listing of volumes: name, home
 #   AS_HOLDER               a listing of containers with a published port: cage, name
 #   AS_NETWORK              an inspect of the network: shared=1 is ours; between=false, no traffic between cages
@@ -68,6 +70,10 @@ AS_NETWORK := shared=$(call label_of,.Labels,shared) $(then) \
 
 AS_IMAGE := id={{.Id}} $(then) \
 	tags={{range .RepoTags}} {{.}}{{end}} $(done)
+
+AS_DIGESTS := digests={{range .RepoDigests}} {{.}}{{end}} $(done)
+
+AS_PROCESSOR := processor={{.Server.Arch}}
 
 AS_ENGINE := engine={{.ID}} $(then) \
 	machine={{.Name}} $(then) \

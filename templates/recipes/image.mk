@@ -22,9 +22,11 @@ export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
 # A docker-container builder hands its image to the engine only with --load, a flag that only buildx has.
 LOADED = $$("$$CAGE_ENGINE" build --help 2>/dev/null | grep -o -m 1 -e ' --load ')
 
-#: Build those of the two images that are missing
+# 'make -n' shows both ways.
+SHOWN = build-guard-image $(if $(CAGE_IMAGE_FROM),pull-image,build-image)
+#: Build, or pull, those of the two images that are missing
 images: images-seen
-	$(Q)$(if $(only_shown),$(MAKE) $(addprefix build-,$(IMAGES)),[ ! -s $(S)/image/unbuilt ] || $(MAKE) built)
+	$(Q)$(if $(only_shown),$(MAKE) $(SHOWN),[ ! -s $(S)/image/unbuilt ] || $(MAKE) built)
 
 #: Build the missing images side by side, and look again
 built:
@@ -54,12 +56,16 @@ contexts: | $(FOLDERS)
 
 # Name of an image until it is checked, this cage's own. Its id would not do: with containerd's image store buildx
 # prints an id that the engine doesn't know.
-UNCHECKED = "$$(cat $(S)/image/$(@:build-%=used-%)).$$CAGE_HOME_ID.$$CAGE_NAME"
+USED = $$(cat $(S)/image/used-image)
+build-guard-image: USED = $$(cat $(S)/image/used-guard-image)
+shared-image: USED = $$(cat $(S)/image/tag-image)
+UNCHECKED = "$(USED).$$CAGE_HOME_ID.$$CAGE_NAME"
 
 build-image: RECIPE = --file Dockerfile $(from_settings) -- image
 build-guard-image: RECIPE = $(for_guard) -- guard
 build-guard-image: CHECK = :
-build-image: CHECK = bash lib/image/check "$$CAGE_ENGINE" run \
+build-image pulled-image shared-image: CHECK = bash lib/image/check "$$CAGE_ENGINE" run \
+	--cap-drop ALL \
 	--entrypoint /bin/sh \
 	--env CAGE_IMAGE \
 	--env CAGE_PYTHON_VERSION \
@@ -67,20 +73,100 @@ build-image: CHECK = bash lib/image/check "$$CAGE_ENGINE" run \
 	$(NO_PROXIES) \
 	--network none \
 	--rm \
+	--security-opt no-new-privileges \
 	--user 1000:1000 \
 	-- $(UNCHECKED) -c "$$(cat lib/image/check-inside)"
 
 #: Build an image, check it, and give it its name
 build-image build-guard-image: base
-	$(call say,BUILD,$$(cat $(S)/image/$(@:build-%=used-%)))
+	$(call say,BUILD,$(USED))
 	$(Q)$(log) bash lib/image/for-build "$$CAGE_ENGINE" build \
 		--force-rm \
 		--label trusty-cage.shared=1 \
 		--tag $(UNCHECKED) \
 		$(LOADED) $(CACHE) $(RECIPE) || $(failed)/build $@ $$?
 	$(Q)$(CHECK) || ! "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
-	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$$(cat $(S)/image/$(@:build-%=used-%))"
+	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$(USED)"
 	$(Q)"$$CAGE_ENGINE" image rm -- $(UNCHECKED) >/dev/null
+
+# ---- An image that somebody else has built
+
+# The setting image_from: a registry and a name there, whose tags are hashes of recipes, each with a processor. What
+# belongs to this home is in no hash: its certificates are the last layer, made here. Never the guard's image, whose
+# rules decide what leaves a cage.
+SHARED = $$CAGE_IMAGE_FROM:$$(cat $(S)/image/tag-shared-image)
+SHARED_RECIPE = --build-arg CAGE_SHARED=yes --file Dockerfile $(from_settings) -- image
+PULLED = "$$(cat $(S)/image/pulled)"
+
+#: The hash of the recipe without this home's certificates, and the processor: the tag in the registry
+tag-shared-image: contexts
+	$(Q)"$$CAGE_ENGINE" version --format '$(AS_PROCESSOR)' >$(S)/engine/processor
+	$(Q)bash lib/image/context shared-image | git hash-object --stdin >$(S)/image/hash-shared-image
+	$(Q)bash lib/image/tag shared-image <$(S)/image/hash-shared-image >$(S)/image/$@
+
+#: Pull the cage's image, if somebody has pushed one of this recipe; else build it
+pull-image: tag-shared-image
+	$(call say,PULL,$(SHARED))
+	$(Q)echo pulled-image >$(S)/image/next
+	$(Q)CAGE_GOES_ON=1 $(log) "$$CAGE_ENGINE" pull -- "$(SHARED)" || bash lib/image/unpulled $$? "$(SHARED)"
+	$(Q)$(MAKE) $(if $(only_shown),pulled-image build-image,$$(cat $(S)/image/next))
+
+# From here on it has its digest for a name: a tag may change meanwhile.
+#: Stop if another image lies under this tag than the one that this cage saw first
+pulled-known: | .history
+	$(Q)"$$CAGE_ENGINE" image inspect --format '$(AS_DIGESTS)' -- "$(SHARED)" >$(S)/engine/digests
+	$(Q)bash lib/image/digest "$(SHARED)" || $(MAKE) pulled-refused
+
+#: Let go of an image that is not the one seen first
+pulled-refused:
+	$(Q)"$$CAGE_ENGINE" image rm -- "$(SHARED)" >/dev/null
+	$(Q)false
+
+#: Give the pulled image the name of this cage's, with the certificates of this home and checked as one that was built
+pulled-image: pulled-known
+	$(Q)"$$CAGE_ENGINE" tag -- $(PULLED) $(UNCHECKED)
+	$(Q)$(if $(only_shown),,[ ! -s image/ca.crt ] ||) $(MAKE) certificates
+	$(Q)$(CHECK) || ! "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
+	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$(USED)"
+	$(Q)"$$CAGE_ENGINE" image rm -- $(UNCHECKED) >/dev/null
+
+# The image may have ONBUILD steps of its own: no network and no proxies for them.
+#: The last layer of a pulled image: this home's certificates
+certificates:
+	$(call say,CA,$(USED))
+	$(Q)$(log) "$$CAGE_ENGINE" build \
+		$(addprefix --build-arg ,$(addsuffix =,$(PROXIES) $(OTHER_PROXIES))) \
+		--build-arg "CAGE_PULLED=$$(cat $(S)/image/pulled)" \
+		--file certificates.Dockerfile \
+		--force-rm \
+		--label trusty-cage.shared=1 \
+		--network none \
+		--tag $(UNCHECKED) \
+		$(LOADED) -- image || $(failed)/build $@ $$?
+
+#: Stop if there is no registry to push to, or if this home's certificates would be in the image
+shareable:
+	$(Q)bash lib/image/shareable
+
+#: Build the image to be shared: Python optimised, no certificates of this home
+shared-image: base tag-image tag-shared-image shareable
+	$(call say,BUILD,$(SHARED))
+	$(Q)$(log) bash lib/image/for-build "$$CAGE_ENGINE" build \
+		--force-rm \
+		--label trusty-cage.shared=1 \
+		--tag $(UNCHECKED) \
+		$(LOADED) $(SHARED_RECIPE) || $(failed)/build $@ $$?
+	$(Q)$(CHECK) || ! "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
+	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$(SHARED)"
+	$(Q)"$$CAGE_ENGINE" image rm -- $(UNCHECKED) >/dev/null
+
+#: Push the shared image, and keep its digest as the one that this cage has seen
+image-pushed: shared-image | .history
+	$(call say,PUSH,$(SHARED))
+	$(Q)$(log) "$$CAGE_ENGINE" push -- "$(SHARED)" || $(die) 1 "the image can't be pushed to '$$CAGE_IMAGE_FROM'" \
+		'A registry may want a login first: docker login REGISTRY' 'Then: @image-push@'
+	$(Q)"$$CAGE_ENGINE" image inspect --format '$(AS_DIGESTS)' -- "$(SHARED)" >$(S)/engine/digests
+	$(Q)bash lib/image/digest "$(SHARED)" own
 
 #: Build the cage's image anew, whether it is there or not
 rebuilt: images-seen
@@ -101,5 +187,6 @@ base-imported: | $(FOLDERS)
 	$(Q)set -o pipefail; $(log) bash lib/image/rootfs 3>&1 \
 		| "$$CAGE_ENGINE" import - "$$(bash lib/image/base-name)" >/dev/null
 
-.PHONY: base base-imported build-guard-image build-image built contexts guard-image image images images-seen rebuilt \
-	tag-guard-image tag-image tags
+.PHONY: base base-imported build-guard-image build-image built certificates contexts guard-image image image-pushed \
+	images images-seen pull-image pulled-image pulled-known pulled-refused rebuilt shareable shared-image \
+	tag-guard-image tag-image tag-shared-image tags
