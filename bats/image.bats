@@ -73,6 +73,13 @@ rebuilt() {
     says robbyrussell
     run -0 in_image 'du -sm /home/trustycage | cut -f 1'
     [ "$output" -le 1 ]
+    run -0 in_image 'ls /opt/node/include/node/openssl/archs; find /opt/pyenv -path "*/test/*" -o -name "*.a"'
+    [ "$output" = "linux-$(uname -m)" ]
+}
+
+@test "pyenv names the Python that it built, by both of its names, in the user's own folder" {
+    run -0 in_image '. /etc/profile.d/trusty-cage.sh; pyenv versions; ~/.pyenv/versions/3.12.99/bin/python --version'
+    [ "$output" = $'3.12\n3.12.99\nPython 3.12.99' ]
 }
 
 @test "editor: no plugin has failed, git does not run at the start, help and parsers are there" {
@@ -132,7 +139,7 @@ rebuilt() {
         printf "%s\n" "export ZSH=\$HOME/.oh-my-zsh" "plugins=(git mine)" "source \$ZSH/oh-my-zsh.sh" >~/.zshrc
         zsh -lic "pyenv versions" 2>&1
         ls -A ~/.oh-my-zsh/custom | tr "\n" " "'
-    [ "$output" = $'3.12.99\nplugins ' ] || { echo "$output"; false; }
+    [ "$output" = $'3.12\n3.12.99\nplugins ' ] || { echo "$output"; false; }
 }
 
 @test "editor: after attach no plugin has failed" {
@@ -248,6 +255,9 @@ rebuilt() {
     run -0 tc exec "$RUN-agents" -- sh -euc 'cd ~/.local; mkdir -p share/nvim; ln -s /opt/lazyvim/plugins share/nvim/lazy
         nvim --headless +qall!; find share/nvim -type l'
     [ -z "$output" ]
+    run -0 docker history --human=false --no-trunc --format '{{.Size}} {{.CreatedBy}}' \
+        "$(cat "$TRUSTY_CAGE_HOME/envs/$RUN-agents/.state/image/used-image")"
+    [ "$(awk '!/steps\/agent / { bytes += $1 } END { printf "%d", bytes / 1000000 }' <<<"$output")" -lt 900 ]
     run -0 tc exec "$RUN-agents" -- sh -c 'test ! -w /opt/codex && find ~ ! -user trustycage'
     [ -z "$output" ]
 }

@@ -12,7 +12,7 @@ if [ -d /opt/oh-my-zsh ] && [ ! -e ~/.oh-my-zsh/oh-my-zsh.sh ]; then
     mkdir -p ~/.oh-my-zsh/custom
     ln -sf /opt/oh-my-zsh/* ~/.oh-my-zsh/ 2>/dev/null || :
 fi
-# pyenv's own versions lie in the home: the image's is linked there. The link of an image before leads nowhere.
+# pyenv looks in the home: the image's Python is linked there. The link of an image before leads nowhere.
 if [ -d /opt/pyenv/versions ]; then
     [ -d ~/.pyenv/versions ] || mkdir -p ~/.pyenv/versions
     for folder in ~/.pyenv/versions/*; do [ -e "$folder" ] || rm -f "$folder"; done
