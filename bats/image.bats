@@ -29,6 +29,7 @@ teardown_file() {
     kill "$(cat "$BATS_FILE_TMPDIR/mirror.pid")" || true
     tmux -L agents kill-server 2>/dev/null || true
     tmux -L editor kill-server 2>/dev/null || true
+    docker volume rm "$RUN-home" >/dev/null 2>&1 || true
     for name in "$CAGE" "$RUN-own" "$RUN-agents" "$RUN-sh"; do remove_cage "$name"; done
 }
 
@@ -260,6 +261,55 @@ rebuilt() {
     [ "$(awk '!/steps\/agent / { bytes += $1 } END { printf "%d", bytes / 1000000 }' <<<"$output")" -lt 900 ]
     run -0 tc exec "$RUN-agents" -- sh -c 'test ! -w /opt/codex && find ~ ! -user trustycage'
     [ -z "$output" ]
+}
+
+# Run $2 in a login shell of the image $1, in the home that all images of this test have.
+at_home() {
+    docker run --rm --interactive --network none --env HOME=/home/trustycage \
+        --mount "type=volume,src=$RUN-home,dst=/home/trustycage" -- "$1" zsh -lic "$2"
+}
+
+@test "a home outlives its image: slim, full, another patch release of Python, and slim again" {
+    local slim full patched old
+    tc create "$BATS_FILE_TMPDIR/$CAGE" --name "$RUN-slim" --render-only
+    make -s -C "$TRUSTY_CAGE_HOME/envs/$RUN-slim" tags
+    slim=$(cat "$TRUSTY_CAGE_HOME/envs/$RUN-slim/.state/image/tag-image")
+    build
+    full=$(cat "$ENV/.state/image/used-image")
+    build CAGE_PYTHON_VERSION=3.12.100
+    patched=$(cat "$ENV/.state/image/used-image")
+    python3 - "$BATS_TEST_TMPDIR/greet-1-py3-none-any.whl" <<'PYTHON'
+import sys, zipfile
+about = "greet-1.dist-info"
+files = {"greet.py": "def hello(): print('hello')\n", f"{about}/METADATA": "Metadata-Version: 2.1\nName: greet\nVersion: 1\n",
+         f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+         f"{about}/entry_points.txt": "[console_scripts]\ngreet = greet:hello\n", f"{about}/RECORD": ""}
+with zipfile.ZipFile(sys.argv[1], "w") as wheel:
+    for name, text in files.items():
+        wheel.writestr(name, text)
+PYTHON
+    run -0 at_home "$slim" 'd=$(mktemp -d) && cd $d && cat >greet-1-py3-none-any.whl && pip install -q --no-index *.whl; greet' \
+        <"$BATS_TEST_TMPDIR/greet-1-py3-none-any.whl"
+    says hello
+    says_not note:
+    old=$(docker run --rm --network none "$slim" sed 's/python=//' /etc/cage/image)
+    for _ in 1 2; do
+        run -0 at_home "$full" true
+        says "note: pip's packages in this home are of Python $old, and the image has 3.12. Install them anew: pip freeze --path"
+        says " ~/.local/lib/python$old/site-packages | pip install -r /dev/stdin"
+    done
+    run -0 at_home "$full" 'pip install other; other'
+    says 'Python 3.12.99'
+    run -0 at_home "$patched" 'other; pyenv versions'
+    says $'Python 3.12.100\n3.12\n3.12.100'
+    says_not note:
+    says_not 3.12.99
+    run -0 at_home "$slim" 'greet; rm ~/.local/bin/other'
+    says 'of a Python that this image lacks. Install them anew, or remove them: other'
+    says hello
+    run -0 at_home "$slim" 'cmp ~/.cage-image /etc/cage/image'
+    [ -z "$output" ]
+    docker volume rm "$RUN-home" >/dev/null
 }
 
 @test "a base image that is named by its id; a step that fails has the last word: by either builder" {

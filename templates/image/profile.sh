@@ -21,6 +21,10 @@ if [ -d /opt/pyenv/versions ]; then
     done
 fi
 unset folder
+# The home may be another image's.
+case $- in
+*i*) cmp -s /etc/cage/image "$HOME/.cage-image" 2>/dev/null || sh /usr/local/lib/trusty-cage/home-check ;;
+esac
 # The starters of the agents come first: they set up key and questions, also for an agent that the user installed.
 PATH=/usr/local/lib/trusty-cage/bin:$PATH
 export PATH
