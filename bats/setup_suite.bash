@@ -39,7 +39,7 @@ limit_time() {
 # The caller's settings, git configuration and key must not change the tests' results.
 own_surroundings() {
     local name
-    for name in "${!TRUSTY_CAGE_@}" "${!CAGE_@}" "${!ANTHROPIC_@}" "${!GIT_@}" "${!PYTHON@}"; do
+    for name in "${!TRUSTY_CAGE_@}" "${!CAGE_@}" "${!ANTHROPIC_@}" "${!OPENAI_@}" "${!GEMINI_@}" "${!GOOGLE_@}" "${!GIT_@}" "${!PYTHON@}"; do
         [ "$name" = TRUSTY_CAGE_CA_BUNDLE ] || unset "$name"
     done
     # A make that runs the tests, by its own flags and depth.

@@ -7,7 +7,7 @@ from functools import cache
 
 from cage.surroundings import source
 
-FIELDS = "name version amd64 arm64 package program key credentials memory command"
+FIELDS = "name version amd64 arm64 package program key vendor address suffix credentials memory command"
 # The engine's names of architectures, and those of npm's packages.
 ARCHITECTURES = {"amd64": "x64", "arm64": "arm64"}
 # The second to the fourth field of a row.

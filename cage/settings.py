@@ -153,6 +153,8 @@ SETTINGS = [
             yes_or_no, "the agent goes on with its last conversation when a session begins"),
     Setting("network", "--network", "TRUSTY_CAGE_NETWORK", "open", "policy",
             one_of("open", later=("allowlist", "offline")), "policy: open"),
+    Setting("keys", "--keys", "TRUSTY_CAGE_KEYS", "outside", "policy",
+            one_of("outside", "inside"), "outside: a gate holds the keys; inside: sessions do"),
     Setting("memory", "--memory", "TRUSTY_CAGE_MEMORY", "", "limits",
             like(r"(?:[1-9]\d{0,17}[bkmgBKMG]?)?", "4g"), "limit, such as 4g; empty: half of the engine's"),
     Setting("cpus", "--cpus", "TRUSTY_CAGE_CPUS", "", "limits",

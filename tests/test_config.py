@@ -43,6 +43,7 @@ def test_defaults_are_those_of_the_table():
         "agent_home": "no",
         "resume": "no",
         "network": "open",
+        "keys": "outside",
         "memory": "",
         "cpus": "",
         "pids": "4096",

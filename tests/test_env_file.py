@@ -11,6 +11,7 @@ SETTINGS = {
     "CAGE_AGENTS": "claude,codex",
     "CAGE_API_KEY_ENV": "ANTHROPIC_API_KEY",
     "CAGE_KEY": "ANTHROPIC_API_KEY",
+    "CAGE_KEYS": "inside",
     "CAGE_SESSION_ENV": "TERM COLORTERM CAGE_AGENT THEME A=b 1",
     "CAGE_TIMEZONE": "Europe/Berlin",
     "LC_ALL": "C",
@@ -21,7 +22,8 @@ KEYS = ["--env", "TZ=Europe/Berlin", "--env", "ANTHROPIC_API_KEY", "--env", "OPE
 @pytest.fixture
 def flags(tmp_path):
     """The exit code, output and error of session-env, for the bytes of a file env."""
-    (tmp_path / "lib").symlink_to(ROOT / "templates" / "lib")
+    for folder in ("lib", "gate"):
+        (tmp_path / folder).symlink_to(ROOT / "templates" / folder)
 
     def run(env=None, *words, **more):
         if env is not None:
@@ -101,3 +103,60 @@ def test_a_command_gets_the_flags_before_its_first_two_dashes_and_the_names_for_
     code, out, _ = flags(b"A=1\nB=2\n", *words)
     assert code == 0
     assert out.splitlines() == [" THEME A B", *KEYS, "--env-file", "env", "--", "c d", "--"]
+
+
+@pytest.fixture
+def outside(flags, tmp_path):
+    """The same for keys=outside, of a cage whose gate has the key of Claude Code: the flags, and the environment."""
+    for path, text in {
+        ".state/keys/given": "{0} anthropic\n",
+        ".history/placeholders": "{0} anthropic PLACE\n",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(text.format("ANTHROPIC_API_KEY"))
+
+    def run(**more):
+        code, out, err = flags(None, "sh", "-c", 'echo "$@"; env', "x", "--", CAGE_KEYS="outside", **more)
+        assert (code, err) == (0, "")
+        first, *rest = out.splitlines()
+        return first.split(), dict(line.split("=", 1) for line in rest if "=" in line)
+
+    return run
+
+
+def test_a_session_has_placeholders_and_the_address_of_the_gate(outside):
+    given, found = outside(ANTHROPIC_API_KEY="SECRET")
+    names = ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "_CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL"]
+    assert given == ["--env", "TZ=Europe/Berlin", *(word for name in names for word in ("--env", name)), "--"]
+    assert [found[name] for name in names] == ["PLACE", "http://127.0.0.1:4101", "1"]
+    assert found["CAGE_VARIABLES"].split() == ["THEME", *names]
+    assert "SECRET" not in str(found)
+
+
+def test_a_host_that_the_user_names_is_not_said_to_be_the_vendors(outside):
+    given, found = outside(ANTHROPIC_BASE_URL="https://ai.example/x")
+    assert found["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:4101"
+    assert "_CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL" not in given
+
+
+def test_no_name_in_session_env_brings_a_key_in(outside):
+    keys = {"ANTHROPIC_API_KEY": "SECRET", "OPENAI_API_KEY": "OTHER-SECRET"}
+    copies = {"MINE": "SECRET", "OTHER": "OTHER-SECRET", "THEME": "dark"}
+    _, found = outside(**keys, **copies, CAGE_SESSION_ENV="OPENAI_API_KEY ANTHROPIC_API_KEY MINE OTHER THEME")
+    assert {name: found.get(name) for name in (*keys, *copies)} == {
+        "ANTHROPIC_API_KEY": "PLACE",
+        "MINE": "PLACE",
+        "OPENAI_API_KEY": None,
+        "OTHER": None,
+        "THEME": "dark",
+    }
+
+
+@pytest.mark.parametrize("name", ["changed", "flags", "keys", "value", "PATHS"])
+def test_a_key_in_a_variable_of_any_name(name, flags, outside, tmp_path):
+    (tmp_path / ".state/keys/given").write_text(f"{name} anthropic\n")
+    (tmp_path / ".history/placeholders").write_text(f"{name} anthropic PLACE\n")
+    given, found = outside(CAGE_KEY=name, CAGE_API_KEY_ENV=name, **{name: "SECRET"})
+    assert given[2:4] == ["--env", name]
+    assert found[name] == "PLACE"
+    assert "SECRET" not in str(found)

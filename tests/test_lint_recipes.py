@@ -9,7 +9,7 @@ from conftest import ROOT, edit, edit_recipe
 
 LONG = "#" * 121
 HEAD = "#   HELPER          "
-STOPPED = "#: Stop the cage and its guard\nstopped: seen\n"
+STOPPED = "#: Stop the cage, its guard and its gate\nstopped: seen\n"
 
 
 @pytest.fixture

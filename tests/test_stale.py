@@ -122,7 +122,7 @@ def test_name_of_its_cage_and_release_makes_no_guard_stale(cage):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("--ulimit core=0", "--ulimit core=1"),
+        ("--ulimit core=0 \\\n\t\t--user 1000", "--ulimit core=1 \\\n\t\t--user 1000"),
         ("FOR_APT := ", "FOR_APT := SYS_PTRACE "),
         ("--pids-limit 64", "--pids-limit 65"),
         ("DISK :=", "DISK := 20g"),

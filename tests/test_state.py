@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-FOLDERS = ("engine", "image", "clone", "export", "undo", "commits", "files")
+FOLDERS = ("engine", "image", "clone", "export", "undo", "commits", "files", "keys")
 BESIDE = {"lock", "exit-code", "log", "edited", "merge"}
 
 

@@ -84,8 +84,8 @@ attachable:
 	$(Q)sh -n layout.sh || $(die) 1 "layout.sh can't be read" 'See what was changed in it: @diff-recipes@'
 	$(Q)bash lib/session-env >/dev/null
 
-# The state of the guard and the cage, from the engine.
-LOOK = "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' -- $(GUARD) "$$CAGE_CONTAINER"
+# The state of the guard, the cage and the gate, from the engine.
+LOOK = "$$CAGE_ENGINE" container inspect --format '$(AS_STATE)' -- $(GUARD_AND_GATE) "$$CAGE_CONTAINER"
 #: Ask the engine once for the state of this cage's containers, and judge the answer
 seen: | $(FOLDERS) .history .history/guard
 	$(Q)bash lib/engine/answer 30 $(S)/engine/containers $(LOOK) "$$CAGE_HELPER" "$$CAGE_MACHINE"
@@ -102,8 +102,8 @@ started: policy
 	$(Q)$(when) 'cage (stopped|missing)' $(heard) $(within) 60 "$$CAGE_ENGINE" start -- "$$CAGE_CONTAINER" >/dev/null \
 		|| $(failed)/start
 
-#: The cage runs, and stays up
-up: started
+#: The cage runs, and stays up; the gate has the keys
+up: started keyed
 	$(Q)bash lib/engine/at-hand keep $(LOOK)
 	$(Q)$(if $(only_shown),,bash lib/engine/stays ||) $(MAKE) settled
 	$(Q)rm -f $(S)/export/stopped
@@ -143,10 +143,11 @@ kills: seen
 	$(Q)rm -f $(S)/engine/kills
 	$(Q)$(when) 'cage running' $(KILLS)
 
-#: Stop the cage and its guard
+#: Stop the cage, its guard and its gate
 stopped: seen
 	$(Q)rm -f $(S)/export/stopped
-	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 -- "$$CAGE_CONTAINER" $(GUARD) >/dev/null
+	$(Q)$(heard) "$$CAGE_ENGINE" stop --time 3 \
+		-- "$$CAGE_CONTAINER" $(GUARD) $$($(unless) 'gate missing' echo $(GATE)) >/dev/null
 
 #: Apply the limits to the running container; an empty one is lifted
 limited: seen engine-seen
@@ -192,7 +193,7 @@ replaceable: images unclaimed
 removed: seen
 	$(Q)"$$CAGE_ENGINE" ps --all $(OURS) --quiet >$(S)/engine/ours
 	$(Q)[ ! -s $(S)/engine/ours ] || xargs $(heard) "$$CAGE_ENGINE" rm --force -- <$(S)/engine/ours >/dev/null
-	$(Q)rm -f .history/guard .history/containers $(S)/export/stopped
+	$(Q)rm -f .history/guard .history/containers .history/placeholders $(S)/export/stopped
 
 # A session's caller went away (lib/run/session): its client does, too, but passes no signal on.
 #: End the programs of the call CAGE_CALL inside by CAGE_SIGNAL, ten seconds at most
