@@ -14,7 +14,7 @@ setup_file() {
     echo 'DOCKER_HUB += api.anthropic.com api.openai.com generativelanguage.googleapis.com' >>"$ENV/local.mk"
     cd "$BATS_FILE_TMPDIR" || return
     openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out "$ENV/gate/own.crt" -days 2 -subj /CN=authority 2>/dev/null
-    certificate good api.anthropic.com,DNS:api.openai.com,DNS:generativelanguage.googleapis.com,DNS:ai.example
+    certificate good api.anthropic.com,DNS:api.openai.com,DNS:generativelanguage.googleapis.com
     certificate bad evil.example
     CAGE_NO_ATTACH=1 make -C "$ENV" create >create.out 2>&1 || { cat create.out; return 1; }
     tc set "$CAGE" agents=claude,codex,gemini >/dev/null
@@ -85,4 +85,273 @@ nothing_since() { [[ $(arrived) == *"$1"* ]]; }
     run -0 tc exec "$CAGE" -- sh -c 'curl -sS -H "x-goog-api-key: $GEMINI_API_KEY" "$GOOGLE_GEMINI_BASE_URL/three"'
     says '{"ok":true}'
     [ "$(header x-goog-api-key)" = "$GEMINI_API_KEY" ]
+}
+
+@test "keys: no credential but the placeholder is taken, in whichever header, and the reason is the vendor's JSON" {
+    local mine=sk-ant-api03-of-somebody-else place first
+    place=$(placeholder ANTHROPIC_API_KEY)
+    run -0 ask -H "x-api-key: $place" http://127.0.0.1:4101/v1/begin
+    says 200
+    refused() {
+        run -0 ask "$@"
+        [ "${lines[1]}" = 400 ] || { echo "$* gave: $output"; return 1; }
+        python3 -c 'import json, sys; print(json.loads(sys.argv[1])["error"]["message"])' "${lines[0]}" | grep '^trusty-cage: '
+        nothing_since /v1/begin
+    }
+    refused http://127.0.0.1:4101/v1/messages
+    refused -d '{}' -H 'content-type: text/plain' http://127.0.0.1:4101/v1/messages # a page in a browser of the cage
+    refused -H "x-api-key: $mine" http://127.0.0.1:4101/v1/messages
+    refused -H 'x-api-key;' http://127.0.0.1:4101/v1/messages
+    refused -H "x-api-key: $place" -H "Authorization: Bearer $mine" http://127.0.0.1:4101/v1/messages
+    refused -H "x-api-key: $mine" -H "Authorization: Bearer $place" http://127.0.0.1:4101/v1/messages
+    refused -H "x-api-key: $place" -H "x-goog-api-key: $mine" http://127.0.0.1:4101/v1/messages
+    refused -H "Authorization: Basic $place" http://127.0.0.1:4101/v1/messages
+    refused -H "x-api-key: ${place}A" http://127.0.0.1:4101/v1/messages
+    refused -H "x-api-key: $(placeholder OPENAI_API_KEY)" http://127.0.0.1:4101/v1/messages
+    refused -H "Authorization: Bearer $place" http://127.0.0.1:4102/v1/responses
+    refused -H "x-goog-api-key: $(placeholder GEMINI_API_KEY)" 'http://127.0.0.1:4103/v1?key=other'
+    refused -H "x-goog-api-key: $(placeholder GEMINI_API_KEY)" 'http://127.0.0.1:4103/v1?a=b&%61ccess_token=other'
+    run -0 ask http://127.0.0.1:4101/v1/messages
+    [ "${lines[0]}" = '{"type":"error","error":{"type":"invalid_request_error","message":"trusty-cage: only the key of these sessions is taken here"}}' ]
+    run -0 ask http://127.0.0.1:4102/v1/responses
+    says '"type":"invalid_request_error","param":null,"code":null}}'
+    run -0 ask http://127.0.0.1:4103/v1beta/models
+    says '"status":"INVALID_ARGUMENT"}}'
+    run -0 ask -H "x-api-key: $mine" -H "x-api-key: $place" -H 'cookie: session=mine' http://127.0.0.1:4101/v1/two-headers
+    [ "$(header x-api-key)" = "$ANTHROPIC_API_KEY" ]
+    [ -z "$(header cookie)" ]
+}
+
+@test "keys: the place is the gate's, whatever the request says; TRACE, CONNECT and other forms are refused" {
+    local place
+    place=$(placeholder ANTHROPIC_API_KEY)
+    run -0 ask -H "x-api-key: $place" -H 'host: evil.example' http://127.0.0.1:4101//evil.example/x
+    says 200
+    [ "$(header host)" = api.anthropic.com ]
+    [[ $(arrived) == *'"GET //evil.example/x HTTP/1.1"'* ]]
+    run -0 ask -H "x-api-key: $place" http://127.0.0.1:4101/v1/begin
+    sent() { # the request $@, by lines; prints the answer
+        inside <<<"exec 3<>/dev/tcp/127.0.0.1/4101; $(printf '%q ' printf '%s\r\n' "$@" "x-api-key: $place" '') >&3; timeout 0.6 cat <&3 || :"
+    }
+    for line in 'TRACE / HTTP/1.1' 'CONNECT evil.example:443 HTTP/1.1' 'GET http://evil.example/ HTTP/1.1' \
+        'GET https://evil.example/ HTTP/1.1' 'OPTIONS * HTTP/1.1' 'GET @evil.example/ HTTP/1.1' 'GET evil.example/ HTTP/1.1'; do
+        run -0 sent "$line" 'host: evil.example'
+        says ' 400 '
+        nothing_since /v1/begin
+    done
+    run -0 sent 'GET /v1/x HTTP/1.1' 'host: a' 'connection: upgrade, http2-settings' 'upgrade: h2c' 'http2-settings: AAMAAABkAAQAAP__'
+    says ' 400 '
+    run sent 'PROXY TCP4 1.2.3.4 5.6.7.8 1 2' 'GET /v1/x HTTP/1.1' 'host: a'
+    says_not ' 200 '
+    run sent 'GET /v1/x' 'host: a'
+    says_not ' 200 '
+    run sent 'GET /v1/x HTTP/1.1' 'host: a' 'host: b'
+    says_not ' 200 '
+    run -0 ask --http2-prior-knowledge -H "x-api-key: $place" http://127.0.0.1:4101/v1/x
+    says 400
+    run inside <<<'curl --silent --insecure --max-time 5 https://127.0.0.1:4101/v1/x'
+    [ "$status" != 0 ]
+    nothing_since /v1/begin
+    run -0 sent 'GET /v1/websocket HTTP/1.1' 'host: a' 'connection: upgrade' 'upgrade: websocket' \
+        'sec-websocket-version: 13' 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=='
+    says ' 101 '
+    [ "$(header x-api-key)" = "$ANTHROPIC_API_KEY" ]
+    run -0 ask -H "x-api-key: $place" -d '{}' http://127.0.0.1:4101/messages
+    [[ $(arrived) == *'"POST /v1/messages HTTP/1.1"'* ]]
+}
+
+@test "keys: a stream comes event by event, a kept request costs little, and a long wait ends no request" {
+    run -0 inside <<SH
+python3 - <<'PYTHON'
+import http.client, time
+
+headers = {"x-api-key": "$(placeholder ANTHROPIC_API_KEY)"}
+gate = http.client.HTTPConnection("127.0.0.1", 4101)
+gate.request("POST", "/v1/stream", "{}", headers)
+late = []
+for line in gate.getresponse():
+    if line.startswith(b"data: "):
+        late.append(time.time() - float(line[6:]))
+print("events", len(late), "late" if max(late) > 0.1 else "in time", f"{max(late) * 1000:.1f} ms")
+gate = http.client.HTTPConnection("127.0.0.1", 4101)
+took = []
+for _ in range(50):
+    begin = time.monotonic()
+    gate.request("GET", "/v1/kept", headers=headers)
+    gate.getresponse().read()
+    took.append(time.monotonic() - begin)
+print(f"kept {sorted(took)[25] * 1000:.2f} ms")
+gate.request("GET", "/v1/slow", headers=headers)
+print(gate.getresponse().status)
+PYTHON
+SH
+    echo "# $output" | tr '\n' ' ' >&3
+    echo >&3
+    says 'events 5 in time'
+    [ "${lines[2]}" = 200 ]
+}
+
+@test "keys: a wrong certificate outside gets no request" {
+    vendor bad
+    run -0 ask -H "x-api-key: $(placeholder ANTHROPIC_API_KEY)" http://127.0.0.1:4101/v1/models
+    says 503
+    run docker logs "$CAGE-vendor"
+    says_not models
+    says_not canary
+    vendor good
+}
+
+@test "keys: another key is loaded, none leaves the gate as it is, and one call of the engine decides" {
+    asked() { # the calls of the engine of: tc exec $@
+        TRUSTY_CAGE_TRACE=1 tc exec "$CAGE" -- "$@" 2>&1 >/dev/null | grep -c ' ms .* docker '
+    }
+    [ "$(asked true)" = 2 ]
+    ANTHROPIC_API_KEY=sk-ant-canary-$RUN-new run -0 tc exec "$CAGE" -- sh -c 'curl -sS -H "x-api-key: $ANTHROPIC_API_KEY" "$ANTHROPIC_BASE_URL/v1/new"'
+    [ "$(header x-api-key)" = "sk-ant-canary-$RUN-new" ]
+    unset ANTHROPIC_API_KEY
+    [ "$(asked true)" = 2 ]
+    run -0 tc exec "$CAGE" -- sh -c 'curl -sS -H "x-api-key: $ANTHROPIC_API_KEY" "$ANTHROPIC_BASE_URL/v1/kept"'
+    [ "$(header x-api-key)" = "sk-ant-canary-$RUN-new" ]
+}
+
+@test "keys: a value that is no key is refused in words, and goes nowhere" {
+    for value in 'sk ant canary' $'sk-ant-canary\nx-other: y' $'\e]0;canary' "$(printf 'canary%05000d' 0)"; do
+        ANTHROPIC_API_KEY=$value run -0 tc start "$CAGE"
+        says 'warning: the value of ANTHROPIC_API_KEY is no key, so no session gets it'
+        says_not canary
+        ANTHROPIC_API_KEY=$value run -0 tc exec "$CAGE" -- env
+        says_not canary
+    done
+    tc start "$CAGE" 2>/dev/null
+}
+
+@test "keys: where the user's own shell names a host, the gate connects there" {
+    [ -n "$(sed -i 's/^DOCKER_HUB.*/& ai.example/' "$ENV/local.mk")" ] || docker exec "$(guard)" true
+    ANTHROPIC_BASE_URL=https://api.openai.com:443/team/ run -0 tc exec "$CAGE" -- \
+        sh -c 'curl -sS -H "x-api-key: $ANTHROPIC_API_KEY" "$ANTHROPIC_BASE_URL/v1/models"; env'
+    says '{"ok":true}'
+    says ANTHROPIC_BASE_URL=http://127.0.0.1:4101
+    says_not _CLAUDE_CODE_ASSUME
+    [[ $(arrived) == *'"GET /team/v1/models HTTP/1.1"'* ]]
+    [ "$(header host)" = api.openai.com ]
+    OPENAI_BASE_URL=https://api.anthropic.com/team/v1 run -0 tc exec "$CAGE" -- \
+        sh -c 'curl -sS -H "Authorization: Bearer $OPENAI_API_KEY" "$OPENAI_BASE_URL/responses"'
+    [[ $(arrived) == *'"GET /team/v1/responses HTTP/1.1"'* ]]
+    ANTHROPIC_BASE_URL=http://ai.example run -0 tc exec "$CAGE" -- env
+    says_not canary
+}
+
+@test "keys: idle connections keep the agent out for some seconds at most" {
+    inside <<'SH'
+python3 - <<'PYTHON'
+import socket, time, urllib.request, urllib.error
+
+idle = [socket.create_connection(("127.0.0.1", 4101), 5) for _ in range(300)]
+begin = time.monotonic()
+try:
+    urllib.request.urlopen("http://127.0.0.1:4101/", timeout=30)
+except urllib.error.HTTPError as error:
+    assert error.code == 400
+assert time.monotonic() - begin < 15, time.monotonic() - begin
+PYTHON
+SH
+}
+
+@test "keys: no program of the cage listens beside the gate" {
+    run -0 inside_as_root <<'SH'
+python3 - <<'PYTHON'
+import os, socket
+
+os.setuid(65534)
+for port in (4101, 4102, 4103):
+    own = socket.socket()
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for address in ("127.0.0.1", "0.0.0.0"):
+        try:
+            own.bind((address, port))
+            own.listen()
+            print("listens", address, port)
+        except OSError as error:
+            print(error.strerror)
+PYTHON
+SH
+    says_not listens
+    [ "$(grep -c 'Address already in use' <<<"$output")" -ge 3 ]
+}
+
+@test "keys: whatever was stopped, killed or removed: the agent is told, and the next way in heals it" {
+    local place
+    place=$(placeholder ANTHROPIC_API_KEY)
+    heals() { # after $@, exec has the key again
+        "$@" >/dev/null
+        run -0 tc exec "$CAGE" -- sh -c 'curl -sS -H "x-api-key: $ANTHROPIC_API_KEY" "$ANTHROPIC_BASE_URL/v1/heals"'
+        says '{"ok":true}' || { echo "after $*"; return 1; }
+        [ "$(header x-api-key)" = "$ANTHROPIC_API_KEY" ]
+        vendor good
+    }
+    docker restart --time 0 "$(gate)" >/dev/null
+    sleep 0.3
+    run -0 ask -H "x-api-key: $place" http://127.0.0.1:4101/v1/messages
+    says 400
+    says "trusty-cage: the keys are not loaded; on the host, with them set: make -C $ENV start"
+    heals true
+    heals docker stop --time 0 "$(gate)"
+    heals docker rm --force "$(gate)"
+    docker exec "$(gate)" sh -c 'kill -9 $(cat /proc/1/task/1/children)' || true
+    sleep 1.5
+    run -0 ask -H "x-api-key: $place" http://127.0.0.1:4101/v1/messages
+    says 'the keys are not loaded'
+    heals docker exec "$(gate)" true
+    docker restart --time 0 "$(guard)" >/dev/null
+    vendor good
+    tc start "$CAGE"
+    vendor good
+    heals docker restart --time 0 "$(gate)"
+    docker stop --time 0 "$(gate)" "$(guard)" "isolated-dev-$CAGE" >/dev/null
+    tc start "$CAGE"
+    vendor good
+    heals true
+    docker start "$(gate)" >/dev/null
+    heals rm -rf "$ENV/.state"
+}
+
+@test "keys: a port that a program of the cage took before the gate is said, and the session opens" {
+    docker stop --time 0 "$(gate)" >/dev/null
+    docker exec --detach "isolated-dev-$CAGE" python3 -c 'import socket, time; own = socket.create_server(("127.0.0.1", 4102)); time.sleep(600)'
+    run -0 tc exec "$CAGE" -- sh -c 'echo opened; env'
+    says opened
+    says "warning: the gate of cage '$CAGE' did not take the keys, so no agent reaches its vendor; all else works"
+    says_not canary
+    inside <<<'pkill -f create_server'
+    run -0 tc exec "$CAGE" -- true
+    says_not warning
+}
+
+@test "keys: a gate/ that its user broke is said, goes on as it was, and is healed" {
+    sed -i.bak 's/^frontend local/frontend/' "$ENV/gate/gate.cfg"
+    run -0 tc exec "$CAGE" -- sh -c 'curl -sS -H "x-api-key: $ANTHROPIC_API_KEY" "$ANTHROPIC_BASE_URL/v1/broken"'
+    says 'did not take the keys'
+    mv "$ENV/gate/gate.cfg.bak" "$ENV/gate/gate.cfg"
+    run -0 tc exec "$CAGE" -- sh -c 'curl -sS -H "x-api-key: $ANTHROPIC_API_KEY" "$ANTHROPIC_BASE_URL/v1/healed"'
+    [ "$output" = '{"ok":true}' ]
+}
+
+@test "keys: the key is nowhere: as root inside, in the engine's words, in any container's files, on the host" {
+    run -0 tc exec "$CAGE" -- true
+    inside_as_root <<'SH' >inside.txt
+cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/net/unix 2>/dev/null || true
+grep -rasI canar[y] /home /tmp /etc /var/tmp /root /dev/shm 2>/dev/null || true
+SH
+    [ -s inside.txt ]
+    for it in "isolated-dev-$CAGE" "$(guard)" "$(gate)"; do
+        docker inspect "$it" >>inside.txt
+        docker logs "$it" >>inside.txt 2>&1
+        docker export "$it" | grep -a 'canar[y]' >>inside.txt || true
+        docker history --no-trunc "$(docker inspect --format '{{.Image}}' "$it")" >>inside.txt
+    done
+    ! grep -a 'canar[y]' inside.txt
+    [ -z "$(grep -rl 'canar[y]' "$ENV")" ]
+    run -0 docker exec "$(gate)" grep -c canary /run/gate/secrets.map
+    docker inspect "$(gate)" | grep -q '"MemorySwap": 134217728'
 }
