@@ -105,4 +105,5 @@ verb() {
 # Elsewhere: a package of the distribution, by inside.bats, 'packages: recreate builds'
 # Elsewhere: a port of the cage on the host, by network.bats, 'ports: they lead into the cage'
 # Elsewhere: the packet rules, by export.bats, 'guard: an edit of its rules'
+# Elsewhere: where keys are sent, by keys.bats, 'keys: an edit of names.map'
 # Elsewhere: which files may leave, by export.bats, 'guard: a row of REFUSED holds'

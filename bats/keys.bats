@@ -88,7 +88,7 @@ nothing_since() { [[ $(arrived) == *"$1"* ]]; }
 }
 
 @test "keys: no credential but the placeholder is taken, in whichever header, and the reason is the vendor's JSON" {
-    local mine=sk-ant-api03-of-somebody-else place first
+    local mine=sk-ant-api03-of-somebody-else place
     place=$(placeholder ANTHROPIC_API_KEY)
     run -0 ask -H "x-api-key: $place" http://127.0.0.1:4101/v1/begin
     says 200
@@ -350,8 +350,82 @@ SH
         docker export "$it" | grep -a 'canar[y]' >>inside.txt || true
         docker history --no-trunc "$(docker inspect --format '{{.Image}}' "$it")" >>inside.txt
     done
-    ! grep -a 'canar[y]' inside.txt
-    [ -z "$(grep -rl 'canar[y]' "$ENV")" ]
+    run -1 grep -a "canar[y]" inside.txt
+    run -1 grep -rl "canar[y]" "$ENV"
     run -0 docker exec "$(gate)" grep -c canary /run/gate/secrets.map
     docker inspect "$(gate)" | grep -q '"MemorySwap": 134217728'
+}
+
+@test "keys: an edit of names.map and one of gate.cfg hold from the next exec on" {
+    sed -i.bak 's/^openai .*/openai generativelanguage.googleapis.com:443\/of-mine/' "$ENV/gate/names.map"
+    run -0 tc exec "$CAGE" -- sh -c 'curl -sS -H "Authorization: Bearer $OPENAI_API_KEY" "$OPENAI_BASE_URL/x"'
+    [ "$(header host)" = generativelanguage.googleapis.com ]
+    [[ $(arrived) == *'"GET /of-mine/v1/x HTTP/1.1"'* ]]
+    mv "$ENV/gate/names.map.bak" "$ENV/gate/names.map"
+    sed -i.bak 's/^frontend local/&\n    http-request return status 418 if { path \/teapot }/' "$ENV/gate/gate.cfg"
+    run -0 tc exec "$CAGE" -- sh -c 'curl -sS -o /dev/null -w "%{http_code}" "$ANTHROPIC_BASE_URL/teapot"'
+    [ "$output" = 418 ]
+    mv "$ENV/gate/gate.cfg.bak" "$ENV/gate/gate.cfg"
+}
+
+@test "keys: status and doctor say where they are, and name a recipe that hands one in" {
+    tc start "$CAGE" 2>/dev/null
+    run -0 tc status "$CAGE"
+    says 'keys          outside: the gate has ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY'
+    says_not 'keys inside'
+    docker restart --time 0 "$(gate)" >/dev/null
+    run -0 tc status "$CAGE"
+    says "keys          outside: the gate has none. Load them: tc start $CAGE"
+    run -0 tc status "$CAGE" --json
+    says '"keys": "outside"'
+    [ "$(make -C "$ENV" keys-told)" = outside ]
+    echo 'CONTAINER_FLAGS += --env ANTHROPIC_API_KEY' >>"$ENV/local.mk"
+    line=$(wc -l <"$ENV/local.mk")
+    run -0 tc status "$CAGE"
+    says "keys inside   by the recipes: local.mk:$line"
+    run tc doctor
+    says "the recipes of '$CAGE' hand a key in, past the gate: local.mk:$line"
+    sed -i '$d' "$ENV/local.mk"
+    tc set "$CAGE" keys=inside
+    run -0 tc status "$CAGE"
+    says 'keys          inside: sessions get them'
+    [ "$(make -C "$ENV" keys-told)" = inside ]
+    [ "$(tc exec "$CAGE" -- printenv ANTHROPIC_API_KEY)" = "$ANTHROPIC_API_KEY" ]
+    tc set "$CAGE" keys=outside
+    run -0 tc exec "$CAGE" -- env
+    says_not canary
+}
+
+@test "keys: recreate makes another gate and other placeholders; destroy leaves neither" {
+    local before
+    before=$(placeholder ANTHROPIC_API_KEY)
+    tc set "$CAGE" agents=claude >/dev/null
+    run -0 tc make -y "$CAGE" recreate
+    [ -n "$(placeholder ANTHROPIC_API_KEY)" ]
+    [ "$(placeholder ANTHROPIC_API_KEY)" != "$before" ]
+    [ "$(docker ps --all --quiet --filter "label=trusty-cage.env=$CAGE" | wc -l)" = 3 ]
+    run -0 tc status "$CAGE"
+    says 'outside: the gate has ANTHROPIC_API_KEY'
+    says 'stale         -'
+    run -0 tc stop "$CAGE"
+    [ -z "$(docker ps --quiet --filter "label=trusty-cage.env=$CAGE")" ]
+    unset "${!ANTHROPIC_@}" OPENAI_API_KEY GEMINI_API_KEY
+    run -0 tc exec "$CAGE" -- env
+    says_not sk-ant-api03
+    says_not 127.0.0.1:4101
+    run -0 tc destroy "$CAGE" -y
+    gone "$CAGE"
+}
+
+@test "keys: a cage whose user has no key has no gate" {
+    unset "${!ANTHROPIC_@}" OPENAI_API_KEY GEMINI_API_KEY
+    other
+    [ "$(docker ps --all --quiet --filter "label=trusty-cage.env=$RUN-other" | wc -l)" = 2 ]
+    run -0 tc status "$RUN-other"
+    says 'keys          outside: there is no gate, since no key was given yet'
+    ANTHROPIC_API_KEY=sk-ant-canary-late run -0 tc exec "$RUN-other" -- sh -c 'curl -sS -H "x-api-key: $ANTHROPIC_API_KEY" "$ANTHROPIC_BASE_URL/v1/models"; env'
+    says ANTHROPIC_API_KEY=sk-ant-api03-
+    says_not canary
+    run -0 tc destroy "$RUN-other" -y
+    gone "$RUN-other"
 }

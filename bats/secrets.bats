@@ -79,10 +79,11 @@ teardown() {
     [ "$output" = https_proxy=http://mine ]
 }
 
-@test "exec, shell and attach hand it over, and show it nowhere" {
+@test "exec, shell and attach hand over a placeholder, and show the key nowhere" {
     run -0 docker exec --env ANTHROPIC_API_KEY "isolated-dev-$CAGE" true
-    [ "$(tc exec "$CAGE" -- printenv ANTHROPIC_API_KEY)" = "$ANTHROPIC_API_KEY" ]
-    [ "$(echo 'printenv ANTHROPIC_API_KEY' | tc shell "$CAGE" | tail -n 1)" = "$ANTHROPIC_API_KEY" ]
+    placeholder=$(sed -n 's/^ANTHROPIC_API_KEY anthropic //p' "$ENV/.history/placeholders")
+    [ "$(tc exec "$CAGE" -- printenv ANTHROPIC_API_KEY)" = "$placeholder" ]
+    [ "$(echo 'printenv ANTHROPIC_API_KEY' | tc shell "$CAGE" | tail -n 1)" = "$placeholder" ]
     tmux -L secrets new-session -d -x 150 -y 40 "$(command -v tc) attach $CAGE 2>'$BATS_FILE_TMPDIR/attach.err'"
     for _ in $(seq 60); do
         ! tmux -L secrets capture-pane -p | grep -q 'bypass permissions' || break
@@ -92,12 +93,14 @@ teardown() {
     says 'bypass permissions'
     silent
     run -0 docker exec "isolated-dev-$CAGE" tmux show-environment -t dev
-    says ANTHROPIC_API_KEY
+    says "ANTHROPIC_API_KEY=$placeholder"
+    says ANTHROPIC_BASE_URL=http://127.0.0.1:4101
     tmux -L secrets kill-server
 }
 
-@test "secrets: the key reaches the session and nothing else" {
+@test "secrets: with keys=inside the key reaches the session and nothing else" {
     export ANTHROPIC_API_KEY=sk-ant-canary-$CAGE
+    tc set "$CAGE" keys=inside
     run -0 tc exec "$CAGE" -- printenv ANTHROPIC_API_KEY
     says "$ANTHROPIC_API_KEY"
     inside <<<'mkfifo /tmp/wait'
@@ -113,6 +116,7 @@ teardown() {
     says_not canary
     run make -C "$ENV" -pn attach
     says_not canary
+    tc set "$CAGE" keys=outside
 }
 
 @test "start, stop, status, export, sync, recreate, list, doctor, set and render" {
@@ -164,7 +168,8 @@ teardown() {
 }
 
 @test "the engine's objects know nothing of it" {
-    run -0 docker inspect "isolated-dev-$CAGE" "$(guard "$CAGE")" "$(docker inspect --format '{{.Image}}' "isolated-dev-$CAGE")"
+    gate=$(guard "$CAGE" | sed 's/guard$/gate/')
+    run -0 docker inspect "isolated-dev-$CAGE" "$gate" "$(guard "$CAGE")" "$(docker inspect --format '{{.Image}}' "isolated-dev-$CAGE")"
     silent
     run -0 docker volume inspect "isolated-dev-$CAGE" "isolated-dev-$CAGE.home"
     silent
@@ -172,8 +177,10 @@ teardown() {
     silent
     run docker logs "isolated-dev-$CAGE"
     silent
-    run docker logs "$(guard "$CAGE")"
-    silent
+    for it in "$gate" "$(guard "$CAGE")"; do
+        run docker logs "$it"
+        silent
+    done
 }
 
 @test "destroy: the trash holds none either" {

@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from cage import config, home
+from cage import config, home, make
 from cage.commands import leftovers
 from cage.engine import PATIENCE, ask
 from cage.errors import DONE, FAILED, UNREACHABLE, CageError
@@ -104,6 +104,21 @@ def _examine() -> Iterator[Finding]:
     yield from _registries(values.get("ca_bundle", ""))
     cages, wrong = leftovers.find(not why)
     yield from [bad(*one) for one in wrong] or [good("cages", f"{cages}, and nothing is left over")]
+    for folder in leftovers.made():
+        yield from _keys(folder)
+
+
+def _keys(folder: Path) -> Iterator[Finding]:
+    """Where the keys of a cage are, as its recipes say it: nothing is wrong with a gate that has them."""
+    code, said = make.unseen(folder, "keys-told", {})
+    where, *lines = said.split() or [""]
+    if code:
+        return
+    if where == "inside":
+        yield note("keys", f"sessions of '{folder.name}' get the keys themselves", f"tc set {folder.name} keys=outside")
+    elif lines:
+        said = f"the recipes of '{folder.name}' hand a key in, past the gate: {', '.join(lines)}"
+        yield bad("keys", said, f"tc diff-recipes {folder.name}")
 
 
 def _reach(why: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cage import engine, home, meta, names
@@ -35,6 +36,13 @@ def find(reachable: bool) -> tuple[int, list[tuple[str, str, str]]]:
     left += [(f"container '{name}': its cage has no folder", f"docker rm --force {typed(name)}") for name in lost]
     left += [_volume_left(name, cage) for cage, name in volumes if cage not in whole]
     return len(whole), [("cage", *pair) for pair in wrong] + [("left over", *pair) for pair in left]
+
+
+def made() -> list[Path]:
+    """The folders of cages that were made whole."""
+    with suppress(CageError, OSError):
+        return [folder for folder in home.folders() if (folder / ".history" / "created").exists()]
+    return []
 
 
 def _objects(home_id: str) -> Objects:

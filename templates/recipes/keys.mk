@@ -47,4 +47,8 @@ keyed: gate
 		--interactive \
 		-- $(GATE) /bin/sh -c "$$(cat gate/load)" >/dev/null 2>$(S)/engine/gate.err || $(failed)/gate
 
-.PHONY: gate keyed keys-seen
+#: Say where the keys are, and which lines of the recipes hand one in all the same; for doctor
+keys-told:
+	$(Q)bash lib/keys/told
+
+.PHONY: gate keyed keys-seen keys-told
