@@ -106,6 +106,8 @@ nothing_since() { [[ $(arrived) == *"$1"* ]]; }
     refused -H "x-api-key: $mine" -H "Authorization: Bearer $place" http://127.0.0.1:4101/v1/messages
     refused -H "x-api-key: $place" -H "x-goog-api-key: $mine" http://127.0.0.1:4101/v1/messages
     refused -H "Authorization: Basic $place" http://127.0.0.1:4101/v1/messages
+    refused -H "Authorization: Bearer $(placeholder OPENAI_API_KEY)" -H "sec-websocket-protocol: realtime, openai-insecure-api-key.$mine" \
+        http://127.0.0.1:4102/v1/realtime
     refused -H "x-api-key: ${place}A" http://127.0.0.1:4101/v1/messages
     refused -H "x-api-key: $(placeholder OPENAI_API_KEY)" http://127.0.0.1:4101/v1/messages
     refused -H "Authorization: Bearer $place" http://127.0.0.1:4102/v1/responses
@@ -339,19 +341,20 @@ SH
 
 @test "keys: the key is nowhere: as root inside, in the engine's words, in any container's files, on the host" {
     run -0 tc exec "$CAGE" -- true
-    inside_as_root <<'SH' >inside.txt
+    inside_as_root <<SH >inside.txt
 cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/net/unix 2>/dev/null || true
-grep -rasI canar[y] /home /tmp /etc /var/tmp /root /dev/shm 2>/dev/null || true
+echo control-$RUN >/tmp/control
+grep -rasIE '(canar[y]|contro[l])-$RUN' /home /tmp /etc /var/tmp /root /dev/shm 2>/dev/null || true
 SH
-    [ -s inside.txt ]
+    grep -q 'control-' inside.txt
     for it in "isolated-dev-$CAGE" "$(guard)" "$(gate)"; do
         docker inspect "$it" >>inside.txt
         docker logs "$it" >>inside.txt 2>&1
-        docker export "$it" | grep -a 'canar[y]' >>inside.txt || true
+        docker export "$it" | grep -a "canar[y]-$RUN" >>inside.txt || true
         docker history --no-trunc "$(docker inspect --format '{{.Image}}' "$it")" >>inside.txt
     done
-    run -1 grep -a "canar[y]" inside.txt
-    run -1 grep -rl "canar[y]" "$ENV"
+    run -1 grep -ac "canar[y]-$RUN" inside.txt
+    run -1 grep -rl "canar[y]-$RUN" "$ENV"
     run -0 docker exec "$(gate)" grep -c canary /run/gate/secrets.map
     docker inspect "$(gate)" | grep -q '"MemorySwap": 134217728'
 }
@@ -378,7 +381,7 @@ SH
     says "keys          outside: the gate has none. Load them: tc start $CAGE"
     run -0 tc status "$CAGE" --json
     says '"keys": "outside"'
-    [ "$(make -C "$ENV" keys-told)" = outside ]
+    [ "$(make --no-print-directory -C "$ENV" keys-told)" = outside ]
     echo 'CONTAINER_FLAGS += --env ANTHROPIC_API_KEY' >>"$ENV/local.mk"
     line=$(wc -l <"$ENV/local.mk")
     run -0 tc status "$CAGE"
@@ -389,7 +392,7 @@ SH
     tc set "$CAGE" keys=inside
     run -0 tc status "$CAGE"
     says 'keys          inside: sessions get them'
-    [ "$(make -C "$ENV" keys-told)" = inside ]
+    [ "$(make --no-print-directory -C "$ENV" keys-told)" = inside ]
     [ "$(tc exec "$CAGE" -- printenv ANTHROPIC_API_KEY)" = "$ANTHROPIC_API_KEY" ]
     tc set "$CAGE" keys=outside
     run -0 tc exec "$CAGE" -- env

@@ -108,12 +108,9 @@ def test_a_command_gets_the_flags_before_its_first_two_dashes_and_the_names_for_
 @pytest.fixture
 def outside(flags, tmp_path):
     """The same for keys=outside, of a cage whose gate has the key of Claude Code: the flags, and the environment."""
-    for path, text in {
-        ".state/keys/given": "{0} anthropic\n",
-        ".history/placeholders": "{0} anthropic PLACE\n",
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True)
-        (tmp_path / path).write_text(text.format("ANTHROPIC_API_KEY"))
+    (tmp_path / ".state/keys").mkdir(parents=True)
+    given = "ANTHROPIC_BASE_URL=http://127.0.0.1:4101 _CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL=1"
+    (tmp_path / ".state/keys/given").write_text(f"ANTHROPIC_API_KEY PLACE {given}\n")
 
     def run(**more):
         code, out, err = flags(None, "sh", "-c", 'echo "$@"; env', "x", "--", CAGE_KEYS="outside", **more)
@@ -133,10 +130,9 @@ def test_a_session_has_placeholders_and_the_address_of_the_gate(outside):
     assert "SECRET" not in str(found)
 
 
-def test_a_host_that_the_user_names_is_not_said_to_be_the_vendors(outside):
-    given, found = outside(ANTHROPIC_BASE_URL="https://ai.example/x")
+def test_an_address_of_the_shell_does_not_come_in(outside):
+    _, found = outside(ANTHROPIC_BASE_URL="https://ai.example/x", CAGE_SESSION_ENV="ANTHROPIC_BASE_URL")
     assert found["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:4101"
-    assert "_CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL" not in given
 
 
 def test_no_name_in_session_env_brings_a_key_in(outside):
@@ -154,8 +150,7 @@ def test_no_name_in_session_env_brings_a_key_in(outside):
 
 @pytest.mark.parametrize("name", ["changed", "flags", "keys", "value", "PATHS"])
 def test_a_key_in_a_variable_of_any_name(name, flags, outside, tmp_path):
-    (tmp_path / ".state/keys/given").write_text(f"{name} anthropic\n")
-    (tmp_path / ".history/placeholders").write_text(f"{name} anthropic PLACE\n")
+    (tmp_path / ".state/keys/given").write_text(f"{name} PLACE\n")
     given, found = outside(CAGE_KEY=name, CAGE_API_KEY_ENV=name, **{name: "SECRET"})
     assert given[2:4] == ["--env", name]
     assert found[name] == "PLACE"
