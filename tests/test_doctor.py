@@ -441,3 +441,29 @@ def test_damaged_folder_is_told(said, tc, web):
 def test_it_needs_none_of_the_heavy_imports(tmp_path):
     heavy = "import sys; import cage.commands.doctor; print({'jinja2', 'sh'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ("@echo outside", []),
+        ("@echo inside", [("note", "sessions of 'web' get the keys themselves", "tc set web keys=outside")]),
+        (
+            "@printf '%s\\n' outside local.mk:3 Makefile:9",
+            [
+                (
+                    "bad",
+                    "the recipes of 'web' hand a key in, past the gate: local.mk:3, Makefile:9",
+                    "tc diff-recipes web",
+                )
+            ],
+        ),
+        ("@echo inside; exit 1", []),
+        ("@:", []),
+    ],
+)
+def test_it_says_where_keys_are(target, found, tmp_path):
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "Makefile").write_text(f"keys-told:\n\t{target}\n")
+    said = [(finding.state, finding.said, finding.remedy) for finding in doctor._keys(tmp_path / "web")]
+    assert said == found

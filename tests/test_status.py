@@ -93,6 +93,7 @@ def test_status_shows_agent_network_limits_bytes_and_how_to_mend_what_is_stale(s
         f"host clone    {status.folder}/repo\n"
         f"created       {created}\n"
         "auth          api_key\n"
+        "keys          outside: there is no gate, since no key was given yet\n"
         "image         old\n"
         "volumes       isolated-dev-web isolated-dev-web.home\n"
         "project       1.5 KiB\n"
