@@ -174,3 +174,19 @@ says_not() {
 printed() {
     sed -n "s/^ *$1 *//p" <<<"$output" | head -n 1
 }
+
+# Stand-ins of the vendors' APIs (bats/vendors) on port 443 in the network of $CAGE, whose guard's rules reach no container
+# beside it. Their requests are in $VENDORS/log, the authority to trust is $VENDORS/ca.pem. Only the keys in
+# $VENDORS/keys are taken, where that is there. It ends with remove_cage, and with recreate.
+serve_vendors() {
+    export VENDORS=$BATS_FILE_TMPDIR/vendors
+    [ -e "$VENDORS/server.pem" ] || "$BATS_TEST_DIRNAME/vendors-certificates" "$VENDORS"
+    rm -f "$VENDORS/ready"
+    docker run --detach --name "isolated-dev-$CAGE-vendors" --network "container:$(guard)" \
+        --label "trusty-cage.env=$CAGE" --label "trusty-cage.home=$(cat "$TRUSTY_CAGE_HOME/id")" \
+        --user "$(id -u):$(id -g)" --volume "$VENDORS:/vendors" --volume "$BATS_TEST_DIRNAME/vendors:/serve:ro" \
+        "$(docker inspect -f '{{.Config.Image}}' "$(guard)")" python3 /serve /vendors "${1:-443}" >/dev/null
+    for _ in {1..50}; do [ ! -e "$VENDORS/ready" ] || return 0; sleep 0.1; done
+    docker logs "isolated-dev-$CAGE-vendors"
+    return 1
+}
