@@ -36,6 +36,14 @@ to have them, put into your shell's start-up file:
   fish   tc completion fish | source
 """
 
+KEY_NOTE = """\
+examples:
+  tc key list web
+  tc key set web OPENAI_API_KEY --run 'pass show openai'
+  tc key set web CLAUDE_CODE_OAUTH_TOKEN --env        from 'claude setup-token'
+  tc key rm web OPENAI_API_KEY
+"""
+
 SET_NOTE = "settings:\n" + "".join(
     f"  {row.key:<16}{row.help}{': yes or no' if row.check is yes_or_no else ''}\n" for row in SETTINGS
 )
@@ -185,6 +193,7 @@ def parser(typed: str = "") -> CommandLine:
     render = verb("render", "render:render", "Bring recipes up to date, keeping your edits", *switches)
     render.add_argument("name", nargs="?", help="name of the cage")
     render.add_argument("--take", choices=("mine", "template"), help="whose lines win a conflict")
+    _key(verb("key", "verbs:key", "Show or change which keys a cage has, never their values"))
     change = on_cage("set", "Change settings", run="set:set_")
     change.epilog = SET_NOTE
     change.add_argument("values", nargs="+", metavar="key=value", help="see below")
@@ -196,6 +205,17 @@ def parser(typed: str = "") -> CommandLine:
     make = on_cage("make", "Make any target of a cage's Makefile", yes, run="verbs:targets")
     make.add_argument("targets", nargs="+", metavar="target", help="for example: help")
     return top
+
+
+def _key(key: Parser) -> None:
+    key.epilog = KEY_NOTE
+    key.add_argument("action", choices=("list", "set", "rm"), help="show all; add or change one; take one out")
+    key.add_argument("name", help="name of the cage")
+    key.add_argument("variable", nargs="*", help="the key's variable")
+    source = key.add_mutually_exclusive_group()
+    source.add_argument("--env", dest="key_env", action="store_true", help="the value is in your shell's environment")
+    source.add_argument("--run", dest="key_run", metavar="COMMAND", help="the value is this command's first line")
+    key.add_argument("--vendor", dest="key_vendor", metavar="V", help="anthropic, openai, gemini, or a host")
 
 
 def _create(create: Parser) -> None:
@@ -240,6 +260,8 @@ def parse(words: list[str]) -> Namespace:
     at = rest.index("--") if "--" in rest else len(rest)
     if args.verb in ("sync", "put", "get") and not any(word.startswith("-") for word in rest[:at]):
         args.paths += rest[:at] + rest[at + 1 :]  # paths after an option, which argparse leaves over
+    elif args.verb == "key":
+        args.variable += rest  # counted, never echoed
     elif rest:
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     if command:

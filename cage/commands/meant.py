@@ -32,7 +32,8 @@ OTHER_WORDS = {
     "stop, then: tc start": "restart reboot",
     "put": "cp copy upload send import paste",
     "sync": "push",
-    "auth": "login logout key credentials token",
+    "key": "keys secret secrets",
+    "auth": "login logout credentials token",
     "--help": "help man usage",
     "--version": "version",
 }

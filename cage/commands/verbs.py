@@ -40,6 +40,15 @@ def forward(args: Namespace) -> int:
     return plain(args, CAGE_FORWARD=" ".join(args.ports))
 
 
+def key(args: Namespace) -> int:
+    """Show a cage's keys, or change where they come from. No word that was typed is echoed: it may be a key."""
+    if len(args.variable) != (args.action != "list"):
+        takes = "no name of a variable" if args.action == "list" else "one name of a variable, and never a value"
+        raise CageError(f"'tc key {args.action}' takes {takes}", "See: tc key --help", USAGE)
+    variables = _options(Namespace(**{key: value for key, value in vars(args).items() if key.startswith("key_")}))
+    return Cage.find(args.name).make(f"key-{args.action}", CAGE_KEY_NAME="".join(args.variable), **variables)
+
+
 def rebuild_image(args: Namespace) -> int:
     """Build the image again: of one cage, or of all in turn; returns the first exit code that is not 0."""
     codes = []
@@ -76,6 +85,7 @@ def _lines(paths: list[str]) -> str:
 
 def _options(args: Namespace) -> dict[str, str]:
     if empty := [key for key, value in vars(args).items() if value == ""]:
-        raise CageError(f"--{empty[0].replace('_', '-')} is empty", "Give it a value, or leave it out.", USAGE)
+        option = empty[0].removeprefix("key_").replace("_", "-")
+        raise CageError(f"--{option} is empty", "Give it a value, or leave it out.", USAGE)
     given = {key: value for key, value in vars(args).items() if value and key not in NO_OPTIONS}
     return {f"CAGE_{key.upper()}": "1" if value is True else value for key, value in given.items()}

@@ -34,6 +34,7 @@ how() {
     fi
     case " ${CAGE_VERBS:-} " in
         *" $verb "*) ;;
+        *" ${verb%%-*} "*) verb=${verb/-/ } ;;
         *) name="$name $verb" verb=make ;;
     esac
     case $verb in

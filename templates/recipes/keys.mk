@@ -45,7 +45,7 @@ gate: keys-seen
 keyed: gate
 	$(Q)$(when) keys-new bash lib/keys/load $(within) 20 "$$CAGE_ENGINE" exec \
 		--interactive \
-		-- $(GATE) /bin/sh -c "$$(cat gate/load)" >/dev/null 2>$(S)/engine/gate.err || $(failed)/gate
+		-- $(GATE) /bin/sh -c "$$(cat gate/load)" 3>&2 >/dev/null 2>$(S)/engine/gate.err || $(failed)/gate
 
 #: Say where the keys are, and which lines of the recipes hand one in all the same; for doctor
 keys-told:
