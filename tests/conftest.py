@@ -174,7 +174,7 @@ def engine(tmp_path, monkeypatch):
 
 
 def in_terminal(*words, typed=""):
-    """Run tc on the toy templates in a terminal; returns its exit code and its output."""
+    """Run tc on the toy templates in a terminal, with a line of typed for each question; its exit code and output."""
     ours, theirs = pty.openpty()
     script = (
         "import sys, pathlib; from cage import cli; from cage.recipes import templates;"
@@ -194,8 +194,8 @@ def in_terminal(*words, typed=""):
     while data := _read(ours):
         shown += data
         if typed and shown.endswith(b"] "):
-            os.write(ours, typed.encode())
-            typed = ""
+            line, end, typed = typed.partition("\n")
+            os.write(ours, (line + end).encode())
     os.close(ours)
     return process.wait(timeout=20), shown.decode().replace("\r\n", "\n")
 

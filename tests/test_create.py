@@ -205,12 +205,26 @@ def test_clone_left_is_asked_about_in_a_terminal(repo, clone_left):
 
 def test_auth_is_asked_in_a_terminal_and_only_if_nothing_sets_it(repo, home, monkeypatch):
     question = "Does the agent log in with an API key or with your subscription?"
-    code, shown = in_terminal("create", repo, typed="sub\n")
+    code, shown = in_terminal("create", repo, typed="sub\n\n")
     assert (code, f"{question} (api_key/subscription) [api_key] " in shown) == (0, True)
     assert json.loads((home / "envs/web/meta.json").read_text())["auth_mode"] == "subscription"
-    (home / ".env").write_text("TRUSTY_CAGE_DEFAULT_AUTH_MODE=subscription\n")
+    (home / ".env").write_text("TRUSTY_CAGE_DEFAULT_AUTH_MODE=subscription\nTRUSTY_CAGE_KEYS=outside\n")
     code, shown = in_terminal("create", repo, "--name", "other")
     assert (code, shown) == (0, "created other no_attach=\n")
+
+
+@pytest.mark.parametrize(("typed", "kept"), [("\n", "outside"), ("ins\n", "inside")])
+def test_where_a_subscriptions_token_is_to_be_is_asked_once(typed, kept, repo, home):
+    question = "settings and limits don't come in then.\nWhere is it to be? (outside/inside) [outside] "
+    code, shown = in_terminal("create", repo, "--auth-mode", "subscription", typed=typed)
+    assert (code, shown.count(question)) == (0, 1)
+    assert json.loads((home / "envs/web/meta.json").read_text())["settings"]["keys"] == kept
+    assert question not in in_terminal("auth", "web")[1]
+    assert question not in in_terminal("auth", "web", "--auth-mode", "subscription")[1]
+    in_terminal("auth", "web", "--auth-mode", "api_key")
+    assert question in in_terminal("auth", "web", "--auth-mode", "subscription", typed=typed)[1]
+    codex = ("create", repo, "--name", "other", "--agents", "codex", "--auth-mode", "subscription")
+    assert in_terminal(*codex) == (0, "created other no_attach=\n")
 
 
 def test_identity_is_asked_in_a_terminal_where_git_has_one_and_only_if_nothing_sets_it(repo, home, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cage import config, home, lock, meta, names, terminal
 from cage.commands.existing import Cage
-from cage.commands.set import COPY, with_lines
+from cage.commands.set import COPY, ask_keys, with_lines
 from cage.errors import USAGE, CageError
 from cage.recipes import edits, templates
 from cage.settings import check_python
@@ -116,6 +116,8 @@ def _make_folder(folder: Path, repo_url: str, args: Namespace, chosen: config.Co
     if "auth_mode" not in chosen.origins and not has_key and terminal.interactive():
         question = "Does the agent log in with an API key or with your subscription?"
         settings["auth_mode"] = terminal.ask(question, ("api_key", "subscription"), "--auth-mode")
+    if settings["auth_mode"] == "subscription" and "keys" not in chosen.origins and terminal.interactive():
+        settings["keys"] = ask_keys(settings)
     if "git_identity" not in chosen.origins and terminal.interactive() and _signs():
         question = "May commits inside carry the name and the address of your git?"
         settings["git_identity"] = "host" if terminal.confirm(question, "--git-identity") else "no"

@@ -3,7 +3,7 @@
 import re
 from argparse import Namespace
 
-from cage import agents, lock, make, meta, settings
+from cage import agents, lock, make, meta, settings, terminal
 from cage.commands import agent_version
 from cage.commands.existing import Cage
 from cage.errors import DONE, UNREACHABLE, USAGE, CageError
@@ -53,12 +53,23 @@ def auth(args: Namespace) -> int:
     """Renew the agent's credentials, or change where they come from."""
     found = Cage.find(args.name)
     values = {key: vars(args)[key] for key in ("auth_mode", "api_key_env") if vars(args)[key] is not None}
+    old = meta.settings(found.fields)
+    if values.get("auth_mode") == "subscription" != old["auth_mode"] and terminal.interactive():
+        values["keys"] = ask_keys(old)
     moves = change(found, values)[0] if values else {}
     code = found.make("auth")
     if code != DONE and moves:
         _take_back(found, moves)
         warn("the settings are as they were")
     return code
+
+
+def ask_keys(settings: dict[str, str]) -> str:
+    """Where the subscription's token is to be; only Claude Code's can stay outside of the cage."""
+    if settings["agent"] != "claude":
+        return settings["keys"]
+    question = "The subscription's token can stay outside; an organisation's settings and limits don't come in then."
+    return terminal.ask(f"{question}\nWhere is it to be?", ("outside", "inside"), "--keys")
 
 
 def change(

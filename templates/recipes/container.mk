@@ -107,6 +107,7 @@ up: started keyed
 	$(Q)bash lib/engine/at-hand keep $(LOOK)
 	$(Q)$(if $(only_shown),,bash lib/engine/stays ||) $(MAKE) settled
 	$(Q)rm -f $(S)/export/stopped
+	$(Q)$(if $(only_shown),,bash lib/keys/login ||) $(MAKE) credentials-copied
 
 # An ENTRYPOINT of the image gets the cage's command, to run it in the end.
 #: Wait, ten seconds at most, until an ENTRYPOINT has run the cage's command; fail if the cage did not stay up

@@ -265,12 +265,13 @@ settings-laid: up helper-gone guard-image
 		|| $(die) 1 "the agent's settings could not be laid into the cage" 'Try again: @agent-home@'
 
 # No error of this is kept: a program of the agent's could repeat the credentials in it.
-#: The agent's file of credentials, in the home
+#: The agent's file of credentials, in the home, or one of the same form with a placeholder (lib/create/credentials)
 credentials-copied:
 	$(Q)bash lib/create/credentials | "$$CAGE_ENGINE" exec \
 		--interactive \
 		-- "$$CAGE_CONTAINER" /bin/sh -c "$$(cat lib/create/write-inside)" sh "$$(bash lib/agent credentials)" \
 		>/dev/null 2>&1 || $(die) 1 'the credentials could not be written into the cage' 'Try again: @auth@'
+	$(Q)bash lib/keys/login keep
 
 .PHONY: archive branch-taken cloned-dotfiles created credentials credentials-copied credentials-there dotfiled \
 	head-born head-sound head-whole identified name-free names-taken origin promised ref-taken settings-laid \
