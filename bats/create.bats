@@ -190,16 +190,16 @@ SH
     says "tc make $NAME base-image"
 }
 
-@test "create: a subscription's credential file is copied, and nothing else of that folder" {
+@test "create: with keys=inside a subscription's credential file is copied, and nothing else of that folder" {
     make_repo "$SOURCE"
     export HOME=$BATS_TEST_TMPDIR/home
     mkdir -p "$HOME/.claude/projects"
     git config --global user.name Tester
-    run -1 tc create "$SOURCE" --no-attach --auth-mode subscription
+    run -1 tc create "$SOURCE" --no-attach --auth-mode subscription --keys inside
     says "Log in with 'claude' first"
     echo '{"canary": "token-0123456789"}' >"$HOME/.claude/.credentials.json"
     echo 'transcript' >"$HOME/.claude/projects/other.jsonl"
-    run -0 tc create "$SOURCE" --no-attach --auth-mode subscription
+    run -0 tc create "$SOURCE" --no-attach --auth-mode subscription --keys inside
     run -0 tc exec "$NAME" -- bash -c 'cat ~/.claude/.credentials.json; stat -c %a ~/.claude/.credentials.json; find ~/.claude; printenv ANTHROPIC_API_KEY || echo no key'
     says token-0123456789
     says 600

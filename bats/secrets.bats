@@ -146,12 +146,14 @@ teardown() {
     silent
 }
 
-@test "auth, by subscription: the credentials reach their file inside, and nothing else" {
+@test "auth, by subscription: a placeholder stands in the file of credentials inside, and the token nowhere" {
     run -0 tc auth "$CAGE" --auth-mode subscription
     silent
     run -0 docker exec "isolated-dev-$CAGE" sh -c 'cat ~/.claude/.credentials.json'
-    run -0 docker exec --workdir /home/trustycage "isolated-dev-$CAGE" grep -rl 'token-canar[y]' .
-    [ "$output" = ./.claude/.credentials.json ]
+    says '"accessToken":"sk-ant-oat01-'
+    silent
+    run docker exec --workdir /home/trustycage "isolated-dev-$CAGE" grep -rl 'token-canar[y]' .
+    [ -z "$output" ]
     run -0 tc auth "$CAGE" --auth-mode api_key
     silent
 }
