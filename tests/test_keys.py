@@ -135,6 +135,19 @@ COMMANDS = {
 }
 
 
+def test_files_without_an_end_of_their_last_line_reach_the_gate_whole(keys, tmp_path):
+    """Else the next file begins in that line, and the gate refuses all."""
+    (tmp_path / "gate").unlink()
+    (tmp_path / "gate").mkdir()
+    for name, text in {"gate.cfg": "one\ntwo", "a.crt": "A\nend", "b.crt": "B\r\nend"}.items():
+        (tmp_path / "gate" / name).write_text(text, newline="")
+    for folder in (".history", ".state/keys"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / ".history/placeholders").write_text("")
+    parts = ["gate.cfg one", "gate.cfg two", "roots.pem A", "roots.pem end", "roots.pem B", "roots.pem end"]
+    assert keys("bundle") == (0, [*parts, "complete "], "")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_gives_the_first_line_that_it_prints(command, keys):
     assert keys("values", f"A openai run {command}\n") == (0, [f"A openai api.openai.com {COMMANDS[command]}"], "")
