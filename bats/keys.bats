@@ -154,6 +154,14 @@ nothing_since() { [[ $(arrived) == *"$1"* ]]; }
     run inside <<<'curl --silent --insecure --max-time 5 https://127.0.0.1:4101/v1/x'
     [ "$status" != 0 ]
     nothing_since /v1/begin
+    for path in v1/../x v1/%2e%2E/x ..%2fx v1/%252e%252e/x 'v1/..\x' 'v1/..;/x' v1/x/.. v1/./x 'v1/..?a'; do
+        run -0 ask --path-as-is -H "x-api-key: $place" "http://127.0.0.1:4101/$path"
+        says 'trusty-cage: an address '
+        says 400
+    done
+    nothing_since /v1/begin
+    run -0 ask --path-as-is -H "x-api-key: $place" 'http://127.0.0.1:4101/v1/x..y/.../.z?p=/../'
+    says 200
     run -0 sent 'GET /v1/websocket HTTP/1.1' 'host: a' 'connection: upgrade' 'upgrade: websocket' \
         'sec-websocket-version: 13' 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=='
     says ' 101 '
