@@ -154,7 +154,8 @@ nothing_since() { [[ $(arrived) == *"$1"* ]]; }
     run inside <<<'curl --silent --insecure --max-time 5 https://127.0.0.1:4101/v1/x'
     [ "$status" != 0 ]
     nothing_since /v1/begin
-    for path in v1/../x v1/%2e%2E/x ..%2fx v1/%252e%252e/x 'v1/..\x' 'v1/..;/x' v1/x/.. v1/./x 'v1/..?a'; do
+    for path in v1/../x v1/%2e%2E/x ..%2fx v1/%252e%252e/x 'v1/..\x' 'v1/..;/x' v1/x/.. v1/./x 'v1/..?a' \
+        api/oauth/claude_cli/create_api_key v1/realtime/client%5fsecrets V1/REALTIME//SESSIONS v1alpha/auth_tokens; do
         run -0 ask --path-as-is -H "x-api-key: $place" "http://127.0.0.1:4101/$path"
         says 'trusty-cage: an address '
         says 400
