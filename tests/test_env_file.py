@@ -148,6 +148,14 @@ def test_no_name_in_session_env_brings_a_key_in(outside):
     }
 
 
+def test_a_value_with_a_key_in_it_is_not_handed_in(outside):
+    key = "SECRET-of-some-length"
+    values = {"HEADER": f"Bearer {key}", "SETTINGS": f'{{"key": "{key}"}}', "THEME": "SECRET-of"}
+    _, found = outside(ANTHROPIC_API_KEY=key, **values, CAGE_SESSION_ENV=" ".join(values))
+    assert {name: found.get(name) for name in values} == {"HEADER": None, "SETTINGS": None, "THEME": "SECRET-of"}
+    assert found["ANTHROPIC_API_KEY"] == "PLACE"
+
+
 @pytest.mark.parametrize("name", ["changed", "flags", "keys", "value", "PATHS"])
 def test_a_key_in_a_variable_of_any_name(name, flags, outside, tmp_path):
     (tmp_path / ".state/keys/given").write_text(f"{name} PLACE\n")
