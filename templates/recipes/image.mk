@@ -85,7 +85,7 @@ build-image build-guard-image: base
 		--label trusty-cage.shared=1 \
 		--tag $(UNCHECKED) \
 		$(LOADED) $(CACHE) $(RECIPE) || $(failed)/build $@ $$?
-	$(Q)$(CHECK) || ! "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
+	$(Q)$(CHECK) || bash lib/run/fails "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
 	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$(USED)"
 	$(Q)"$$CAGE_ENGINE" image rm -- $(UNCHECKED) >/dev/null
 
@@ -126,7 +126,7 @@ pulled-refused:
 pulled-image: pulled-known
 	$(Q)"$$CAGE_ENGINE" tag -- $(PULLED) $(UNCHECKED)
 	$(Q)$(if $(only_shown),,[ ! -s image/ca.crt ] ||) $(MAKE) certificates
-	$(Q)$(CHECK) || ! "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
+	$(Q)$(CHECK) || bash lib/run/fails "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
 	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$(USED)"
 	$(Q)"$$CAGE_ENGINE" image rm -- $(UNCHECKED) >/dev/null
 
@@ -156,7 +156,7 @@ shared-image: base tag-image tag-shared-image shareable
 		--label trusty-cage.shared=1 \
 		--tag $(UNCHECKED) \
 		$(LOADED) $(SHARED_RECIPE) || $(failed)/build $@ $$?
-	$(Q)$(CHECK) || ! "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
+	$(Q)$(CHECK) || bash lib/run/fails "$$CAGE_ENGINE" image rm --no-prune -- $(UNCHECKED) >/dev/null
 	$(Q)"$$CAGE_ENGINE" tag -- $(UNCHECKED) "$(SHARED)"
 	$(Q)"$$CAGE_ENGINE" image rm -- $(UNCHECKED) >/dev/null
 
