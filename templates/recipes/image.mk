@@ -74,6 +74,7 @@ build-image pulled-image shared-image: CHECK = bash lib/image/check "$$CAGE_ENGI
 	--network none \
 	--rm \
 	--security-opt no-new-privileges \
+	$(SECCOMP) \
 	--user 1000:1000 \
 	-- $(UNCHECKED) -c "$$(cat lib/image/check-inside)"
 
