@@ -175,11 +175,11 @@ archive: | repo seen helper-gone .history/seeded
 	$(Q)$(GIT) \
 		--git-dir=$(S)/clone/archive.git \
 		-c tar.umask=0022 archive \
-		--format=tar refs/seeded | $(HELPER) \
+		--format=tar refs/seeded 2>$(S)/clone/archive.err | $(HELPER) \
 		--mount "$(FROM_VOLUME),dst=/project" \
 		--user 1000:1000 \
 		-- "$$(cat $(S)/image/used-guard-image)" seed "$$(cat $(S)/clone/count)" 2>$(S)/engine/helper.err \
-		| bash lib/run/unpack $(S)/clone/answer || $(failed)/helper create
+		| bash lib/run/unpack $(S)/clone/answer 2>$(S)/clone/unpack.err || $(failed)/helper create
 	$(Q)bash lib/create/seeded
 	$(Q)$(if $(WITH_CHANGES),$(if $(only_shown),,$(if_changes)) $(MAKE) changed-inside)
 	$(Q)mv $(S)/clone/base $@ && rm -f .history/seeding
