@@ -7,13 +7,13 @@
 # memory alone: it forgets them when it stops. A cage whose user has no key has no gate.
 
 #: Compare the keys of this shell with those of the gate, and make placeholders for new ones
-keys-seen: guarded | $(FOLDERS)
+keys-seen: seen | $(FOLDERS)
 	$(Q)bash lib/keys/seen
 
 # Root in the cage is not root in here: other processes, files and memory. A tmpfs can be swapped out, so the gate has
 # no swap. If it ends, it starts again, and answers that it has no keys.
 #: Make the gate, unless it is there or there is no key; start it again if its network ended with the guard's
-gate: keys-seen
+gate: keys-seen guarded
 	$(Q)$(when) gate-wanted $(heard) $(fitted) "$$CAGE_ENGINE" run \
 		--cap-drop ALL \
 		--detach \
