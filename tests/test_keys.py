@@ -139,7 +139,7 @@ def test_files_without_an_end_of_their_last_line_reach_the_gate_whole(keys, tmp_
     """Else the next file begins in that line, and the gate refuses all."""
     (tmp_path / "gate").unlink()
     (tmp_path / "gate").mkdir()
-    for name, text in {"gate.cfg": "one\ntwo", "a.crt": "A\nend", "b.crt": "B\r\nend"}.items():
+    for name, text in {"gate.cfg": "one\ntwo", "a.crt": "A\nend", "b.crt": "B\r\nend", "names.map": ""}.items():
         (tmp_path / "gate" / name).write_text(text, newline="")
     for folder in (".history", ".state/keys"):
         (tmp_path / folder).mkdir(parents=True)
