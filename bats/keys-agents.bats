@@ -7,7 +7,8 @@ load cages
 
 setup_file() {
     own_home
-    export CAGE=$RUN-agents ENV=$TRUSTY_CAGE_HOME/envs/$RUN-agents VENDORS=$BATS_FILE_TMPDIR/vendors
+    own_names agents
+    export CAGE=$RUN-keyed ENV=$TRUSTY_CAGE_HOME/envs/$RUN-keyed VENDORS=$BATS_FILE_TMPDIR/vendors
     export ANTHROPIC_API_KEY=sk-ant-canary-a OPENAI_API_KEY=sk-canary-o GEMINI_API_KEY=AIza-canary-g
     make_repo "$BATS_FILE_TMPDIR/$CAGE"
     tc create "$BATS_FILE_TMPDIR/$CAGE" --render-only --agents claude,codex,gemini,opencode
@@ -46,7 +47,8 @@ AGENTS
 # the header $2.
 did_its_task() {
     says 'All done here.'
-    [ "$(docker exec "isolated-dev-$CAGE" cat made-by-agent)" = made ]
+    made=$(docker exec "isolated-dev-$CAGE" cat made-by-agent)
+    [[ $made = made* ]]
     docker exec "isolated-dev-$CAGE" rm made-by-agent
     python3 - "$VENDORS/log" "$@" <<'PYTHON'
 import json, sys
@@ -96,6 +98,8 @@ claude_says() {
         run -0 timeout 120 tc exec "$CAGE" -- sh -lc "$command; env" </dev/null
         says_not canary
         did_its_task "$vendor" "$header" "${!variable}"
+        # What an agent runs has the placeholder: a project that calls the API passes its tests.
+        [[ " $made " = *" $(sed -n "s/^$variable [a-z]* //p" "$ENV/.history/placeholders") "* ]] || { echo "$agent: $made"; false; }
         [ "$agent" != claude ] || cp "$VENDORS/log" "$BATS_FILE_TMPDIR/by-gate"
     done < <(agents)
 }
@@ -122,7 +126,12 @@ claude_says() {
     claude_works x-api-key sk-ant-canary-command
     # The gate has it by then: no keyring asks its user twice.
     [ "$(wc -l <runs)" = 1 ]
-    run grep -r canary-command "$ENV"
+    sed -i s/canary-command/canary-renewed/ keyring
+    only anthropic sk-ant-canary-renewed
+    run -0 tc auth "$CAGE"
+    claude_works x-api-key sk-ant-canary-renewed
+    [ "$(wc -l <runs)" = 2 ]
+    run grep -rE 'canary-(command|renewed)' "$ENV"
     [ -z "$output" ]
     before=$(sed -n 's/^ANTHROPIC_API_KEY [a-z]* //p' "$ENV/.history/placeholders")
     run -0 tc key rm "$CAGE" ANTHROPIC_API_KEY
