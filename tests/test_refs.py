@@ -3,9 +3,11 @@
 import hashlib
 import io
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from test_verdict import program
@@ -236,3 +238,141 @@ def test_signature_of_a_tag_is_left_out():
     signed = b"object " + b"1" * 40 + b"\ntype commit\ntag v\ntagger A <a@b> 1 +0000\n\nwords\n"
     signature = b"-----BEGIN PGP SIGNATURE-----\nx\n-----END PGP SIGNATURE-----\n"
     assert objects.parse_tag("2" * 40, signed + signature).message == b"words\n"
+
+
+# -- the program as it is called -----------------------------------------------
+
+
+class Called:
+    """The program's main, with its limits noted in the place of set, and what it printed."""
+
+    def __init__(self, cage, monkeypatch, capfdbinary):
+        self.cage, self.capture, self.limits = cage, capfdbinary, []
+        program = cage.program
+        noted = {name: getattr(resource, name) for name in ("RLIMIT_DATA", "RLIMIT_CPU")}
+        noted["setrlimit"] = lambda what, pair: self.limits.append((what, pair))
+        monkeypatch.setattr(program, "resource", SimpleNamespace(**noted))
+        monkeypatch.setattr(program, "read_question", self.question)
+        monkeypatch.setattr(sys, "setrecursionlimit", lambda depth: self.limits.append(depth))
+        monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+        for name in ("CAGE_ALL_REFS", "CAGE_REF", "CAGE_SKIP_REFUSED", "CAGE_TREE"):
+            monkeypatch.delenv(name, raising=False)
+
+    def question(self):
+        self.asked = True
+        base = {b"README": tree.Entry("100644", 6, hashlib.sha256(b"first\n").hexdigest())}
+        return base, question.Host(dict(base), set(), {}, set(base))
+
+    def __call__(self, *words):
+        """The exit code, standard output and the lines of standard error."""
+        self.asked, self.limits[:] = False, []
+        code = self.cage.program.main(list(words))
+        out, err = self.capture.readouterr()
+        return code, out, err.decode().splitlines()
+
+    def land(self, out):
+        """The commits that a stream brings, by ref: the subjects, the newest first."""
+        incoming = self.cage.root / f"incoming-{len(list(self.cage.root.iterdir()))}.git"
+        subprocess.run(["git", "init", "--quiet", "--bare", incoming], check=True)
+        (incoming / "objects/info/alternates").write_text(f"{self.cage.host}/.git/objects\n")
+        self.cage.git("fast-import", "--done", "--quiet", at=incoming, input=out)
+        refs = self.cage.git("for-each-ref", "--format=%(refname)", at=incoming).split()
+        return {ref: self.cage.git("log", "--format=%s", ref, at=incoming).split("\n") for ref in refs}
+
+
+@pytest.fixture
+def called(cage, monkeypatch, capfdbinary):
+    return Called(cage, monkeypatch, capfdbinary)
+
+
+def test_count_tells_commits_and_other_work_within_its_limits(cage, called):
+    assert called("count") == (0, b"0\n", [])
+    cage.commit("one", "one")
+    cage.commit("two", "two")
+    cage.git("branch", "side", "HEAD~1")
+    cage.git("checkout", "--quiet", "--orphan", "other")
+    cage.commit("three", "three")
+    cage.git("checkout", "--quiet", "main")
+    assert called("count") == (0, b"2\n1 commit on branch 'other'\n", [])
+    assert not called.asked
+    assert called.limits == [
+        (resource.RLIMIT_DATA, (2 << 30, 2 << 30)),
+        (resource.RLIMIT_CPU, (60, 60)),
+        1000 + 4 * cage.program.DEPTH,
+    ]
+
+
+def test_count_of_a_head_that_git_can_not_walk_is_a_question_mark(cage, called):
+    cage.commit("one", "one")
+    tree_ = cage.git("rev-parse", "HEAD^{tree}")
+    lost = cage.git("commit-tree", "-p", cage.git("rev-parse", "HEAD"), "-m", "lost", tree_)
+    cage.git("update-ref", "HEAD", cage.git("commit-tree", "-p", lost, "-m", "last", tree_))
+    (cage.inside / ".git/objects" / lost[:2] / lost[2:]).unlink()
+    assert called("count")[1].startswith(b"?\n")
+
+
+def test_export_brings_heads_commits_and_names_the_rest(cage, called):
+    cage.commit("one", "one")
+    cage.git("checkout", "--quiet", "-b", "side")
+    cage.commit("aside", "aside")
+    cage.git("checkout", "--quiet", "main")
+    cage.commit("two", "two")
+    code, out, err = called("export")
+    assert (code, called.asked, called.limits[1]) == (0, True, (resource.RLIMIT_CPU, (600, 600)))
+    (subjects,) = called.land(out).values()
+    assert subjects == ["two", "one", "first"]
+    assert err == [
+        "Left inside; --ref NAME or --all-refs takes it (make: CAGE_REF=NAME, CAGE_ALL_REFS=1):",
+        "  1 commit on branch 'side'",
+    ]
+
+
+def test_export_of_another_ref_brings_that_alone(cage, called, monkeypatch):
+    cage.git("checkout", "--quiet", "-b", "side")
+    cage.commit("aside", "aside")
+    cage.git("checkout", "--quiet", "main")
+    cage.commit("two", "two")
+    monkeypatch.setenv("CAGE_REF", "side")
+    code, out, err = called("export")
+    (subjects,) = called.land(out).values()
+    assert (code, err, subjects) == (0, [], ["aside", "first"])
+
+
+def test_export_of_all_refs_brings_each_and_names_what_is_left(cage, called, monkeypatch):
+    cage.git("checkout", "--quiet", "-b", "side")
+    cage.commit("aside", "aside")
+    cage.git("checkout", "--quiet", "main")
+    (cage.inside / ".git/refs/heads/bad").write_text("no object\n")
+    monkeypatch.setenv("CAGE_ALL_REFS", "1")
+    code, out, err = called("export")
+    landed = called.land(out)
+    assert (code, landed["refs/heads/side"], "refs/scratch" in landed) == (0, ["aside", "first"], True)
+    assert (err[0], len(err), err[1].startswith("  branch 'bad': ")) == ("Left inside:", 2, True)
+
+
+def test_check_tells_by_its_code_whether_something_would_stay(cage, called, monkeypatch):
+    cage.commit("one", "one")
+    assert called("check") == (0, b"", [])
+    assert (called.asked, called.limits[1]) == (True, (resource.RLIMIT_CPU, (600, 600)))
+    (cage.inside / ".git/refs/heads/bad").write_text("no object\n")
+    assert called("check")[:2] == (1, b"")
+    (cage.inside / ".git/refs/heads/bad").unlink()
+    (cage.inside / "out").symlink_to("/etc")
+    cage.commit("a link that leads out", "two")
+    monkeypatch.setenv("CAGE_SKIP_REFUSED", "1")
+    code, out, err = called("check")
+    assert (code, out, err) == (1, b"", ["Refused:", "  out: is a link that leaves the project"])
+    monkeypatch.delenv("CAGE_SKIP_REFUSED")
+    with pytest.raises(SystemExit, match="may not leave the cage"):
+        called("check")
+
+
+def test_history_of_a_cage_that_was_seeded_with_a_tree_begins_anew(cage, called, monkeypatch):
+    """The host had no commit: the seeding's name is that of a tree, and stands for no parent."""
+    monkeypatch.setenv("CAGE_TREE", cage.first)
+    cage.commit("one", "one")
+    _, out, _ = called("export")
+    assert b"from " + cage.first.encode() not in out
+    monkeypatch.setenv("CAGE_TREE", "7" * 40)
+    _, out, _ = called("export")
+    assert b"from " + cage.first.encode() in out
