@@ -243,6 +243,17 @@ arrive_at_once() {
     done
 }
 
+# The program that shows keys ends; where it is not there, the screen and the processes say why.
+end_of_cat() {
+    for _ in 1 2 3; do
+        ! docker exec "isolated-dev-$CAGE" pkill -x cat || return 0
+        sleep 0.5
+    done
+    tmux -L keys capture-pane -p
+    docker exec "isolated-dev-$CAGE" ps -ef
+    return 1
+}
+
 SHOWS="sh -c 'stty raw -echo; echo shows-\"\"keys; exec cat -v'"
 
 @test "attach, shell, exec: keys arrive at the first press, Ctrl-P Ctrl-Q too; Shift+Enter is not Enter; an unknown TERM" {
@@ -253,14 +264,14 @@ SHOWS="sh -c 'stty raw -echo; echo shows-\"\"keys; exec cat -v'"
     tmux -L keys send-keys "clear; $TC exec $CAGE -- $SHOWS; echo code=\$?" Enter
     screen_shows shows-keys
     arrive_at_once
-    docker exec "isolated-dev-$CAGE" pkill -x cat
+    end_of_cat
     screen_shows code=143
     tmux -L keys send-keys "clear; $TC shell $CAGE; echo code=\$?" Enter
     screen_shows project
     tmux -L keys send-keys 'tput colors && clear && exec '"$SHOWS" Enter
     screen_shows shows-keys
     arrive_at_once
-    docker exec "isolated-dev-$CAGE" pkill -x cat
+    end_of_cat
     screen_shows code=143
     for term in no-such-terminal screen-256color; do
         tmux -L keys send-keys "clear; TERM=$term $TC attach $CAGE" Enter
@@ -273,7 +284,7 @@ SHOWS="sh -c 'stty raw -echo; echo shows-\"\"keys; exec cat -v'"
         screen_shows ';2'
         tmux -L keys send-keys C-Enter
         screen_shows ';5'
-        docker exec "isolated-dev-$CAGE" pkill -x cat
+        end_of_cat
         tmux -L keys send-keys C-a d
         screen_shows "Return: tc attach $CAGE"
     done
