@@ -98,7 +98,7 @@ claude_says() {
         run -0 timeout 120 tc exec "$CAGE" -- sh -lc "$command; env" </dev/null
         says_not canary
         did_its_task "$vendor" "$header" "${!variable}"
-        # What an agent runs has the placeholder: a project that calls the API passes its tests.
+        # Programs that an agent runs have the placeholder: a project that calls the API passes its tests.
         [[ " $made " = *" $(sed -n "s/^$variable [a-z]* //p" "$ENV/.history/placeholders") "* ]] || { echo "$agent: $made"; false; }
         [ "$agent" != claude ] || cp "$VENDORS/log" "$BATS_FILE_TMPDIR/by-gate"
     done < <(agents)
