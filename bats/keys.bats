@@ -139,7 +139,7 @@ nothing_since() { [[ $(arrived) == *"$1"* ]]; }
     sent() { # the request $@, by lines; prints the answer
         inside <<<"exec 3<>/dev/tcp/127.0.0.1/4101; $(printf '%q ' printf '%s\r\n' "$@" "x-api-key: $place" '') >&3; timeout 0.6 cat <&3 || :"
     }
-    for line in 'TRACE / HTTP/1.1' 'CONNECT evil.example:443 HTTP/1.1' 'GET http://evil.example/ HTTP/1.1' \
+    for line in 'TRACE / HTTP/1.1' 'trace / HTTP/1.1' 'TRACK / HTTP/1.1' 'CONNECT evil.example:443 HTTP/1.1' 'GET http://evil.example/ HTTP/1.1' \
         'GET https://evil.example/ HTTP/1.1' 'OPTIONS * HTTP/1.1' 'GET @evil.example/ HTTP/1.1' 'GET evil.example/ HTTP/1.1'; do
         run -0 sent "$line" 'host: evil.example'
         says ' 400 '
