@@ -223,6 +223,7 @@ SH
     asked() { # the calls of the engine of: tc exec $@
         TRUSTY_CAGE_TRACE=1 tc exec "$CAGE" -- "$@" 2>&1 >/dev/null | grep -c ' ms .* docker '
     }
+    tc exec "$CAGE" -- true
     [ "$(asked true)" = 2 ]
     ANTHROPIC_API_KEY=sk-ant-canary-$RUN-new run -0 tc exec "$CAGE" -- sh -c 'curl -sS -H "x-api-key: $ANTHROPIC_API_KEY" "$ANTHROPIC_BASE_URL/v1/new"'
     [ "$(header x-api-key)" = "sk-ant-canary-$RUN-new" ]
