@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Keys that the agent never holds: the gate, against a vendor that is none (bats/vendor), which speaks TLS in the network of
-# the guard. The vendors' names lead there, and the gate trusts its authority by a file in gate/.
+# Keys that the agent never holds: the gate, against a vendor that is none (bats/vendor), which speaks TLS in the
+# network of the guard. The vendors' names lead there, and the gate trusts its authority by a file in gate/.
 
 load cages
 
@@ -455,6 +455,20 @@ SH
     says_not 127.0.0.1:4101
     run -0 tc destroy "$CAGE" -y
     gone "$CAGE"
+}
+
+@test "keys: a create that builds its image makes the gate, and it has the key" {
+    local folder=$TRUSTY_CAGE_HOME/envs/$RUN-other
+    make_repo "$RUN-other"
+    tc create "$PWD/$RUN-other" --render-only
+    echo "RUN true # $RUN" >>"$folder/Dockerfile"
+    CAGE_NO_ATTACH=1 run -0 make -C "$folder" create
+    says BUILD
+    run -0 tc status "$RUN-other"
+    says 'keys          outside: the gate has ANTHROPIC_API_KEY'
+    docker image rm --force "$(cat "$folder/.state/image/used-image")" >/dev/null
+    remove_cage "$RUN-other"
+    rm -rf "$RUN-other"
 }
 
 @test "keys: a cage whose user has no key has no gate" {
