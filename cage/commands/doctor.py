@@ -14,6 +14,7 @@ import urllib.request
 from argparse import Namespace
 from collections import namedtuple
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -104,24 +105,25 @@ def _examine() -> Iterator[Finding]:
     yield from _registries(values.get("ca_bundle", ""))
     cages, wrong = leftovers.find(not why)
     yield from [bad(*one) for one in wrong] or [good("cages", f"{cages}, and nothing is left over")]
-    for folder in leftovers.made():
-        yield from _keys(folder)
+    with ThreadPoolExecutor() as pool:
+        for found in pool.map(_keys, leftovers.made()):
+            yield from found
 
 
-def _keys(folder: Path) -> Iterator[Finding]:
+def _keys(folder: Path) -> list[Finding]:
     """Where the keys of a cage are, as its recipes say it: nothing is wrong with a gate that has them."""
     command = ["make", "-f", "Makefile", "--no-print-directory", "-C", str(folder), "keys-told"]
     try:
         done = subprocess.run(command, **on_guard(), timeout=PATIENCE)
     except (OSError, subprocess.TimeoutExpired):
-        return
+        return []
     # The recipes of an older release have no such target.
     where, *lines = (done.stdout.split() if done.returncode == 0 else []) or ["unknown"]
     if where == "inside":
-        yield note("keys", f"sessions of '{folder.name}' get the keys themselves", f"tc set {folder.name} keys=outside")
-    elif lines:
-        said = f"the recipes of '{folder.name}' hand a key in, past the gate: {', '.join(lines)}"
-        yield bad("keys", said, f"tc diff-recipes {folder.name}")
+        said = f"sessions of '{folder.name}' get the keys themselves"
+        return [note("keys", said, f"tc set {folder.name} keys=outside")]
+    said = f"the recipes of '{folder.name}' hand a key in, past the gate: {', '.join(lines)}"
+    return [bad("keys", said, f"tc diff-recipes {folder.name}")] if lines else []
 
 
 def _reach(why: str) -> str:
