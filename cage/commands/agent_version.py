@@ -1,7 +1,6 @@
 """tc set NAME agent_version=…: another version of an agent than this release's, pinned in the cage's own Dockerfile."""
 
 import re
-from dataclasses import dataclass, field
 
 from cage import agents, meta, registry
 from cage.errors import USAGE, CageError
@@ -12,13 +11,13 @@ KEY = "agent_version"
 APPLIES = "after: tc recreate {name}, which builds the agent's layer; other layers are reused"
 
 
-@dataclass
 class Change:
     """The rows of agents whose version changes, the pins that meta.json keeps (empty: none), and notes."""
 
-    rows: dict[str, agents.Agent] = field(default_factory=dict)
-    pins: dict[str, str] = field(default_factory=dict)
-    notes: str = ""
+    def __init__(self) -> None:
+        self.rows: dict[str, agents.Agent] = {}
+        self.pins: dict[str, str] = {}
+        self.notes = ""
 
     @property
     def arguments(self) -> dict[str, str]:

@@ -27,7 +27,7 @@ def set_(args: Namespace) -> int:
         values[key] = value
     found = Cage.find(args.name)
     versions = values.pop(agent_version.KEY, None)
-    pinned = agent_version.Change()
+    pinned = NO_VERSION
     if versions is not None:
         texts = edits.live(found.folder, edits.DOCKERFILE), edits.base(found.folder, edits.DOCKERFILE)
         pinned = agent_version.look_up(versions, found.name, found.fields, *texts)
