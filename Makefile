@@ -13,7 +13,7 @@ BATS := bats
 # The machines for 'make test-machines', debian-13 or debian-testing; both if empty.
 MACHINES :=
 
-# A file for pytest's output. 'test' runs pytest beside bats, which mostly waits for the engine, and prints it at the end.
+# A file for pytest's output, which 'test' prints at the end: it runs pytest beside bats, which waits for the engine.
 PYTEST_TO :=
 
 # Options of dev/bench. Without any it takes half an hour, on an idle machine.

@@ -175,8 +175,8 @@ printed() {
     sed -n "s/^ *$1 *//p" <<<"$output" | head -n 1
 }
 
-# Stand-ins of the vendors' APIs (bats/vendors) on port 443 in the network of $CAGE, whose guard's rules reach no container
-# beside it. Their requests are in $VENDORS/log, the authority to trust is $VENDORS/ca.pem. Only the keys in
+# Stand-ins of the vendors' APIs (bats/vendors) on port 443 in the network of $CAGE, whose guard's rules reach no
+# container beside it. Their requests are in $VENDORS/log, the authority to trust is $VENDORS/ca.pem. Only the keys in
 # $VENDORS/keys are taken, where that is there. It ends with remove_cage, and with recreate.
 serve_vendors() {
     export VENDORS=$BATS_FILE_TMPDIR/vendors

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# The real programs of the four agents, each with the stand-in of its vendor's API: an answer in a stream, in which it is
-# told to call a tool that writes a file. First without the gate, then by it; and the keys that a command or a login of
-# this machine gives.
+# The real programs of the four agents, each with the stand-in of its vendor's API: an answer in a stream, in which it
+# is told to call a tool that writes a file. First without the gate, then by it; and the keys that a command or a login
+# of this machine gives.
 
 load cages
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Missing things: engine, tools, room on the disk, homes, clones, manifests, guards, a cage's folder. Each is named, with
-# the command that mends it, and no work is lost on the way.
+# Missing things: engine, tools, room on the disk, homes, clones, manifests, guards, a cage's folder. Each is named,
+# with the command that mends it, and no work is lost on the way.
 
 load cages
 

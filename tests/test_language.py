@@ -55,6 +55,11 @@ def test_no_comment_begins_with_what():
     assert [fault for path in tracked() for fault in vague(path, Path(ROOT / path).read_text())] == []
 
 
+def test_no_comment_is_longer_than_a_line_of_120():
+    lines = ((path, line) for path in tracked() for line in Path(ROOT / path).read_text().splitlines())
+    assert [f"{path}: {line}" for path, line in lines if len(line) > 120 and re.match(r"\s*(#|--\s)", line)] == []
+
+
 @pytest.mark.parametrize(
     ("path", "text"),
     [

@@ -1,5 +1,5 @@
-# Prints the verbs of makefiles, 'target: ## sentence' under '##@ Section'; with steps=1 their steps, '#: sentence' above a
-# target, file by file.
+# Prints the verbs of makefiles, 'target: ## sentence' under '##@ Section'; with steps=1 their steps, '#: sentence'
+# above a target, file by file.
 steps && FNR == 1 { order[++sections] = section = FILENAME }
 steps && /^#: / { sentence = substr($0, 4); next }
 steps && sentence != "" && /^[^#\t ].*:/ {

@@ -1,9 +1,9 @@
-# The objects in an answer of the engine: lines of name=value, as recipes/docker.mk asks for them, and a blank line after
-# each object. Sourced, never run.
+# The objects in an answer of the engine: lines of name=value, as recipes/docker.mk asks for them, and a blank line
+# after each object. Sourced, never run.
 # shellcheck shell=bash
 
-# next_object NAME …: its_NAME becomes the value of each name in the next object on standard input, or empty; fails after
-# the last object. A line that is no name=value, or has another name, is dropped.
+# next_object NAME …: its_NAME becomes the value of each name in the next object on standard input, or empty; fails
+# after the last object. A line that is no name=value, or has another name, is dropped.
 next_object() {
     local _line _found=1 _form='^([a-z_]+)=(.*)$'
     for _line; do
