@@ -146,9 +146,9 @@ shadow() {
 # Run a command in the network, mounts and processes of the tests' own engine in $E; a server there ends with them.
 over_there() { nsenter --target "$(cat "$E/first")" --net --mount --pid "$@"; }
 
-# Run the command line $1 on a terminal; prints its output.
+# Run the command line $1, of bash whatever SHELL is here, on a terminal; prints its output.
 on_terminal() {
-    script --quiet --return --command "$1" /dev/null
+    SHELL=$BASH script --quiet --return --command "$1" /dev/null
 }
 
 # The terminal of tmux's server $SCREEN shows $1 within half a minute.
