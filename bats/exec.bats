@@ -168,7 +168,8 @@ PYTHON
     head -c 300000 /dev/urandom >bytes
     tc exec "$CAGE" -- cat <bytes >back
     cmp bytes back
-    run -0 --separate-stderr tc exec "$CAGE" -- sh -c 'echo out; echo err >&2' <&-
+    # Closed for it alone: were it closed for run, its stdin would be the pipe that run reads its output from.
+    run -0 --separate-stderr bash -c 'tc exec "$1" -- sh -c "echo out; echo err >&2" <&-' bash "$CAGE"
     [ "$output" = out ]
     [ "$stderr" = err ]
     run -137 --separate-stderr tc exec "$CAGE" -- sh -c 'kill -KILL $$'
