@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "templates/guard"))
 import objects
 import question
 import refs
+import stored
 import stream
 import tree
 
@@ -161,6 +162,7 @@ def test_broken_ref_is_named_and_stops_no_other(cage):
     left = cage.all()
     assert set(left) == {"branch 'bad'", "branch 'round'", "branch 'gone'", "branch 'file'"}
     assert "leads round in a circle" in left["branch 'round'"]
+    assert left["branch 'file'"] == "branch 'file' names a blob, where a commit belongs"
     assert cage.shown("heads/feature/x", "feature.txt") == "on feature"
 
 
@@ -218,11 +220,93 @@ def test_ref_is_chosen_by_name(cage, wanted, path):
     assert path in cage.git("ls-tree", "--name-only", cage.program.named(read, wanted))
 
 
-def test_ref_that_is_not_there_is_named_beside_those_that_are(cage, capsys):
-    work(cage)
-    with pytest.raises(SystemExit, match="no branch, tag or stash 'nothing'"):
-        cage.program.named(objects.Objects(), "nothing")
-    assert "branch 'feature/x'" in capsys.readouterr().err
+@pytest.mark.parametrize("wanted", ["nothing", "commits"])
+def test_ref_that_is_not_there_is_named_beside_those_that_are(cage, capsys, wanted):
+    """Notes are no ref that can be chosen."""
+    cage.git("notes", "add", "--message", "remember this")
+    cage.git("branch", "side")
+    with pytest.raises(SystemExit, match=f"no branch, tag or stash '{wanted}'"):
+        cage.program.named(objects.Objects(), wanted)
+    assert capsys.readouterr().err == "Beside HEAD there are:\n  branch 'side'\n"
+
+
+def test_tags_of_the_first_commit_land_and_the_annotated_one_is_told(cage):
+    cage.git("tag", "light")
+    cage.git("tag", "--annotate", "--message", "Release", "v0")
+    cage.git("branch", "same")
+    assert cage.beside() == ["tag 'v0'"]
+    assert cage.all() == {}
+    assert cage.landed() == ["tags/light", "tags/v0"]
+
+
+def test_commits_are_counted_and_a_ref_whose_object_is_gone_has_none(cage):
+    cage.git("checkout", "--quiet", "-b", "side")
+    for name in ("one", "two"):
+        cage.commit(name, name)
+    cage.git("checkout", "--quiet", "--detach", "main")
+    for name in ("three", "four"):
+        cage.commit(name, name)
+    cage.git("checkout", "--quiet", "main")
+    (cage.inside / ".git/refs/heads/gone").write_text("7" * 40 + "\n")
+    assert cage.beside() == ["2 commits on branch 'side'", "2 commits that only reflogs name"]
+    lost = cage.git("rev-parse", "side~1")
+    (cage.inside / ".git/objects" / lost[:2] / lost[2:]).unlink()
+    assert cage.beside()[0] == "? commits on branch 'side'"
+
+
+def test_branch_that_goes_on_from_heads_commits_lands_on_them(cage):
+    cage.commit("one", "one")
+    cage.git("checkout", "--quiet", "-b", "side")
+    cage.commit("two", "two")
+    cage.git("checkout", "--quiet", "main")
+    assert cage.all() == {}
+    assert cage.landed() == ["heads/main", "heads/side"]
+    names = [cage.git("rev-parse", f"refs/landed/heads/{name}", at=cage.host) for name in ("main", "side~1")]
+    assert names[0] == names[1]
+
+
+def test_head_without_a_commit_stops_no_other(cage):
+    cage.git("branch", "side")
+    cage.git("checkout", "--quiet", "side")
+    cage.commit("one", "one")
+    cage.git("symbolic-ref", "HEAD", "refs/heads/unborn")
+    assert cage.all() == {}
+    assert cage.landed() == ["heads/side"]
+
+
+def test_commit_of_the_reflogs_that_can_not_be_read_is_named_by_twelve_digits(cage):
+    cage.git("checkout", "--quiet", "--detach")
+    lost = cage.commit("left behind", "left.txt")
+    blob = cage.git("rev-parse", "HEAD:left.txt")
+    cage.git("checkout", "--quiet", "main")
+    (cage.inside / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    assert list(cage.all()) == [f"reflog '{lost[:12]}'"]
+
+
+def noted(cage, *names):
+    """Notes on the first commit, the files of whose tree have NAMES."""
+    blob = cage.git("hash-object", "-w", "--stdin", input=b"a note\n")
+    with_blob = b"".join(f"100644 blob {blob}\t".encode() + name + b"\0" for name in names)
+    folder = cage.git("mktree", "-z", input=with_blob)
+    rows = f"040000 tree {folder}\t{cage.first[:2]}\0".encode() + with_blob
+    made = cage.git("mktree", "-z", input=rows)
+    cage.git("update-ref", "refs/notes/commits", cage.git("commit-tree", "-m", "notes", made))
+    cage.git("reflog", "expire", "--expire=now", "--all")
+
+
+def test_notes_in_folders_land_and_names_of_no_commit_are_passed_over(cage):
+    noted(cage, cage.first[2:].encode(), b"no ascii \xe4", b"\x1b[2J")
+    assert cage.all() == {}
+    assert cage.landed() == ["notes/commits"]
+    assert cage.shown("notes/commits", cage.first) == "a note"
+
+
+def test_more_notes_than_the_bound_stay_inside(cage, monkeypatch):
+    noted(cage, cage.first[2:].encode())
+    monkeypatch.setattr(cage.program, "ENTRIES", 2)
+    assert cage.all() == {}
+    monkeypatch.setattr(cage.program, "ENTRIES", 1)
+    assert cage.all() == {"notes 'commits'": "there are more than 1 of them"}
 
 
 def test_tag_of_a_tag_or_a_tree_is_left_inside(cage):
@@ -302,6 +386,15 @@ def test_count_tells_commits_and_other_work_within_its_limits(cage, called):
     ]
 
 
+def test_count_without_a_commit_is_nothing_and_what_the_host_holds_is_told_by_a_list(cage, called, monkeypatch):
+    cage.git("checkout", "--quiet", "-b", "side")
+    side = cage.commit("aside", "aside")
+    cage.git("symbolic-ref", "HEAD", "refs/heads/unborn")
+    assert called("count") == (0, b"0\n1 commit on branch 'side'\n", [])
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{side} words\n"))
+    assert called("count") == (0, b"0\n", [])
+
+
 def test_count_of_a_head_that_git_can_not_walk_is_a_question_mark(cage, called):
     cage.commit("one", "one")
     tree_ = cage.git("rev-parse", "HEAD^{tree}")
@@ -315,6 +408,8 @@ def test_export_brings_heads_commits_and_names_the_rest(cage, called):
     cage.commit("one", "one")
     cage.git("checkout", "--quiet", "-b", "side")
     cage.commit("aside", "aside")
+    cage.git("checkout", "--quiet", "--detach")
+    cage.commit("that reflogs name", "three")
     cage.git("checkout", "--quiet", "main")
     cage.commit("two", "two")
     code, out, err = called("export")
@@ -348,6 +443,26 @@ def test_export_of_all_refs_brings_each_and_names_what_is_left(cage, called, mon
     landed = called.land(out)
     assert (code, landed["refs/heads/side"], "refs/scratch" in landed) == (0, ["aside", "first"], True)
     assert (err[0], len(err), err[1].startswith("  branch 'bad': ")) == ("Left inside:", 2, True)
+
+
+@pytest.mark.parametrize("everything", ["", "1"])
+def test_files_are_stored_by_the_hosts_attributes_and_those_that_can_not_be_are_named(
+    cage, called, monkeypatch, everything
+):
+    monkeypatch.setattr(tree, "SCRATCH", str(cage.root / "attributes"))
+    host, words = called.question()[1], b"*.txt text\n*.wide working-tree-encoding=UTF-16LE\n"
+    host = host._replace(storage=stored.Settings({b".gitattributes": words}))
+    monkeypatch.setattr(cage.program, "read_question", lambda: (host.entries, host))
+    monkeypatch.setenv("CAGE_ALL_REFS", everything)
+    for name, data in {"a.txt": b"1\r\n", "b.txt": b"1\r\n", "as-it-is": b"1\r\n", "odd.wide": b"\xe9"}.items():
+        (cage.inside / name).write_bytes(data)
+    cage.commit("one", "one")
+    code, out, err = called("export")
+    assert (code, out.count(b"blob\n"), out.count(b"data 2\n1\n"), out.count(b"data 3\n1\r\n")) == (0, 4, 1, 1)
+    assert err == [
+        "warning: git on the host would store these in another form:",
+        "  odd.wide: is not in the encoding 'UTF-16LE' of its attributes",
+    ]
 
 
 def test_check_tells_by_its_code_whether_something_would_stay(cage, called, monkeypatch):
