@@ -1,6 +1,7 @@
 """A hand edit that can't be read: every verb names file and line, and none runs half."""
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,15 @@ def test_reading_runs_no_recipe(web):
         file.write("Makefile local.mk: ; @touch ran\n.DEFAULT: ; @touch ran\n")
     assert syntax.makefiles(web) == ""
     assert not list(web.rglob("ran"))
+
+
+def test_reading_leaves_no_file_behind(web, tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (web / "local.mk").write_text("what is this\n")
+    assert syntax.makefiles(web)
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_warnings_of_make_are_no_error(web):

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -30,11 +31,15 @@ def everything(folder: Path, edited: list[str]) -> list[str]:
 
 def makefiles(folder: Path) -> str:
     """The first error that make finds in the makefiles of folder; empty without one. CageError if there is no make."""
-    command = ["make", "-f", TOP, "-f", "-", "-n", "--no-print-directory", "-C", str(folder), ".parsed"]
-    try:
-        done = subprocess.run(command, **on_guard(), input=".parsed: ;\n")
-    except FileNotFoundError:
-        raise no_make() from None
+    # From standard input make takes a copy, and leaves it in /tmp where it stops at an error.
+    with tempfile.NamedTemporaryFile("w", prefix="tc-") as last:
+        last.write(".parsed: ;\n")
+        last.flush()
+        command = ["make", "-f", TOP, "-f", last.name, "-n", "--no-print-directory", "-C", str(folder), ".parsed"]
+        try:
+            done = subprocess.run(command, **on_guard(), input="")
+        except FileNotFoundError:
+            raise no_make() from None
     said = [line for line in done.stderr.splitlines() if "warning:" not in line]
     return (said[0] if said else "make says nothing") if done.returncode else ""
 
