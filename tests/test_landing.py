@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from itertools import count
 
 import pytest
@@ -35,6 +36,8 @@ def killed(words, survived, folder):
                 if left < 0:
                     os._exit(9)
 
+        # A kill leaves temporary files behind.
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder.parent)
         sys.addaudithook(watch)
         os._exit(0 if cli.main(words) in (0, 3) else 1)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
