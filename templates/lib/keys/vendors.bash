@@ -13,16 +13,24 @@ vendor_of() {
     done <lib/agents
 }
 
+# Sets of to the caller's own variable of the vendor $1's address, and suffix to what follows the host in it.
+address_of() {
+    local name whose end variable
+    of='' suffix=-
+    while read -r name _ _ _ _ _ _ whose variable end _; do
+        case $name/$whose in '#'*) ;; */"$1") of=$variable suffix=$end && break ;; esac
+    done <lib/agents
+}
+
 # Sets host for the vendor $1: the place that the caller's own variable of the vendor's address names, else that of
 # names.map. It is - if there is none, or none to be reached by TLS: then the gate takes nobody's place.
 host_of() {
-    local name of variable end own='' suffix=-
-    while read -r name _ _ _ _ _ _ of variable end _; do
-        case $name/$of in '#'*) ;; */"$1") own=${!variable:-} suffix=$end && break ;; esac
-    done <lib/agents
+    local name place own of suffix
     host=-
+    address_of "$1"
+    own=${of:+${!of:-}}
     if [ -z "$own" ]; then
-        while [ -f gate/names.map ] && read -r name of; do [ "$name" != "$1" ] || host=$of; done <gate/names.map
+        while [ -f gate/names.map ] && read -r name place; do [ "$name" != "$1" ] || host=$place; done <gate/names.map
         return 0
     fi
     own=${own%/}
