@@ -357,4 +357,7 @@ def test_a_login_of_another_form_is_refused_unless_keys_are_inside(text, login):
     assert "is not known here\nWith the setting keys=inside the cage gets a copy of the file.\n" in said
     assert "canary" not in said
     assert login("../create/credentials", text, CAGE_KEYS="inside")[1] == [text, f"complete {len(text) + 1}"]
-    assert login("values", text) == (0, [], "")
+    code, lines, said = login("values", text)
+    assert (code, lines) == (0, [])
+    assert said.startswith("warning: the form of the subscription's credentials in ")
+    assert "canary" not in said
