@@ -58,7 +58,7 @@ mutants: .venv/dev ## Change modules in small ways and count what their tests no
 	dev/run dev/mutants $(MODULES)
 
 bench: ## Compare with older releases and with the floor; write README's lines, dev/bench.md (BENCH='--rounds 3')
-	@bash dev/setup test
+	@bash dev/setup bench
 	dev/run dev/bench --readme $(BENCH)
 
 format: .venv/dev ## Rewrite the Python in the house's form
