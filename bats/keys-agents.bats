@@ -104,6 +104,17 @@ claude_says() {
     done < <(agents)
 }
 
+@test "agents: each prints at once that its vendor's certificate is a wrong one" {
+    local agent command
+    mv "$ENV/gate/vendors.crt" "$BATS_TEST_TMPDIR/"
+    while read -r agent _ _ _ command; do
+        run timeout 30 tc exec "$CAGE" -- sh -lc "$command" </dev/null
+        says 'whose certificate is none that' || { echo "$agent"; false; }
+        ! grep -q '"path": "/v1' "$VENDORS/log"
+    done < <(agents)
+    mv "$BATS_TEST_TMPDIR/vendors.crt" "$ENV/gate/"
+}
+
 @test "agents: the first request of claude by the gate lacks nothing but what is known" {
     run -0 "$BATS_TEST_DIRNAME/first-request" "$BATS_FILE_TMPDIR/first" "$BATS_FILE_TMPDIR/by-gate" \
         'beta mid-conversation-system-clear-at'
