@@ -57,6 +57,12 @@ def test_engine_of_debian_12_has_its_client(machine):
     assert said[-1].endswith(f"--no-install-recommends{ENGINE}")
 
 
+def test_bench_has_what_older_releases_need(machine):
+    put(machine, "apt-cache", "exit 100")
+    assert "rsync" in setup(machine, "dev/setup", "bench")[1][0].split()
+    assert "rsync" not in setup(machine, "dev/setup", "test")[1][0].split()
+
+
 @pytest.mark.parametrize("engine", [False, True])
 def test_client_of_debian_13_is_installed(machine, engine):
     put(machine, "apt-cache", 'case $2 in docker-cli | docker-buildx) echo "Package: $2" ;; *) exit 100 ;; esac')
