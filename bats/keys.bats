@@ -265,7 +265,7 @@ SH
     for _ in 1 2; do
         ANTHROPIC_BASE_URL=http://ai.example run -0 tc exec "$CAGE" -- env
         says "warning: the gate can't connect to the address in ANTHROPIC_BASE_URL: it takes https://HOST alone"
-        says "Calls don't go there. Name it with https://, or unset it."
+        says "Calls don't go there. Name it with https://, unset it, or hand the key itself to sessions: keys=inside"
         says_not canary
     done
 }
