@@ -109,8 +109,8 @@ claude_says() {
     mv "$ENV/gate/vendors.crt" "$BATS_TEST_TMPDIR/"
     while read -r agent _ _ _ command; do
         run timeout 30 tc exec "$CAGE" -- sh -lc "$command" </dev/null
-        says 'whose certificate is none that' || { echo "$agent"; false; }
-        ! grep -q '"path": "/v1' "$VENDORS/log"
+        says 'its certificate is not trusted here' || { echo "$agent"; false; }
+        ! grep -q '"path": "/v1' "$VENDORS/log" || return 1
     done < <(agents)
     mv "$BATS_TEST_TMPDIR/vendors.crt" "$ENV/gate/"
 }

@@ -214,14 +214,14 @@ SH
     run -0 ask -H "x-api-key: $(placeholder ANTHROPIC_API_KEY)" http://127.0.0.1:4101/v1/models
     says 400
     says '"message":"trusty-cage: no connection with'
-    says ' whose certificate is none that the image or gate/*.crt on the host vouches for"}}'
+    says ': its certificate is not trusted here. If you know it, put it into gate/ of the cage on the host, as NAME.crt"}}'
     run docker logs "$CAGE-vendor"
     says_not models
     says_not canary
     docker rm --force "$CAGE-vendor" >/dev/null
     run -0 ask -H "x-api-key: $(placeholder ANTHROPIC_API_KEY)" http://127.0.0.1:4101/v1/models
     [ "$(python3 -c 'import json, sys; print(json.loads(sys.argv[1])["error"]["message"])' "${lines[0]}")" = \
-        "trusty-cage: no connection with anthropic.$RUN.example " ]
+        "trusty-cage: no connection with anthropic.$RUN.example" ]
     says 503
     vendor good
 }
